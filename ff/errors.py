@@ -1,0 +1,23 @@
+"""What can go wrong, said in one sentence that ends with the remedy."""
+
+__all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
+
+
+class FFError(Exception):
+    """Base of every error that `ff` raises on purpose; its text is meant for a person."""
+
+
+class ConfigError(FFError, ValueError):
+    """A configuration names an unknown key or holds a value that cannot work."""
+
+
+class DataError(FFError):
+    """A data set is absent, damaged or unknown."""
+
+
+class RecordsError(FFError):
+    """Records cannot be read, written or combined."""
+
+
+class TrainingError(FFError):
+    """A training run cannot start or go on."""
