@@ -1,0 +1,273 @@
+"""Data sets as uint8 images on the device, and the three samples made of each image."""
+
+import functools
+import gzip
+import hashlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import platformdirs
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ff.errors import DataError
+
+__all__ = ["CLASSES", "Dataset", "Split", "candidates", "fetch", "find", "load", "samples"]
+__all__ += ["own_batch_size", "wrong_labels"]
+
+CLASSES = 10
+NEUTRAL = 0.1  # every label pixel of a neutral sample
+VALIDATION = 10_000  # the last of MNIST's 60,000 training images
+DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
+TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+NAMES = (*TORCHVISION, "digits")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images ``(n, 784)`` and labels ``(n,)`` in 0..9, on one device."""
+
+    images: Tensor  # uint8
+    labels: Tensor  # int64
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in three splits; `checksum` is the SHA-256 of the bytes it was read from."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    checksum: str
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """Copy every split to a device."""
+        moved = (
+            Split(split.images.to(device), split.labels.to(device))
+            for split in (self.train, self.validation, self.test)
+        )
+        return Dataset(self.name, *moved, checksum=self.checksum)
+
+
+def own_batch_size(name: str) -> int:
+    """Images a step when the configuration names none: Table 1's 1000, and 50 for digits."""
+    return 50 if name == "digits" else 1000
+
+
+def load(name: str) -> Dataset:
+    """Read a data set, downloading it if it is nowhere on disk.
+
+    Parameters
+    ----------
+    name
+        ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"`` (60,000 training images, of which the last
+        10,000 validate, and 10,000 test images) or ``"digits"`` (1300, 247 and 250 images).
+
+    Returns
+    -------
+    Dataset
+        On the CPU.
+
+    Raises
+    ------
+    DataError
+        The name is unknown, the archives can neither be found nor downloaded, or one is damaged.
+    """
+    if name == "digits":
+        return _digits()
+    folder = find(name) or fetch(name)
+    files = [_read_archive(folder / file, md5) for file, md5 in _archives(name)]
+    images, labels, test_images, test_labels = (_parse(content) for content in files)
+    images, labels = images.flatten(1), labels.long()
+    return Dataset(
+        name,
+        train=Split(images[:-VALIDATION], labels[:-VALIDATION]),
+        validation=Split(images[-VALIDATION:], labels[-VALIDATION:]),
+        test=Split(test_images.flatten(1), test_labels.long()),
+        checksum=_checksum(*files),
+    )
+
+
+def find(name: str) -> Path | None:
+    """Folder that holds the four archives of a torchvision data set, or None."""
+    for folder in _folders(name):
+        if all((folder / file).is_file() for file, _ in _archives(name)):
+            return folder
+    return None
+
+
+def fetch(name: str) -> Path:
+    """Download a torchvision data set's archives, checksums verified, into the first data folder.
+
+    Parameters
+    ----------
+    name
+        ``"mnist"``, ``"fashion-mnist"`` or ``"kmnist"``.
+
+    Returns
+    -------
+    Path
+        The folder that holds the four archives: below ``$FF_DATA`` if that is set, else in the
+        user's cache folder. Archives that are there and intact are kept.
+
+    Raises
+    ------
+    DataError
+        No mirror answers, an archive arrives damaged, or the folder cannot be written.
+    """
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    archives = _archives(name)
+    folder = _folders(name)[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _patience(seconds=5), tempfile.TemporaryDirectory(dir=folder) as arriving:
+            # The smallest archive first: without a network, that is where it ends, within seconds.
+            for file, md5 in reversed(archives):
+                if check_integrity(folder / file, md5):
+                    continue
+                for mirror in _torchvision(name).mirrors:
+                    try:
+                        download_url(mirror + file, arriving, file, md5)
+                        break
+                    except (URLError, TimeoutError, ConnectionError, RuntimeError):
+                        continue
+                else:
+                    raise _absent(name)
+                os.replace(Path(arriving) / file, folder / file)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {folder}: {error.strerror or error}; "
+            "set FF_DATA to a folder that you may write to"
+        ) from None
+    return folder
+
+
+def wrong_labels(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """For each label, one of the nine others, uniformly; any shape, int64."""
+    step = torch.randint(
+        1, CLASSES, labels.shape, generator=generator, device=labels.device, dtype=labels.dtype
+    )
+    return (labels + step) % CLASSES
+
+
+def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
+    """Positive, negative and neutral samples of a batch (paper, section 1.1).
+
+    The first ten pixels of the first row carry the label: one-hot of the true class (positive),
+    of a wrong one (negative), or 0.1 in each (neutral).
+
+    Parameters
+    ----------
+    images
+        uint8, shape ``(S, B, 784)``.
+    labels, wrong
+        int64, shape ``(S, B)``.
+
+    Returns
+    -------
+    Tensor
+        float32 in [0, 1], shape ``(S, 3B, 784)``: B positive, B negative, B neutral rows.
+    """
+    x = images.repeat(1, 3, 1).float().div_(255)  # (S, 3B, 784)
+    codes = F.one_hot(torch.cat([labels, wrong], dim=1), CLASSES)  # (S, 2B, 10)
+    x[:, : codes.shape[1], :CLASSES] = codes.float()
+    x[:, codes.shape[1] :, :CLASSES] = NEUTRAL
+    return x
+
+
+def candidates(images: Tensor) -> Tensor:
+    """Each image with each of the ten labels: ``(S, B, 784)`` uint8 -> ``(S, 10B, 784)`` float32."""
+    x = images.repeat_interleave(CLASSES, dim=1).float().div_(255)
+    x[..., :CLASSES] = torch.eye(CLASSES, device=x.device).repeat(images.shape[1], 1)
+    return x
+
+
+def _digits() -> Dataset:
+    """The 1,797 real 8 x 8 digits of scikit-learn, enlarged to 24 x 24 in a frame of 28 x 28."""
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    small = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
+    large = F.interpolate(small, size=(24, 24), mode="bilinear", align_corners=False)
+    images = F.pad(large, (2, 2, 2, 2)).round().to(torch.uint8).flatten(1)
+    labels = torch.from_numpy(digits.target).long()
+    train, validation, test = (
+        Split(*pair) for pair in zip(images.split(DIGITS), labels.split(DIGITS), strict=True)
+    )
+    checksum = _checksum(images.numpy().tobytes(), digits.target.astype(np.uint8).tobytes())
+    return Dataset("digits", train, validation, test, checksum)
+
+
+def _torchvision(name: str) -> Any:
+    if name not in TORCHVISION:
+        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(TORCHVISION)}")
+    import torchvision.datasets
+
+    return getattr(torchvision.datasets, TORCHVISION[name])
+
+
+@functools.cache
+def _archives(name: str) -> list[tuple[str, str]]:
+    """File name and MD5 of training images, training labels, test images, test labels."""
+    return _torchvision(name).resources
+
+
+def _folders(name: str) -> list[Path]:
+    """Where the archives may be, in torchvision's layout, the preferred place first."""
+    roots = [os.environ.get("FF_DATA"), platformdirs.user_cache_dir("ff")]
+    return [Path(root) / _torchvision(name).__name__ / "raw" for root in roots if root]
+
+
+def _read_archive(path: Path, md5: str) -> bytes:
+    packed = path.read_bytes()
+    if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(
+            f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch'"
+        )
+    return gzip.decompress(packed)
+
+
+def _parse(content: bytes) -> Tensor:
+    """An IDX file: magic number with the number of dimensions, sizes, then bytes."""
+    dimensions = content[3]
+    shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    return torch.from_numpy(values.reshape(shape).copy())
+
+
+def _checksum(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Bound the wait for a server that does not answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _absent(name: str) -> DataError:
+    looked = " and ".join(str(folder) for folder in _folders(name))
+    return DataError(
+        f"{name} is not in {looked} and cannot be downloaded; run 'ff data fetch {name}' where "
+        f"there is a network, set FF_DATA to a folder that holds {TORCHVISION[name]}/raw/*.gz, "
+        "or choose dataset: digits, which needs no files"
+    )

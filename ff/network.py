@@ -1,0 +1,169 @@
+"""Forward-Forward, on one page.
+
+A network is a stack of layers, each of which learns alone: it raises its goodness on positive
+samples and lowers it on negative ones. Nothing is propagated back. S networks, one per seed, are
+trained side by side: the seed is the first dimension of every tensor.
+
+Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. A batch has 3B rows:
+B positive, B negative and B neutral samples. Neutral ones teach the layers nothing; their
+activations are what the readout sees.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ff import objective
+from ff.config import Config
+from ff.random import stream
+
+__all__ = ["Layer", "Network", "SGD", "product"]
+
+
+def product(a: Tensor, b: Tensor, precision: str) -> Tensor:
+    """Batched matrix product in float32, or of operands rounded to bfloat16."""
+    if precision == "bf16":
+        return torch.bmm(a.bfloat16(), b.bfloat16()).float()
+    return torch.bmm(a, b)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with momentum and weight decay, as torch.optim.SGD defines it."""
+
+    momentum: float
+    weight_decay: float
+
+    def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
+        """v <- m v + gradient + decay p, then p <- p - rate v; both in place."""
+        velocity.mul_(self.momentum).add_(gradient).add_(parameter, alpha=self.weight_decay)
+        parameter.add_(velocity, alpha=-rate)
+
+
+class Layer:
+    """One layer of S networks, and all that it needs to learn."""
+
+    def __init__(self, weight: Tensor, config: Config) -> None:
+        self.weight = weight  # (S, D, I)
+        self.bias = weight.new_zeros(weight.shape[0], 1, weight.shape[1])  # (S, 1, D)
+        self.running_mean = torch.full_like(self.bias, 0.5)  # r, (S, 1, D)
+        self.weight_velocity = torch.zeros_like(self.weight)
+        self.bias_velocity = torch.zeros_like(self.bias)
+        self.theta = config.threshold * weight.shape[1]
+        self.config = config
+        self.sgd = SGD(config.momentum, config.weight_decay)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
+        return product(x, self.weight.mT, self.config.precision).add_(self.bias).relu_()
+
+    def learn(self, x: Tensor, z: Tensor, g: Tensor, rate: float) -> None:
+        """One step down the layer's own loss; the gradient is closed-form.
+
+        Parameters
+        ----------
+        x, z, g
+            Inputs ``(S, 2B, I)``, activities ``(S, 2B, D)`` and goodness ``(S, 2B)`` of B
+            positive, then B negative samples. `z` is overwritten.
+        rate
+            Learning rate.
+        """
+        c, positive = self.config, z.shape[1] // 2
+        r = self.running_mean.mul_(c.peer_momentum)
+        r.add_(z[:, :positive].mean(1, keepdim=True), alpha=1 - c.peer_momentum)
+        peer = objective.peer_slope(r, c.peer_momentum, positive) * c.peer_normalization
+        if c.relu_gradient == "exact":  # else its derivative is taken as 1 everywhere
+            peer = peer * (z[:, :positive] > 0)
+
+        dz = z.mul_(2 * objective.loss_slope(g, self.theta).unsqueeze(-1))  # ∂G/∂z = 2z
+        dz[:, :positive] += peer
+
+        dw = product(dz.mT, x, c.precision)  # (S, D, I)
+        self.sgd.step(self.weight, self.weight_velocity, dw, rate)
+        self.sgd.step(self.bias, self.bias_velocity, dz.sum(1, keepdim=True), rate)
+
+
+class Network:
+    """S networks of the same shape, one per seed.
+
+    Parameters
+    ----------
+    config
+        Depth, learning rates and switches.
+    inputs
+        Number of input pixels.
+    width
+        Units in each layer.
+    seeds
+        One for each network. A layer's weights depend on (seed, layer) alone, so a deep network
+        contains every shallower one.
+    device
+        Where the tensors live.
+    """
+
+    def __init__(
+        self, config: Config, inputs: int, width: int, seeds: tuple[int, ...], device: torch.device
+    ) -> None:
+        self.layers = [
+            Layer(_weights(seeds, depth, width, width if depth else inputs, device), config)
+            for depth in range(max(config.depths))
+        ]
+
+    def learn(self, x: Tensor, rate: float) -> tuple[Tensor, list[Tensor]]:
+        """Show one batch to every layer, and let each take one step.
+
+        Parameters
+        ----------
+        x
+            Samples ``(S, 3B, pixels)`` as `ff.data.samples` makes them.
+        rate
+            Learning rate.
+
+        Returns
+        -------
+        tuple of Tensor and list of Tensor
+            Goodness ``(S, L, 2B)`` and each layer's normalized activity on the neutral samples,
+            ``(S, B, D)``: both as they were before the step.
+        """
+        taught = x.shape[1] // 3 * 2
+        goodness, neutral = [], []
+        for layer, (x_in, z, g, x_out) in zip(self.layers, self.activity(x), strict=True):
+            layer.learn(x_in[:, :taught], z[:, :taught], g[:, :taught], rate)
+            goodness.append(g[:, :taught])
+            neutral.append(x_out[:, taught:])
+        return torch.stack(goodness, dim=1), neutral
+
+    def activity(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
+
+        Parameters
+        ----------
+        x
+            Samples ``(S, N, pixels)`` in [0, 1].
+
+        Yields
+        ------
+        tuple of Tensor
+            ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, D)``; the last is the activity
+            normalized, which is the next layer's input.
+        """
+        x = objective.normalize(x)
+        for layer in self.layers:
+            z = layer.forward(x)
+            g = objective.goodness(z)
+            x_out = objective.normalize(z, g)
+            yield x, z, g, x_out
+            x = x_out
+
+
+def _weights(
+    seeds: tuple[int, ...], depth: int, width: int, inputs: int, device: torch.device
+) -> Tensor:
+    """Normal(0, 1 / sqrt(out features)): ``(S, out, in)``."""
+    # Drawn on the CPU, so that a seed means the same weights on every device.
+    drawn = [
+        torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds
+    ]
+    return torch.stack(drawn).div_(width**0.5).to(device)

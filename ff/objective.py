@@ -1,0 +1,63 @@
+"""What a layer learns from: goodness, Eq. 1 to 3 and peer normalization, with their gradients.
+
+Shapes: S networks (one per seed), B images a step, D units a layer. Rows are B positive samples,
+then B negative ones.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["accuracy", "goodness", "loss", "loss_slope", "normalize", "peer_loss", "peer_slope"]
+
+
+def goodness(z: Tensor) -> Tensor:
+    """Sum of squared activities, G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1)."""
+    return torch.linalg.vector_norm(z, dim=-1).square_()
+
+
+def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
+    """What a layer hands on: z / (sqrt(mean_j z_j²) + 1e-8), so that no goodness leaks upwards.
+
+    Parameters
+    ----------
+    z
+        Shape ``(..., D)``.
+    g
+        Its goodness, shape ``(...)``, where that is known already.
+    """
+    g = goodness(z) if g is None else g
+    return z / g.div(z.shape[-1]).sqrt_().add_(1e-8).unsqueeze(-1)
+
+
+def loss(g: Tensor, theta: float) -> Tensor:
+    """Mean binary cross-entropy of y = σ(G - θ): ``(S, 2B) -> (S,)`` (paper, Eq. 1 and 2)."""
+    positive, negative = (g - theta).chunk(2, dim=-1)
+    return torch.cat([F.softplus(-positive), F.softplus(negative)], dim=-1).mean(-1)
+
+
+def loss_slope(g: Tensor, theta: float) -> Tensor:
+    """∂loss/∂G = (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative: ``(S, 2B)``."""
+    slope = torch.sigmoid(g - theta)
+    slope[..., : g.shape[-1] // 2] -= 1
+    return slope / g.shape[-1]
+
+
+def accuracy(g: Tensor, theta: float) -> Tensor:
+    """Share of samples on their side of the threshold: ``(..., 2B) -> (...)`` (paper, Eq. 3)."""
+    positive, negative = g.chunk(2, dim=-1)
+    return ((positive > theta).float().mean(-1) + (negative < theta).float().mean(-1)) / 2
+
+
+def peer_loss(r: Tensor) -> Tensor:
+    """mean_j (mean(r) - r_j)² of the running mean activity r: ``(..., D) -> (...)``."""
+    return (r.mean(-1, keepdim=True) - r).square().mean(-1)
+
+
+def peer_slope(r: Tensor, momentum: float, batch: int) -> Tensor:
+    """∂peer_loss/∂z_j of one positive sample, the same for each of them: shape of `r`.
+
+    r_j was just updated to m r_j + (1 - m) mean over the batch of z_j; the gradient flows through
+    that new term only, hence ∂r_j/∂z_j = (1 - m) / B, and ∂peer_loss/∂r_j = 2 (r_j - mean(r)) / D.
+    """
+    return (r - r.mean(-1, keepdim=True)) * (2 / r.shape[-1] * (1 - momentum) / batch)

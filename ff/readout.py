@@ -1,0 +1,92 @@
+"""The linear classifiers on top: one readout for each depth, trained beside the layers."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ff.config import Config
+from ff.data import CLASSES
+from ff.network import SGD, product
+
+__all__ = ["Readouts"]
+
+
+class Readouts:
+    """Bias-free linear maps from normalized activities to the ten classes.
+
+    The readout of depth d sees layers 2 to d on the neutral sample. It learns in the same step
+    as the layers, and never influences them. Weights start at zero.
+
+    Shapes: S seeds, K depths, B images, D units a layer. `weight[i]` belongs to layer i + 2 and
+    has shape ``(S, 10 k, D)``, where k counts the depths that reach this layer: the last k of K.
+
+    Parameters
+    ----------
+    config
+        Depths, learning rate and weight decay.
+    width
+        Units in each layer.
+    seeds
+        Number of networks.
+    device
+        Where the tensors live.
+    """
+
+    def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
+        depths = config.depths
+        rows = [CLASSES * sum(depth >= layer for depth in depths) for layer in _layers(depths)]
+        self.depths = depths
+        self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
+        self.velocity = [torch.zeros_like(weight) for weight in self.weight]
+        self.precision = config.precision
+        self.sgd = SGD(config.momentum, config.downstream_weight_decay)
+
+    def logits(self, neutral: Sequence[Tensor]) -> Tensor:
+        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
+        first = neutral[0]
+        out = first.new_zeros(*first.shape[:2], CLASSES * len(self.depths))
+        for x, weight in zip(neutral[1:], self.weight, strict=True):
+            out[..., -weight.shape[1] :] += product(x, weight.mT, self.precision)
+        return out.unflatten(-1, (len(self.depths), CLASSES))
+
+    def learn(
+        self, neutral: Sequence[Tensor], labels: Tensor, rate: float
+    ) -> tuple[Tensor, Tensor]:
+        """One step down the cross-entropy.
+
+        Parameters
+        ----------
+        neutral
+            What `ff.network.Network.learn` returns: L tensors ``(S, B, D)``.
+        labels
+            True classes, int64 ``(S, B)``.
+        rate
+            Learning rate.
+
+        Returns
+        -------
+        tuple of Tensor
+            Cross-entropy and accuracy ``(S, K)``, as they were before the step.
+        """
+        logits = self.logits(neutral)
+        slope = logits.softmax(-1)
+        slope.sub_(F.one_hot(labels, CLASSES).unsqueeze(2)).div_(labels.shape[1])
+        slope = slope.flatten(2).mT  # (S, 10 K, B)
+        for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
+            gradient = product(slope[:, -weight.shape[1] :], x, self.precision)
+            self.sgd.step(weight, velocity, gradient, rate)
+        return score(logits, labels)
+
+
+def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and accuracy, mean over images: ``(S, B, K, 10), (S, B) -> (S, K)`` each."""
+    labels = labels.unsqueeze(2).expand(logits.shape[:3])  # (S, B, K)
+    loss = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
+    correct = logits.argmax(-1) == labels
+    return loss.view_as(labels).mean(1), correct.float().mean(1)
+
+
+def _layers(depths: tuple[int, ...]) -> range:
+    return range(2, max(depths) + 1)
