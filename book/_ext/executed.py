@@ -1,0 +1,191 @@
+"""Sphinx extension: run each chapter once for each configuration, when what it reads has changed.
+
+A chapter named in `executed_chapters` is a notebook with a cell tagged ``parameters``. For each
+combination of `executed_configurations`, papermill runs a copy of it; the executed copy lands in
+``runs/<chapter>/`` (ignored by git) and becomes a page, which ``_toc.yml`` finds by a glob. A copy
+is run again when the notebook, the library, the measured data or the params files have changed,
+and only then. The same hash names the cache of the notebooks that myst-nb runs itself, whose own
+key sees nothing but the cells. A link in a chapter to another page must begin with ``/``, because
+the copies lie deeper.
+"""
+
+import hashlib
+import itertools
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+LOGGER = logging.getLogger(__name__)
+INPUTS = ("../ff", "../params", "results", "_ext/executed.py")  # what an executed page depends on
+WORKERS = 2  # kernels at a time; each takes about a core and 500 MB
+TIMEOUT = 600  # seconds that a cell may take
+
+NAME = r"([\w:.-]+)"
+DEFINITION = re.compile(rf"(?m)^\({NAME}\)=$|\$\$ \({NAME}\)$|^:(?:name|label): *{NAME}$")
+# The same places, and those that refer to a label: {role}`name`, {role}`text <name>`, (#name).
+MENTION = re.compile(
+    rf"(?m)(^\((?=\S+\)=)|\$\$ \(|\(#|\}}`(?:[^`<\n]*<)?|^:(?:name|label): *){NAME}"
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One chapter under one configuration."""
+
+    source: Path
+    target: Path
+    title: str
+    parameters: dict[str, Any]
+    inputs: str  # digest of the files in `INPUTS`
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that the executed copy depends on."""
+        own = f"{self.inputs} {self.title} {sorted(self.parameters.items())} ".encode()
+        return hashlib.sha256(own + self.source.read_bytes()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether the executed copy exists and was made from what is there now."""
+        try:
+            return nbformat.read(self.target, as_version=4).metadata.get("executed") == self.key
+        except (OSError, ValueError):  # missing, or not a notebook
+            return False
+
+    def execute(self) -> None:
+        """Run the copy and put it in place. A run that fails raises and leaves no page."""
+        key = self.key  # before the run: an edit made meanwhile must leave the page stale
+        notebook = papermill.execute_notebook(
+            prepare(nbformat.read(self.source, as_version=4), self),
+            None,
+            parameters=self.parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=TIMEOUT,
+            # The kernel's working directory. Papermill's own `cwd` changes that of this process,
+            # which its threads share.
+            resources={"metadata": {"path": str(self.source.parent)}},
+        )
+        kept = ("kernelspec", "language_info")
+        notebook.metadata = {name: notebook.metadata[name] for name in kept} | {"executed": key}
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.target.with_suffix(".partial")
+        nbformat.write(notebook, str(partial))
+        os.replace(partial, self.target)
+
+
+def prepare(notebook: NotebookNode, page: Page) -> NotebookNode:
+    """Give a copy of a chapter its own title, and labels that no other page has."""
+    unknown = page.parameters.keys() - papermill.inspect_notebook(notebook).keys()
+    if unknown:
+        names = " and ".join(sorted(unknown))
+        raise ExtensionError(f"{page.source.name} must set {names} in a cell tagged 'parameters'")
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("remove-cell")  # the values that count are injected below it
+
+    text = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    text[0].source, titles = re.subn(r"(?m)\A# .*$", f"# {page.title}", text[0].source)
+    if not titles:
+        raise ExtensionError(f"{page.source.name} must begin with a line '# Title'")
+
+    figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
+    labels = {figure["name"] for figure in figures if "name" in figure}
+    for cell in text:
+        labels.update(name for names in DEFINITION.findall(cell.source) for name in names if name)
+
+    def own(label: str) -> str:
+        return f"{label}-{page.target.stem}" if label in labels else label
+
+    for figure in figures:
+        if "name" in figure:
+            figure["name"] = own(figure["name"])
+    for cell in text:
+        cell.source = MENTION.sub(lambda match: match[1] + own(match[2]), cell.source)
+    return notebook
+
+
+def digest(book: Path) -> str:
+    """Hash of the names and contents of all files in `INPUTS`."""
+    sha = hashlib.sha256()
+    for name in INPUTS:
+        root = book / name
+        for path in [root] if root.is_file() else sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                sha.update(f"{path.relative_to(book.parent).as_posix()}\0".encode())
+                sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()
+
+
+def stem(chosen: dict[str, int]) -> str:
+    """A page's file name; padded, so that the glob in ``_toc.yml`` sorts by number."""
+    return "-".join(f"{name}-{value:04}" for name, value in chosen.items())
+
+
+def pages(config: Config, book: Path) -> list[Page]:
+    """All pages that are wanted, in the order of the chapters and configurations."""
+    names = list(config.executed_configurations)
+    combinations = [
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*config.executed_configurations.values())
+    ]
+    return [
+        Page(
+            source=book / f"{chapter}.ipynb",
+            target=book / "runs" / chapter / f"{stem(chosen)}.ipynb",
+            title=title.format(**chosen),
+            parameters=chosen,
+            inputs=config.executed_inputs,
+        )
+        for chapter, title in config.executed_chapters.items()
+        for chosen in combinations
+    ]
+
+
+def name_cache(app: Sphinx, config: Config) -> None:
+    """Let myst-nb's cache, too, forget what was computed from other code or data."""
+    config.executed_inputs = digest(Path(app.srcdir))
+    caches = Path(app.outdir).parent / ".jupyter_cache"  # `jupyter-book clean` knows this name
+    config.nb_execution_cache_path = str(caches / config.executed_inputs[:16])
+    for old in caches.glob("*"):
+        if old.is_dir() and old.name != config.executed_inputs[:16]:
+            shutil.rmtree(old)
+
+
+def execute_stale(app: Sphinx) -> None:
+    """Run what is missing or stale, remove what nobody asked for."""
+    book = Path(app.srcdir)
+    wanted = pages(app.config, book)
+    for orphan in set((book / "runs").glob("*/*")) - {page.target for page in wanted}:
+        orphan.unlink()
+    stale = [page for page in wanted if not page.is_current()]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        runs = {pool.submit(page.execute): page for page in stale}
+        for count, run in enumerate(as_completed(runs), start=1):
+            name = runs[run].target.relative_to(book).as_posix()
+            if error := run.exception():
+                pool.shutdown(cancel_futures=True)
+                traceback = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # without terminal colors
+                raise ExtensionError(f"{name} failed:\n{traceback}")
+            LOGGER.info("[executed] %s (%d of %d)", name, count, len(stale))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.add_config_value("executed_chapters", {}, "", dict)
+    app.add_config_value("executed_configurations", {}, "", dict)
+    app.add_config_value("executed_inputs", "", "", str)
+    app.connect("config-inited", name_cache)
+    app.connect("builder-inited", execute_stale)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
