@@ -1,0 +1,220 @@
+"""What holds for the repository as a whole: lock file, notebooks, version, loading of files."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+
+# --- requirements.lock
+
+
+def unpinned(lock: str) -> list[str]:
+    """Return the lines of a lock file that are not a pin by name, version and hash."""
+    lines = re.sub(r"\\\n", " ", lock).splitlines()
+    pin = re.compile(r"[\w.\-]+==[\w.+!]+( ; [^#@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    return [
+        line
+        for line in lines
+        if line.strip() and line.strip()[0] != "#" and not pin.fullmatch(line)
+    ]
+
+
+def addresses(lock: str) -> list[str]:
+    """Return the lines of a lock file that say where to fetch something, comments included."""
+    place = re.compile(r"://|file:|\s@\s|(^|\s)(-i|-f|--(extra-)?index-url|--find-links)\b")
+    return [line for line in lock.splitlines() if place.search(line)]
+
+
+GOOD_PIN = f"six==1.17.0 ; sys_platform == 'win32' \\\n    --hash=sha256:{'0f' * 32}\n    # via x\n"
+
+
+def test_every_pin_of_the_lock_file_has_a_hash():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert unpinned(GOOD_PIN) == []
+    assert unpinned(lock) == [], "run `make lock`"
+
+
+@pytest.mark.parametrize(
+    "line", ["six==1.17.0", "six", "six>=1 \\\n    --hash=sha256:" + "0f" * 32, "-r other.txt"]
+)
+def test_a_pin_without_version_or_hash_is_found(line):
+    assert len(unpinned(GOOD_PIN + line + "\n")) == 1
+
+
+def test_the_lock_file_has_no_addresses():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert addresses(lock) == [], "run `make lock`, which leaves the package index out"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://example.org/simple",
+        "--find-links wheels",
+        "six @ file:///wheels/six.whl",
+        "    # from https://example.org",
+    ],
+)
+def test_an_address_is_found(line):
+    assert addresses(GOOD_PIN + line + "\n") == [line]
+
+
+def test_the_lock_file_satisfies_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.\-]+)==([\w.+!]+)", lock, flags=re.MULTILINE):
+        pins.setdefault(canonicalize_name(name), []).append(version)
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in map(Requirement, chain.from_iterable(groups)):
+        versions = pins.get(canonicalize_name(requirement.name), [])
+        assert versions, f"requirements.lock lacks {requirement}: run `make lock`"
+        assert all(v in requirement.specifier for v in versions), f"{requirement}: {versions}"
+
+
+# --- notebooks
+
+
+def notebooks() -> list[Path]:
+    """Return the notebooks of the book, without the executed copies that the build leaves."""
+    return sorted(
+        path
+        for path in (ROOT / "book").rglob("*.ipynb")
+        if "runs" not in path.parts and ".ipynb_checkpoints" not in path.parts
+    )
+
+
+def faults(path: Path) -> list[str]:
+    """Return what keeps a notebook from being committed."""
+    notebook = nbformat.read(path, as_version=4)
+    found = []
+    if (kernel := notebook.metadata.get("kernelspec", {}).get("name")) != "python3":
+        found.append(f"the kernel's name must be python3 but is {kernel}")
+    command = [sys.executable, "-m", "nbstripout", "--keep-id", "--verify", str(path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        found.append(f"has outputs: run nbstripout --keep-id {path}")
+    return found
+
+
+def test_notebooks_are_stripped_and_use_the_same_kernel():
+    paths = notebooks()
+    assert paths, "book/ holds no notebook"
+    assert {p.name: f for p in paths if (f := faults(p))} == {}
+
+
+def test_a_notebook_with_output_or_another_kernel_is_found(tmp_path):
+    cell = nbformat.v4.new_code_cell(
+        "1 + 1", outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=1
+    )
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell], metadata={"kernelspec": {"name": "ff", "display_name": "ff"}}
+    )
+    path = tmp_path / "executed.ipynb"
+    nbformat.write(notebook, path)
+    assert len(faults(path)) == 2
+
+
+# --- version
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d[^\]]*)\]", changelog, flags=re.MULTILINE)
+    assert newest, "CHANGELOG.md has no heading of the form `## [1.2.3]`"
+    assert {project["version"], str(citation["version"]), newest[1]} == {project["version"]}
+
+
+# --- loading files must not run code
+
+UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+UNSAFE_FUNCTIONS = {"eval", "exec", "torch.load"}  # `model.eval()` is another matter
+UNSAFE_METHODS = {"read_pickle", "unsafe_load", "full_load"}
+
+
+def can_run_code(node: ast.AST) -> bool:
+    """Return whether a node imports or calls something that can run code found in a file."""
+    match node:
+        case ast.Import():
+            return any(alias.name.split(".")[0] in UNSAFE_MODULES for alias in node.names)
+        case ast.ImportFrom():
+            # `from torch import load` would hide the call from the next case.
+            hidden = node.module in {"torch", "yaml"} and any(a.name == "load" for a in node.names)
+            return hidden or (node.module or "").split(".")[0] in UNSAFE_MODULES
+        case ast.Call():
+            function = ast.unparse(node.func)
+            keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            return (
+                function in UNSAFE_FUNCTIONS
+                or function.split(".")[-1] in UNSAFE_METHODS
+                or (function == "yaml.load" and "Safe" not in ast.unparse(node))
+                or keywords.get("allow_pickle", "False") != "False"
+            )
+    return False
+
+
+def unsafe(source: str) -> list[str]:
+    """Return the statements and calls of a Python source that can run code found in a file."""
+    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if can_run_code(node)]
+
+
+def test_the_library_loads_no_file_that_can_run_code():
+    sources = sorted((ROOT / "ff").rglob("*.py"))
+    assert sources
+    assert {p.name: f for p in sources if (f := unsafe(p.read_text(encoding="utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from joblib import load",
+        "from torch import load",
+        "torch.load(path)",
+        "torch.load(path, weights_only=True)",
+        "yaml.load(text)",
+        "yaml.load(text, Loader=yaml.FullLoader)",
+        "yaml.unsafe_load(text)",
+        "np.load(path, allow_pickle=True)",
+        "pd.read_pickle(path)",
+        "eval(text)",
+    ],
+)
+def test_unsafe_loading_is_found(source):
+    assert len(unsafe(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "yaml.safe_load(text)",
+        "yaml.load(text, Loader=yaml.CSafeLoader)",
+        "np.load(path)",
+        "model.eval()",
+    ],
+)
+def test_safe_loading_is_not_reported(source):
+    assert unsafe(source) == []
+
+
+# --- what runs in continuous integration
+
+
+def test_shell_sources_parse():
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    subprocess.run([bash, "-n", str(ROOT / ".ci" / "run")], check=True)
