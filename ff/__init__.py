@@ -1,0 +1,15 @@
+"""The Forward-Forward algorithm's training behavior, re-measured.
+
+Data flows one way: `Config` -> `train` -> `Records` (parquet) -> statistics -> figures.
+"""
+
+from ff.config import Config as Config
+from ff.errors import ConfigError as ConfigError
+from ff.errors import DataError as DataError
+from ff.errors import FFError as FFError
+from ff.errors import RecordsError as RecordsError
+from ff.errors import TrainingError as TrainingError
+from ff.records import Records as Records
+from ff.records import published as published
+from ff.records import read as read
+from ff.train import train as train

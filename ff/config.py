@@ -163,7 +163,9 @@ class Config(BaseModel):
     @property
     def seed_list(self) -> tuple[int, ...]:
         """The seeds, ascending; an integer n stands for 1 to n."""
-        return _ascending(list(range(1, self.seeds + 1)) if isinstance(self.seeds, int) else self.seeds)
+        return _ascending(
+            list(range(1, self.seeds + 1)) if isinstance(self.seeds, int) else self.seeds
+        )
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class Layer:
         self.config = config
         self.sgd = SGD(config.momentum, config.weight_decay)
 
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that learning changes."""
+        kept = ("weight", "bias", "running_mean", "weight_velocity", "bias_velocity")
+        return {name: getattr(self, name) for name in kept}
+
     def forward(self, x: Tensor) -> Tensor:
         """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
         return product(x, self.weight.mT, self.config.precision).add_(self.bias).relu_()
@@ -132,7 +137,7 @@ class Network:
         for layer, (x_in, z, g, x_out) in zip(self.layers, self.activity(x), strict=True):
             layer.learn(x_in[:, :taught], z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
-            neutral.append(x_out[:, taught:])
+            neutral.append(x_out[:, taught:].clone())  # lets go of the other two thirds
         return torch.stack(goodness, dim=1), neutral
 
     def activity(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -157,13 +162,19 @@ class Network:
             yield x, z, g, x_out
             x = x_out
 
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that learning changes, by name."""
+        return {
+            f"layer.{i}.{name}": tensor
+            for i, layer in enumerate(self.layers, start=1)
+            for name, tensor in layer.state().items()
+        }
+
 
 def _weights(
     seeds: tuple[int, ...], depth: int, width: int, inputs: int, device: torch.device
 ) -> Tensor:
     """Normal(0, 1 / sqrt(out features)): ``(S, out, in)``."""
     # Drawn on the CPU, so that a seed means the same weights on every device.
-    drawn = [
-        torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds
-    ]
+    drawn = [torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds]
     return torch.stack(drawn).div_(width**0.5).to(device)

@@ -27,7 +27,7 @@ def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
         Its goodness, shape ``(...)``, where that is known already.
     """
     g = goodness(z) if g is None else g
-    return z / g.div(z.shape[-1]).sqrt_().add_(1e-8).unsqueeze(-1)
+    return z * g.div(z.shape[-1]).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
 
 
 def loss(g: Tensor, theta: float) -> Tensor:

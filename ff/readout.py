@@ -43,6 +43,15 @@ class Readouts:
         self.precision = config.precision
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that learning changes, by name."""
+        named = {}
+        for layer, weight, velocity in zip(
+            _layers(self.depths), self.weight, self.velocity, strict=True
+        ):
+            named |= {f"readout.{layer}.weight": weight, f"readout.{layer}.velocity": velocity}
+        return named
+
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
         """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
         first = neutral[0]

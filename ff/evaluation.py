@@ -1,0 +1,120 @@
+"""What is measured at the end of an epoch, on images that the network does not learn from."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ff import objective
+from ff.data import CLASSES, Split, candidates, samples
+from ff.network import Network
+from ff.readout import Readouts, score
+
+__all__ = ["LAYER_QUANTITIES", "READOUT_QUANTITIES", "auroc", "evaluate"]
+
+LAYER_QUANTITIES = (
+    "train_accuracy",
+    "validation_accuracy",
+    "validation_auroc",
+    "goodness_positive_mean",
+    "goodness_positive_std",
+    "goodness_negative_mean",
+    "goodness_negative_std",
+    "dead_units",
+    "goodness_accuracy",
+)
+READOUT_QUANTITIES = (
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_accuracy",
+)
+BATCH = 1000  # images at once
+CANDIDATES = 1000  # the first validation images, which are also classified by goodness alone
+
+
+def evaluate(
+    network: Network, readouts: Readouts, split: Split, wrong: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Measure S networks on the images of a split.
+
+    Parameters
+    ----------
+    network, readouts
+        What to measure; neither is changed.
+    split
+        n images and their labels.
+    wrong
+        The label of each image's negative sample, int64 ``(S, n)``.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``(S, L, 8)``, the entries of `LAYER_QUANTITIES` after the first, and ``(S, K, 2)``,
+        cross-entropy and accuracy of the K readouts.
+    """
+    seeds = wrong.shape[0]
+    goodness, active, scores = [], None, torch.zeros(2)
+    for at in _batches(len(split), BATCH):
+        labels = split.labels[at].expand(seeds, -1)
+        x = samples(split.images[at].expand(seeds, -1, -1), labels, wrong[:, at])
+        taught = x.shape[1] // 3 * 2
+        g, top, neutral = [], [], []
+        for _, z, layer_g, x_out in network.activity(x):
+            g.append(layer_g[:, :taught].unflatten(1, (2, -1)))
+            top.append(z[:, :taught].amax(1))
+            neutral.append(x_out[:, taught:].clone())
+        goodness.append(torch.stack(g, dim=1))  # (S, L, 2, B)
+        responds = torch.stack(top, dim=1) > 0  # (S, L, D)
+        active = responds if active is None else active | responds
+        batch_scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
+        scores = scores.to(x.device) + batch_scores * (labels.shape[1] / len(split))
+    assert active is not None
+    positive, negative = torch.cat(goodness, dim=-1).unbind(2)  # (S, L, n) each
+    theta = network.layers[0].theta
+    columns = [
+        objective.accuracy(torch.cat([positive, negative], dim=-1), theta),
+        auroc(positive, negative),
+        positive.mean(-1),
+        positive.std(-1),
+        negative.mean(-1),
+        negative.std(-1),
+        1 - active.float().mean(-1),
+        _goodness_accuracy(network, split, seeds),
+    ]
+    return torch.stack(columns, dim=-1), scores
+
+
+def auroc(positive: Tensor, negative: Tensor) -> Tensor:
+    """Chance that a positive sample's goodness exceeds a negative one's, ties counting half.
+
+    Parameters
+    ----------
+    positive, negative
+        Shapes ``(..., n)`` and ``(..., m)``.
+
+    Returns
+    -------
+    Tensor
+        Area under the receiver operating characteristic in [0, 1], shape ``(...)``.
+    """
+    negative, positive = negative.sort(-1).values, positive.contiguous()
+    below = torch.searchsorted(negative, positive)
+    not_above = torch.searchsorted(negative, positive, right=True)
+    return (below + not_above).double().mean(-1).div(2 * negative.shape[-1]).float()
+
+
+def _goodness_accuracy(network: Network, split: Split, seeds: int) -> Tensor:
+    """Share of images whose true label is the one of ten that a layer finds best: ``(S, L)``."""
+    images, labels = split.images[:CANDIDATES], split.labels[:CANDIDATES]
+    hits = torch.zeros(seeds, len(network.layers), device=images.device)
+    for at in _batches(len(labels), BATCH // CLASSES):
+        x = candidates(images[at].expand(seeds, -1, -1))
+        g = torch.stack([g for _, _, g, _ in network.activity(x)], dim=1)
+        hits += (g.unflatten(-1, (-1, CLASSES)).argmax(-1) == labels[at]).sum(-1)
+    return hits / len(labels)
+
+
+def _batches(length: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))

@@ -1,0 +1,237 @@
+"""Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from ff.config import Config
+from ff.errors import RecordsError
+
+__all__ = ["Records", "finished", "published", "read", "table", "versions", "write"]
+
+TABLES = ("layers", "readouts")
+KEY = b"ff"
+RESULTS = Path(__file__).parent.parent / "book" / "results"
+
+
+@dataclass(frozen=True)
+class Records:
+    """What training runs measured.
+
+    Attributes
+    ----------
+    layers
+        A row for each (hidden, seed, epoch, layer); see the method chapter for the columns.
+        Epochs and layers count from 1; quantities are float32, NaN where not measured.
+    readouts
+        A row for each (hidden, seed, epoch, depth).
+    runs
+        The provenance of each run: configuration, data set, versions, device, commit, wall time.
+    """
+
+    layers: pd.DataFrame
+    readouts: pd.DataFrame
+    runs: tuple[dict[str, Any], ...]
+
+
+def table(
+    values: Tensor, columns: Sequence[str], hidden: int, seeds: Sequence[int], **index: Any
+) -> pd.DataFrame:
+    """Tidy table of measurements of one width.
+
+    Parameters
+    ----------
+    values
+        Shape ``(S, E, n, quantities)``.
+    columns
+        Names of the quantities.
+    hidden, seeds
+        Width, and the S seeds.
+    **index
+        Name and n values of the third dimension, such as ``layer=range(1, 17)``.
+    """
+    ((name, entries),) = index.items()
+    epochs = range(1, values.shape[1] + 1)
+    keys = pd.MultiIndex.from_product(
+        [[hidden], list(seeds), epochs, list(entries)], names=["hidden", "seed", "epoch", name]
+    )
+    return pd.DataFrame(
+        values.flatten(0, -2).numpy(), index=keys, columns=list(columns)
+    ).reset_index()
+
+
+def write(records: Records, folder: str | Path) -> None:
+    """Write ``layers.parquet`` and ``readouts.parquet``; each appears whole or not at all.
+
+    Raises
+    ------
+    RecordsError
+        The folder cannot be written.
+    """
+    folder = Path(folder)
+    note = {KEY: json.dumps(records.runs).encode()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as aside:
+            for name in TABLES:
+                arrow = pa.Table.from_pandas(getattr(records, name), preserve_index=False)
+                pq.write_table(
+                    arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **note}),
+                    Path(aside) / name,
+                    compression="zstd",
+                )
+            for name in TABLES:
+                os.replace(Path(aside) / name, folder / f"{name}.parquet")
+    except OSError as error:
+        raise RecordsError(
+            f"cannot write records to {folder}: {error.strerror or error}; "
+            "choose a folder that you may write to"
+        ) from None
+
+
+def finished(folder: str | Path, config: Config) -> Records | None:
+    """Records of this configuration that a run has left in a folder; None if there are none.
+
+    Raises
+    ------
+    RecordsError
+        The folder holds records of another configuration, or damaged ones.
+    """
+    if not any((Path(folder) / f"{name}.parquet").exists() for name in TABLES):
+        return None
+    there = read(folder)
+    before, now = there.runs[0]["config"], config.model_dump(mode="json")
+    if before != now:
+        differs = [f"{key} {before.get(key)!r}" for key in now if before.get(key) != now[key]]
+        raise RecordsError(
+            f"{folder} holds records of another configuration ({', '.join(differs)}); "
+            "choose another folder or --overwrite"
+        )
+    return there
+
+
+def read(*folders: str | Path) -> Records:
+    """Read the records of one or more runs back, together.
+
+    Parameters
+    ----------
+    *folders
+        Each holds ``layers.parquet`` and ``readouts.parquet``.
+
+    Raises
+    ------
+    RecordsError
+        A file is absent or damaged, the two tables of a folder come from different runs, or two
+        folders hold the same width and seed.
+    """
+    if not folders:
+        raise RecordsError("no records to read; name at least one folder that a run has written")
+    parts = [_read_one(Path(folder)) for folder in folders]
+    layers, readouts = (
+        pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in TABLES
+    )
+    twice = layers.duplicated(["hidden", "seed", "epoch", "layer"])
+    if twice.any():
+        width, seed = layers.loc[twice, ["hidden", "seed"]].iloc[0]
+        raise RecordsError(
+            f"width {width}, seed {seed} is in more than one of the folders; read each once"
+        )
+    return Records(layers, readouts, tuple(run for part in parts for run in part.runs))
+
+
+def published(
+    hidden: int | None = None, peer_momentum: float = 0.9, folder: str | Path = RESULTS
+) -> Records:
+    """Read the measurements that the book rests on.
+
+    Parameters
+    ----------
+    hidden
+        Only this width; None for all.
+    peer_momentum
+        0.9 (the primary condition) or 0.09 (Table 1's value).
+    folder
+        Where the results are; the book's by default.
+
+    Raises
+    ------
+    RecordsError
+        Nothing of the kind was measured.
+    """
+    chosen = []
+    for found in sorted(Path(folder).glob("**/layers.parquet")):
+        config = _provenance(found)[0]["config"]
+        widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
+        if config["peer_momentum"] == peer_momentum and (hidden is None or hidden in widths):
+            chosen.append(found.parent)
+    if not chosen:
+        raise RecordsError(
+            f"no results of width {hidden} and peer momentum {peer_momentum} in {folder}; "
+            "measure them with 'ff train --out' below that folder"
+        )
+    return read(*chosen)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on, and the commit of the code if it is known."""
+    packages = {name: version(name) for name in ("ff", "torch", "torchvision", "numpy", "pandas")}
+    return {"python": platform.python_version(), **packages, "commit": _commit()}
+
+
+def _commit() -> str:
+    """Commit of this source tree, with ``+`` where `ff` has been edited since; or ``unknown``."""
+    here = Path(__file__).parent
+    try:
+        run = [
+            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "."])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
+
+
+def _read_one(folder: Path) -> Records:
+    frames = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
+    runs = [_provenance(folder / f"{name}.parquet") for name in TABLES]
+    if runs[0] != runs[1]:
+        raise RecordsError(
+            f"the tables in {folder} come from different runs; train into it again with --overwrite"
+        )
+    return Records(frames["layers"], frames["readouts"], tuple(runs[0]))
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise RecordsError(
+            f"there is no {path}; name a folder that 'ff train --out' has written"
+        ) from None
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecordsError(
+            f"{path} is damaged ({reason}); delete it and train again, or restore it"
+        ) from None
+
+
+def _provenance(path: Path) -> list[dict[str, Any]]:
+    try:
+        note = (pq.read_schema(path).metadata or {}).get(KEY, b"")
+        return json.loads(note)
+    except (OSError, pa.ArrowException, ValueError):
+        raise RecordsError(
+            f"{path} carries no provenance of a run; it was not written by ff, or is damaged"
+        ) from None

@@ -1,0 +1,301 @@
+"""train(config) -> Records: epochs, schedule, evaluation and progress."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ff import objective, records
+from ff.checkpoint import Checkpoint
+from ff.config import Config
+from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
+from ff.errors import ConfigError, TrainingError
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
+from ff.network import Network
+from ff.random import stream
+from ff.readout import Readouts
+from ff.records import Records
+
+__all__ = ["Training", "cool_down", "train"]
+
+CACHE = 2.5e6  # bytes of one layer's activations that stay in a processor's cache
+MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
+
+
+def train(
+    config: Config,
+    out: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Records:
+    """Train every width, seed and depth of a configuration, and measure after each epoch.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    out
+        Folder for the records. A run that was cut off continues from its last checkpoint there;
+        one that is finished is read back. None keeps everything in memory.
+    overwrite
+        Start afresh where `out` holds something already.
+    progress
+        Show a bar with the epoch, the layers' accuracies so far and the time remaining.
+
+    Returns
+    -------
+    Records
+        The measurements and where they come from.
+
+    Raises
+    ------
+    ConfigError
+        The batch is larger than the data set.
+    DataError
+        The data set is absent or damaged.
+    TrainingError
+        The device is not there, or a checkpoint in `out` belongs to another configuration.
+    RecordsError
+        `out` holds another configuration's records, or cannot be written.
+    """
+    device = _choose(config.device)
+    if out is not None and not overwrite and (finished := records.finished(out, config)):
+        return finished
+    dataset = load(config.dataset).to(device)
+    if config.precision == "tf32":
+        torch.backends.cuda.matmul.allow_tf32 = True
+    plan = [(width, seeds) for width in config.widths for seeds in _chunks(config, width, device)]
+    checkpoints = [Checkpoint(out, config, *chunk, fresh=overwrite) for chunk in plan]
+    started, seconds = datetime.now(UTC), 0.0
+    layers, readouts = [], []
+    with _Bar(config, len(plan), shown=progress) as bar:
+        for (width, seeds), checkpoint in zip(plan, checkpoints, strict=True):
+            training = Training(config, width, seeds, dataset)
+            training.epoch, before = checkpoint.restore(training.state())
+            bar.enter(training)
+            begin = time.perf_counter()
+            while training.epoch < config.epochs:
+                training.run_epoch(bar.advance)
+                spent = before + time.perf_counter() - begin
+                checkpoint.save(training.state(), training.epoch, spent)
+                bar.show()
+            seconds += before + time.perf_counter() - begin
+            layers.append(training.layer_table())
+            readouts.append(training.readout_table())
+    run = {
+        "config": config.model_dump(mode="json"),
+        "dataset": {"name": dataset.name, "sha256": dataset.checksum},
+        "batch_size": config.batch_size or own_batch_size(dataset.name),
+        "device": _name(device),
+        "threads": torch.get_num_threads(),
+        "versions": records.versions(),
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": round(seconds, 1),
+    }
+    result = Records(
+        pd.concat(layers, ignore_index=True), pd.concat(readouts, ignore_index=True), (run,)
+    )
+    if out is not None:
+        records.write(result, out)
+        for checkpoint in checkpoints:
+            checkpoint.remove()
+    return result
+
+
+class Training:
+    """Networks of one width that train side by side, one epoch at a time.
+
+    Parameters
+    ----------
+    config
+        Everything but width and seeds, of which a configuration may hold several.
+    width
+        Units in each layer.
+    seeds
+        One for each network.
+    dataset
+        On the device where the networks shall live.
+
+    Attributes
+    ----------
+    epoch
+        Number of completed epochs.
+    layers, depths
+        What was measured so far, on the CPU: ``(S, E, L, 9)`` and ``(S, E, K, 5)``, quantities as
+        in `ff.evaluation`, NaN where nothing was measured.
+
+    Raises
+    ------
+    ConfigError
+        The batch is larger than the data set.
+    """
+
+    def __init__(
+        self, config: Config, width: int, seeds: tuple[int, ...], dataset: Dataset
+    ) -> None:
+        self.config, self.width, self.seeds, self.dataset = config, width, seeds, dataset
+        self.batch = config.batch_size or own_batch_size(dataset.name)
+        if self.batch > len(dataset.train):
+            raise ConfigError(
+                f"batch_size must be at most {len(dataset.train)} (the training images of "
+                f"{dataset.name}) but got {self.batch}"
+            )
+        self.device = dataset.train.images.device
+        pixels = dataset.train.images.shape[1]
+        self.network = Network(config, pixels, width, seeds, self.device)
+        self.readouts = Readouts(config, width, len(seeds), self.device)
+        self.epoch = 0
+        seen = (len(seeds), config.epochs)
+        self.layers = torch.full((*seen, max(config.depths), len(LAYER_QUANTITIES)), torch.nan)
+        self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
+
+    def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
+        """Show every training image once, then measure.
+
+        Parameters
+        ----------
+        on_step
+            Called after each step with the share of the epoch that is done.
+        """
+        config, split, epoch = self.config, self.dataset.train, self.epoch
+        scale = cool_down(epoch, config.epochs)
+        theta, steps = self.network.layers[0].theta, len(split) // self.batch
+        order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
+        layers, depths = [], []
+        for step in range(steps):
+            chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
+            labels = split.labels[chosen]
+            x = samples(split.images[chosen], labels, wrong.gather(1, chosen))
+            goodness, neutral = self.network.learn(x, config.learning_rate * scale)
+            scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
+            layers.append(objective.accuracy(goodness, theta))
+            depths.append(torch.stack(scores, dim=-1))
+            on_step((step + 1) / steps)
+        self.layers[:, epoch, :, 0] = torch.stack(layers).mean(0).cpu()
+        self.depths[:, epoch, :, :2] = torch.stack(depths).mean(0).cpu()
+        self.epoch = epoch + 1
+        last = self.epoch == config.epochs
+        if last or self.epoch % config.validation_index == 0:
+            layer_values, depth_values = self._evaluate(self.dataset.validation)
+            self.layers[:, epoch, :, 1:] = layer_values.cpu()
+            self.depths[:, epoch, :, 2:4] = depth_values.cpu()
+        if last:
+            self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that the rest of the run depends on; copy into them to restore it.
+
+        No random state is among them: each stream depends on (seed, layer) or (seed, epoch) alone.
+        """
+        measured = {"measured.layers": self.layers, "measured.depths": self.depths}
+        return measured | self.network.state() | self.readouts.state()
+
+    def layer_table(self) -> pd.DataFrame:
+        """The `layers` table of `ff.Records`."""
+        index = {"layer": range(1, self.layers.shape[2] + 1)}
+        return records.table(self.layers, LAYER_QUANTITIES, self.width, self.seeds, **index)
+
+    def readout_table(self) -> pd.DataFrame:
+        """The `readouts` table of `ff.Records`."""
+        index = {"depth": self.config.depths}
+        return records.table(self.depths, READOUT_QUANTITIES, self.width, self.seeds, **index)
+
+    def _order(self, epoch: int) -> Tensor:
+        """Each seed's order of the training images: ``(S, n)``."""
+        n = len(self.dataset.train)
+        streams = [stream("order", seed, epoch, device=self.device) for seed in self.seeds]
+        return torch.stack([torch.randperm(n, generator=g, device=self.device) for g in streams])
+
+    def _wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
+        """Each seed's labels of the negative samples: ``(S, n)``."""
+        streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
+        return torch.stack([wrong_labels(split.labels, generator) for generator in streams])
+
+    def _evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
+        # The same negative samples every epoch: differences are the network's, not the draw's.
+        return evaluate(self.network, self.readouts, split, self._wrong("evaluation", split))
+
+
+def cool_down(epoch: int, epochs: int) -> float:
+    """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
+    return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
+
+
+class _Bar:
+    """Progress over all epochs of all chunks of seeds."""
+
+    def __init__(self, config: Config, chunks: int, shown: bool) -> None:
+        self._bar = tqdm(
+            total=chunks * config.epochs,
+            disable=not shown,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
+        )
+        self._chunk = -1
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def enter(self, training: Training) -> None:
+        """Go on to the next chunk, which may have been trained in part before."""
+        self._chunk += 1
+        self._training = training
+        self._bar.initial += training.epoch  # not part of this session's speed
+        self.show()
+
+    def advance(self, share: float) -> None:
+        """Within an epoch."""
+        done = self._chunk * self._training.config.epochs + self._training.epoch + share
+        self._bar.update(done - self._bar.n)
+
+    def show(self) -> None:
+        """Name the epoch, and the accuracies of layers 1, 2, 4, ... and the last."""
+        training = self._training
+        self._bar.set_description_str(
+            f"width {training.width}, epoch {training.epoch}/{training.config.epochs}", False
+        )
+        if training.epoch:
+            accuracy = training.layers[:, training.epoch - 1, :, 0].mean(0)
+            deepest = len(accuracy)
+            shown = [*(2**i for i in range(10) if 2**i < deepest), deepest]
+            values = " ".join(f"{layer}: {accuracy[layer - 1]:.2f}" for layer in shown)
+            self._bar.set_postfix_str(f"layer {values}", False)
+        self.advance(0)
+
+
+def _chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
+    """Seeds that train side by side: as many as a layer's activations fit the memory of choice."""
+    batch = config.batch_size or own_batch_size(config.dataset)
+    size = 3 * batch * width * 4  # bytes of one seed's float32 activations
+    seeds = config.seed_list
+    most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    return [seeds[at : at + most] for at in range(0, len(seeds), most)]
+
+
+def _choose(device: str) -> torch.device:
+    usable = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        device = next(name for name, there in usable.items() if there)
+    if not usable[device]:
+        raise TrainingError(f"there is no {device} device here; choose device: auto or cpu")
+    return torch.device(device)
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"
