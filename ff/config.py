@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ff.errors import ConfigError
 
-__all__ = ["Config", "read_yaml", "schema"]
+__all__ = ["Config", "parse", "read_yaml", "schema"]
 
 
 def _distinct(values: int | list[int]) -> int | list[int]:
@@ -177,17 +178,57 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name an existing file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(
-            f"{path} is not plain YAML ({reason}); write lines of the form 'key: value'"
-        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text; write it again as plain YAML") from None
+    values = parse(text, str(path))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"{path} must hold lines of the form 'key: value'")
     return values
+
+
+def parse(text: str, source: str) -> Any:
+    """Read plain YAML: no tags, no key twice, and 1e-3 is a number.
+
+    Parameters
+    ----------
+    text
+        The YAML.
+    source
+        Where it stands, for the error.
+
+    Raises
+    ------
+    ConfigError
+        The text is not plain YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ConfigError(
+            f"{source} is not plain YAML ({reason}); write lines of the form 'key: value'"
+        ) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a repeated key is an error and 1e-3 is a number, as in YAML 1.2."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
 
 
 def schema() -> str:

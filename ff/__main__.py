@@ -1,0 +1,86 @@
+"""The `ff` command."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import ff
+from ff.config import parse, read_yaml
+
+
+class _Group(click.Group):
+    """Shows an error of ours as one sentence and ends with exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ff.FFError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ff")
+def main() -> None:
+    """Train Forward-Forward networks and measure how they learn."""
+
+
+@main.command()
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="A params file (YAML).")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace a key of the file."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the records.",
+)
+@click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
+def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: bool) -> None:
+    """Train one configuration and write its records.
+
+    Called again, it goes on where it was cut off.
+
+    \b
+    ff train -f params/quick.yaml --out runs/quick
+    ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out runs/deep
+    """
+    values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
+    before = not overwrite and (out / "layers.parquet").exists()
+    records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
+    for (width, depth), rows in last.groupby(["hidden", "depth"]):
+        click.echo(
+            f"width {width}, {depth} layers, {len(rows)} seeds: "
+            f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
+            f"{rows['test_accuracy'].mean():.3f} (test)"
+        )
+    click.echo(
+        f"records: {out}" + (" (finished before; --overwrite trains again)" if before else "")
+    )
+
+
+@main.group()
+def data() -> None:
+    """Data sets."""
+
+
+@data.command()
+@click.argument("name")
+def fetch(name: str) -> None:
+    """Download mnist, fashion-mnist or kmnist, and verify the checksums."""
+    from ff.data import fetch
+
+    click.echo(fetch(name))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ff.ConfigError(f"--set takes KEY=VALUE, such as layers=16, but got {text!r}")
+    return key.strip(), parse(value, "--set " + text)
+
+
+if __name__ == "__main__":
+    main()
