@@ -38,19 +38,20 @@ def main() -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
 def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: bool) -> None:
-    """Train one configuration and write its records.
+    r"""Train one configuration and write its records.
 
     Called again, it goes on where it was cut off.
 
     \b
-    ff train -f params/quick.yaml --out runs/quick
-    ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out runs/deep
+    ff train -f params/quick.yaml --out records/quick
+    ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out records/deep
     """
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     before = not overwrite and (out / "layers.parquet").exists()
     records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
-    for (width, depth), rows in last.groupby(["hidden", "depth"]):
+    for key, rows in last.groupby(["hidden", "depth"]):
+        width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
             f"width {width}, {depth} layers, {len(rows)} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "

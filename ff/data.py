@@ -190,7 +190,7 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
 
 
 def candidates(images: Tensor) -> Tensor:
-    """Each image with each of the ten labels: ``(S, B, 784)`` uint8 -> ``(S, 10B, 784)`` float32."""
+    """Each image with each label in turn: ``(S, B, 784)`` uint8 -> ``(S, 10B, 784)`` float32."""
     x = images.repeat_interleave(CLASSES, dim=1).float().div_(255)
     x[..., :CLASSES] = torch.eye(CLASSES, device=x.device).repeat(images.shape[1], 1)
     return x

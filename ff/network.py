@@ -19,7 +19,7 @@ from ff import objective
 from ff.config import Config
 from ff.random import stream
 
-__all__ = ["Layer", "Network", "SGD", "product"]
+__all__ = ["SGD", "Layer", "Network", "product"]
 
 
 def product(a: Tensor, b: Tensor, precision: str) -> Tensor:
@@ -37,7 +37,7 @@ class SGD:
     weight_decay: float
 
     def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
-        """v <- m v + gradient + decay p, then p <- p - rate v; both in place."""
+        """Update in place: v <- m v + gradient + decay p, then p <- p - rate v."""
         velocity.mul_(self.momentum).add_(gradient).add_(parameter, alpha=self.weight_decay)
         parameter.add_(velocity, alpha=-rate)
 

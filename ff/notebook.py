@@ -72,7 +72,7 @@ def default_folder(config: Config) -> Path:
     """Where a notebook's records go unless it names a folder; the same for the same parameters."""
     key = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
-    return Path("runs") / f"{config.dataset}-{widths}x{depths}-{key}"
+    return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
 
 
 def _drop_none(values: dict[str, Any]) -> dict[str, Any]:
