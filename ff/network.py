@@ -19,14 +19,17 @@ from ff import objective
 from ff.config import Config
 from ff.random import stream
 
-__all__ = ["SGD", "Layer", "Network", "product"]
+__all__ = ["SGD", "Layer", "Network", "operands", "product"]
 
 
-def product(a: Tensor, b: Tensor, precision: str) -> Tensor:
-    """Batched matrix product in float32, or of operands rounded to bfloat16."""
-    if precision == "bf16":
-        return torch.bmm(a.bfloat16(), b.bfloat16()).float()
-    return torch.bmm(a, b)
+def operands(precision: str) -> torch.dtype:
+    """Type to which the factors of every matrix product are rounded; results are float32."""
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """Batched matrix product of factors rounded to `dtype`, in float32."""
+    return torch.bmm(a.to(dtype), b.to(dtype)).float()
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Layer:
         self.bias_velocity = torch.zeros_like(self.bias)
         self.theta = config.threshold * weight.shape[1]
         self.config = config
+        self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.weight_decay)
 
     def state(self) -> dict[str, Tensor]:
@@ -62,7 +66,7 @@ class Layer:
 
     def forward(self, x: Tensor) -> Tensor:
         """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
-        return product(x, self.weight.mT, self.config.precision).add_(self.bias).relu_()
+        return product(x, self.weight.mT, self.dtype).add_(self.bias).relu_()
 
     def learn(self, x: Tensor, z: Tensor, g: Tensor, rate: float) -> None:
         """One step down the layer's own loss; the gradient is closed-form.
@@ -85,7 +89,7 @@ class Layer:
         dz = z.mul_(2 * objective.loss_slope(g, self.theta).unsqueeze(-1))  # ∂G/∂z = 2z
         dz[:, :positive] += peer
 
-        dw = product(dz.mT, x, c.precision)  # (S, D, I)
+        dw = product(dz.mT, x, self.dtype)  # (S, D, I)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, dz.sum(1, keepdim=True), rate)
 
@@ -111,6 +115,7 @@ class Network:
     def __init__(
         self, config: Config, inputs: int, width: int, seeds: tuple[int, ...], device: torch.device
     ) -> None:
+        self.dtype = operands(config.precision)
         self.layers = [
             Layer(_weights(seeds, depth, width, width if depth else inputs, device), config)
             for depth in range(max(config.depths))
@@ -154,11 +159,11 @@ class Network:
             ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, D)``; the last is the activity
             normalized, which is the next layer's input.
         """
-        x = objective.normalize(x)
+        x = objective.normalize(x).to(self.dtype)
         for layer in self.layers:
             z = layer.forward(x)
             g = objective.goodness(z)
-            x_out = objective.normalize(z, g)
+            x_out = objective.normalize(z, g).to(self.dtype)
             yield x, z, g, x_out
             x = x_out
 

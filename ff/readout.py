@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ff.config import Config
 from ff.data import CLASSES
-from ff.network import SGD, product
+from ff.network import SGD, operands, product
 
 __all__ = ["Readouts"]
 
@@ -40,7 +40,7 @@ class Readouts:
         self.depths = depths
         self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
         self.velocity = [torch.zeros_like(weight) for weight in self.weight]
-        self.precision = config.precision
+        self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
     def state(self) -> dict[str, Tensor]:
@@ -54,10 +54,10 @@ class Readouts:
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
         """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
-        first = neutral[0]
-        out = first.new_zeros(*first.shape[:2], CLASSES * len(self.depths))
+        seeds, images, _ = neutral[0].shape
+        out = torch.zeros(seeds, images, CLASSES * len(self.depths), device=neutral[0].device)
         for x, weight in zip(neutral[1:], self.weight, strict=True):
-            out[..., -weight.shape[1] :] += product(x, weight.mT, self.precision)
+            out[..., -weight.shape[1] :] += product(x, weight.mT, self.dtype)
         return out.unflatten(-1, (len(self.depths), CLASSES))
 
     def learn(
@@ -84,7 +84,7 @@ class Readouts:
         slope.sub_(F.one_hot(labels, CLASSES).unsqueeze(2)).div_(labels.shape[1])
         slope = slope.flatten(2).mT  # (S, 10 K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
-            gradient = product(slope[:, -weight.shape[1] :], x, self.precision)
+            gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
             self.sgd.step(weight, velocity, gradient, rate)
         return score(logits, labels)
 
