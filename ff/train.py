@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ff import objective, records
 from ff.checkpoint import Checkpoint
@@ -19,6 +18,7 @@ from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
 from ff.errors import ConfigError, TrainingError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.network import Network
+from ff.progress import Bar
 from ff.random import stream
 from ff.readout import Readouts
 from ff.records import Records
@@ -76,17 +76,17 @@ def train(
     checkpoints = [Checkpoint(out, config, *chunk, fresh=overwrite) for chunk in plan]
     started, seconds = datetime.now(UTC), 0.0
     layers, readouts = [], []
-    with _Bar(config, len(plan), shown=progress) as bar:
+    with Bar(len(plan), config.epochs, shown=progress) as bar:
         for (width, seeds), checkpoint in zip(plan, checkpoints, strict=True):
             training = Training(config, width, seeds, dataset)
             training.epoch, before = checkpoint.restore(training.state())
-            bar.enter(training)
+            bar.enter(training.epoch)
             begin = time.perf_counter()
             while training.epoch < config.epochs:
                 training.run_epoch(bar.advance)
                 spent = before + time.perf_counter() - begin
                 checkpoint.save(training.state(), training.epoch, spent)
-                bar.show()
+                bar.show(training.epoch, training.layers[:, training.epoch - 1, :, 0])
             seconds += before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())
@@ -227,50 +227,6 @@ class Training:
 def cool_down(epoch: int, epochs: int) -> float:
     """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
     return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
-
-
-class _Bar:
-    """Progress over all epochs of all chunks of seeds."""
-
-    def __init__(self, config: Config, chunks: int, shown: bool) -> None:
-        self._bar = tqdm(
-            total=chunks * config.epochs,
-            disable=not shown,
-            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
-        )
-        self._chunk = -1
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def enter(self, training: Training) -> None:
-        """Go on to the next chunk, which may have been trained in part before."""
-        self._chunk += 1
-        self._training = training
-        self._bar.initial += training.epoch  # not part of this session's speed
-        self.show()
-
-    def advance(self, share: float) -> None:
-        """Within an epoch."""
-        done = self._chunk * self._training.config.epochs + self._training.epoch + share
-        self._bar.update(done - self._bar.n)
-
-    def show(self) -> None:
-        """Name the epoch, and the accuracies of layers 1, 2, 4, ... and the last."""
-        training = self._training
-        self._bar.set_description_str(
-            f"width {training.width}, epoch {training.epoch}/{training.config.epochs}", False
-        )
-        if training.epoch:
-            accuracy = training.layers[:, training.epoch - 1, :, 0].mean(0)
-            deepest = len(accuracy)
-            shown = [*(2**i for i in range(10) if 2**i < deepest), deepest]
-            values = " ".join(f"{layer}: {accuracy[layer - 1]:.2f}" for layer in shown)
-            self._bar.set_postfix_str(f"layer {values}", False)
-        self.advance(0)
 
 
 def _chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
