@@ -52,6 +52,7 @@ def book(tmp_path: Path) -> Path:
     )
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["sphinx"]["config"] |= {
+        "executed_examples": {},
         "executed_chapters": {"delay": "{layers} layers"},
         "executed_configurations": {"layers": [2, 16]},
     }

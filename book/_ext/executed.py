@@ -1,7 +1,7 @@
-"""Sphinx extension: run each chapter once for each configuration, when what it reads has changed.
+"""Sphinx extension: run parameterized notebooks into pages, when what they read has changed.
 
-A chapter named in `executed_chapters` is a notebook with a cell tagged ``parameters``. For each
-combination of `executed_configurations`, papermill runs a copy of it; the executed copy lands in
+A notebook named in `executed_examples` is run once, with a file of ``params/``. A chapter named in `executed_chapters` is a notebook with a cell tagged ``parameters``. For each
+combination of `executed_configurations`, papermill runs a copy of it. The executed copy lands in
 ``runs/<chapter>/`` (ignored by git) and becomes a page, which ``_toc.yml`` finds by a glob. A copy
 is run again when the notebook, the library, the measured data or the params files have changed,
 and only then. The same hash names the cache of the notebooks that myst-nb runs itself, whose own
@@ -21,6 +21,7 @@ from typing import Any
 
 import nbformat
 import papermill
+import yaml
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -42,11 +43,11 @@ MENTION = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """One chapter under one configuration."""
+    """One notebook under one configuration."""
 
     source: Path
     target: Path
-    title: str
+    title: str | None  # None keeps the notebook's own
     parameters: dict[str, Any]
     inputs: str  # digest of the files in `INPUTS`
 
@@ -96,9 +97,10 @@ def prepare(notebook: NotebookNode, page: Page) -> NotebookNode:
             cell.metadata.tags.append("remove-cell")  # the values that count are injected below it
 
     text = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    text[0].source, titles = re.subn(r"(?m)\A# .*$", f"# {page.title}", text[0].source)
-    if not titles:
-        raise ExtensionError(f"{page.source.name} must begin with a line '# Title'")
+    if page.title:
+        text[0].source, titles = re.subn(r"(?m)\A# .*$", f"# {page.title}", text[0].source)
+        if not titles:
+            raise ExtensionError(f"{page.source.name} must begin with a line '# Title'")
 
     figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
     labels = {figure["name"] for figure in figures if "name" in figure}
@@ -134,13 +136,24 @@ def stem(chosen: dict[str, int]) -> str:
 
 
 def pages(config: Config, book: Path) -> list[Page]:
-    """All pages that are wanted, in the order of the chapters and configurations."""
+    """All pages that are wanted, in the order of the notebooks and configurations."""
     names = list(config.executed_configurations)
     combinations = [
         dict(zip(names, values, strict=True))
         for values in itertools.product(*config.executed_configurations.values())
     ]
-    return [
+    examples = [
+        Page(
+            source=book / f"{name}.ipynb",
+            target=book / "runs" / name / f"{params}.ipynb",
+            title=None,
+            parameters=yaml.safe_load((book.parent / "params" / f"{params}.yaml").read_text())
+            | {"out": f"../_build/records/{params}", "overwrite": True},
+            inputs=config.executed_inputs,
+        )
+        for name, params in config.executed_examples.items()
+    ]
+    return examples + [
         Page(
             source=book / f"{chapter}.ipynb",
             target=book / "runs" / chapter / f"{stem(chosen)}.ipynb",
@@ -183,6 +196,7 @@ def execute_stale(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
+    app.add_config_value("executed_examples", {}, "", dict)
     app.add_config_value("executed_chapters", {}, "", dict)
     app.add_config_value("executed_configurations", {}, "", dict)
     app.add_config_value("executed_inputs", "", "", str)
