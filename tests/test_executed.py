@@ -91,6 +91,7 @@ def test_a_chapter_without_the_parameter_is_refused(book):
 
 def test_pages_are_all_combinations_and_sort_by_number(book):
     config = SimpleNamespace(
+        executed_examples={},
         executed_chapters={"delay": "{layers} of {hidden}"},
         executed_configurations={"layers": [2, 16], "hidden": [100, 1000]},
         executed_inputs="digest",
