@@ -38,7 +38,8 @@ class Bar:
         """Go on to the next part, of which some epochs may have been trained before."""
         self._part += 1
         self._epoch = epoch
-        self._bar.initial += epoch  # not part of this session's speed
+        if not self._bar.disable:  # a disabled bar lacks the attribute
+            self._bar.initial += epoch  # not part of this session's speed
         self.advance(0)
 
     def advance(self, share: float) -> None:
