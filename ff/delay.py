@@ -6,7 +6,7 @@ is NaN in an estimate, and counts as infinite, later than any epoch, in a resamp
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from scipy import stats
 
 from ff.resampling import Bootstrap, cubes, theil_sen
 
-__all__ = ["TARGET", "logrank", "mean_delay", "seed_delays", "sensitivity", "slope", "survival"]
+__all__ = ["TARGET", "TARGETS", "mean_delay", "seed_delays", "sensitivity", "slope"]
 
 TARGET = 0.7
+TARGETS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 
 def _reach(traces: np.ndarray, epochs: np.ndarray, target: float) -> tuple[np.ndarray, np.ndarray]:
@@ -141,116 +142,6 @@ def seed_delays(
     return pd.concat(tables, ignore_index=True)
 
 
-def _censored(delays: pd.DataFrame) -> stats.CensoredData:
-    times = delays["epoch"].fillna(delays["last_epoch"])
-    return stats.CensoredData.right_censored(times.to_numpy(), delays["censored"].to_numpy())
-
-
-def survival(
-    layers: pd.DataFrame,
-    target: float = TARGET,
-    column: str = "train_accuracy",
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Median delay over seeds.
-
-    Estimand: the epoch by which a layer has reached the target in half of all seeds.
-
-    Parameters
-    ----------
-    layers, target, column
-        As in `mean_delay`.
-    level
-        Least coverage of the interval, between 0 and 1.
-
-    Returns
-    -------
-    DataFrame
-        One row per (hidden, layer): hidden, layer, median, low, high, reached, seeds. `median`
-        is where the Kaplan-Meier curve falls to one half, NaN if it does not. `low` and `high`
-        are the order statistics between which the median lies with probability `level` or more
-        (sign test; exact because every seed of a width is watched equally long); infinite
-        beyond the last epoch, NaN with too few seeds for the level (5 or fewer at 0.95).
-
-    References
-    ----------
-    Kaplan and Meier, "Nonparametric estimation from incomplete observations", JASA 53 (1958).
-    """
-    rows = []
-    delays = seed_delays(layers, target, column)
-    for (hidden, layer), group in delays.groupby(["hidden", "layer"]):
-        curve = stats.ecdf(_censored(group)).sf
-        half = curve.quantiles[curve.probabilities <= 0.5 + 1e-9]  # forgive rounded products
-        rank = int(stats.binom.ppf((1 - level) / 2, len(group), 0.5))  # 1 is the smallest delay
-        times = np.sort(group["epoch"].fillna(np.inf))
-        rows.append(
-            {
-                "hidden": hidden,
-                "layer": layer,
-                "median": half[0] if len(half) else np.nan,
-                "low": times[rank - 1] if rank else np.nan,
-                "high": times[-rank] if rank else np.nan,
-                "reached": int((~group["censored"]).sum()),
-                "seeds": len(group),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def logrank(
-    layers: pd.DataFrame,
-    target: float = TARGET,
-    column: str = "train_accuracy",
-    spacing: Literal["doubling", "adjacent"] = "doubling",
-) -> pd.DataFrame:
-    """Test whether two neighboring layers share one distribution of delays.
-
-    Estimand: how far the number of seeds in which the shallower layer reached the target exceeds
-    what is expected, epoch by epoch, if both layers had the same delays; in standard errors.
-
-    The test takes the two samples as independent. Both layers belong to the same networks, whose
-    delays vary together, which makes the test conservative.
-
-    Parameters
-    ----------
-    layers, target, column
-        As in `mean_delay`.
-    spacing
-        Compare layers 1-2, 2-4, 4-8, ... ("doubling") or 1-2, 2-3, 3-4, ... ("adjacent").
-
-    Returns
-    -------
-    DataFrame
-        One row per (hidden, shallow, deep): hidden, shallow, deep, statistic, p_value, p_holm.
-        `statistic` is positive if the deeper layer is later; `p_value` is two-sided, `p_holm`
-        adjusted for the number of comparisons within the width. NaN where the delays of both
-        layers are one constant or none was observed.
-
-    References
-    ----------
-    Mantel, "Evaluation of survival data and two new rank order statistics", 1966; Holm, "A simple
-    sequentially rejective multiple test procedure", 1979.
-    """
-    tables = []
-    for hidden, delays in seed_delays(layers, target, column).groupby("hidden"):
-        samples = {layer: _censored(group) for layer, group in delays.groupby("layer")}
-        step = {layer: 2 * layer if spacing == "doubling" else layer + 1 for layer in samples}
-        powers = {2**i for i in range(max(samples).bit_length())}
-        rows = []
-        for shallow, deep in step.items():
-            if deep not in samples or (spacing == "doubling" and shallow not in powers):
-                continue
-            with np.errstate(invalid="ignore"):  # 0/0 where nothing varies
-                test = stats.logrank(samples[shallow], samples[deep])
-            rows.append((hidden, shallow, deep, test.statistic, test.pvalue))
-        columns = ["hidden", "shallow", "deep", "statistic", "p_value"]
-        table = pd.DataFrame(rows, columns=columns).sort_values("p_value")
-        remaining = table["p_value"].notna().sum() - np.arange(len(table))
-        table["p_holm"] = (table["p_value"] * remaining).cummax().clip(upper=1)
-        tables.append(table.sort_values("shallow"))
-    return pd.concat(tables, ignore_index=True)
-
-
 def slope(
     layers: pd.DataFrame,
     target: float = TARGET,
@@ -286,15 +177,53 @@ def slope(
     rows = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
         estimate, draws = bootstrap.draw(_mean_reach(values, epochs, target), len(seeds))
-        reached = np.flatnonzero(np.isfinite(estimate[1]))
-        half = (len(reached) + 1) // 2
-        segments = {
-            "all": reached,
-            "shallow": reached[:half],
-            "deep": reached[len(reached) - half :],
-        }
-        slopes = {}
-        for name, chosen in segments.items():
-            x, y = keys[chosen], np.vstack([estimate[1], draws[:, 1]])[:, chosen]
-            slopes[name] = theil_sen(x, y)
-            scatter = stats.theilslopes(y[0], x, 0.95)[2:] if len(x) > 2 else (np.nan, np.nan)
+        reached = np.isfinite(estimate[1])
+        x, y = keys[reached], estimate[1, reached]
+        half = (len(x) + 1) // 2
+        parts = {"all": slice(None), "shallow": slice(half), "deep": slice(len(x) - half, None)}
+        both = np.vstack([y, draws[:, 1, reached]])  # the data first, then the resamples
+        slopes = {name: theil_sen(x[part], both[:, part]) for name, part in parts.items()}
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            slopes["change"] = slopes["deep"] - slopes["shallow"]
+        for name, values in slopes.items():
+            own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
+            if name != "change" and len(own) > 2:
+                scatter = stats.theilslopes(y[parts[name]], own, bootstrap.level)[2:]
+            ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
+            rows.append((hidden, name, *ends, values[0], *bootstrap.interval(values[1:]), *scatter))
+    columns = ["hidden", "segment", "first_layer", "last_layer", "slope", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "scatter_low", "scatter_high"])
+
+
+def sensitivity(
+    layers: pd.DataFrame,
+    analysis: Callable[..., pd.DataFrame] = mean_delay,
+    targets: Sequence[float] = TARGETS,
+    **options: Any,
+) -> pd.DataFrame:
+    """Repeat an analysis of delay for several targets.
+
+    Estimand: that of the analysis, as a function of the target accuracy.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    analysis
+        `mean_delay`, `seed_delays`, `slope`, or a function of `ff.survival`.
+    targets
+        Accuracies to reach, between 0 and 1.
+    **options
+        Passed on to the analysis.
+
+    Returns
+    -------
+    DataFrame
+        The tables of the analysis below each other, with the first column `target`.
+    """
+    tables = []
+    for target in targets:
+        table = analysis(layers, target, **options)
+        table.insert(0, "target", target)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

@@ -67,7 +67,7 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
         )
     axes = ["seed", "epoch", key]
     for hidden in np.unique(frame["hidden"]):
-        part = frame[frame["hidden"] == hidden].sort_values(axes)
+        part = frame.loc[frame["hidden"] == hidden].sort_values(axes)
         if part.duplicated(axes).any():
             raise RecordsError(
                 f"hidden {hidden} has more than one row for the same {', '.join(axes)}, "
@@ -172,14 +172,15 @@ def _at(ordered: np.ndarray, rank: np.ndarray) -> np.ndarray:
 def theil_sen(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Median of the slopes between all pairs of points.
 
-    A point at infinity counts as farther than any other; a pair of two such points is left out.
+    A point at infinity lies beyond every finite one; a pair of two such points, or with a NaN, is
+    left out.
 
     Parameters
     ----------
     x
         Shape (points,), all different.
     y
-        Shape (batch, points); may hold infinities, of which no order is known.
+        Shape (batch, points).
 
     Returns
     -------
