@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 import pandas as pd
@@ -179,8 +180,9 @@ class Training:
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
             on_step((step + 1) / steps)
-        self.layers[:, epoch, :, 0] = torch.stack(layers).mean(0).cpu()
-        self.depths[:, epoch, :, :2] = torch.stack(depths).mean(0).cpu()
+        # Added one by one: how a reduction rounds would depend on the number of layers and seeds.
+        self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
+        self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
         last = self.epoch == config.epochs
         if last or self.epoch % config.validation_index == 0:
