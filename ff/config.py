@@ -190,7 +190,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def parse(text: str, source: str) -> Any:
-    """Read plain YAML: no tags, no key twice, and 1e-3 is a number.
+    """Read plain YAML: no tags, no key twice, decimal integers, and 1e-3 is a number.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def parse(text: str, source: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(
             f"{source} is not plain YAML ({reason}); write lines of the form 'key: value'"
@@ -214,7 +214,18 @@ def parse(text: str, source: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error and 1e-3 is a number, as in YAML 1.2."""
+    """Safe YAML without surprises: closer to YAML 1.2, and a repeated key or a tag is an error."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if tag := getattr(self.peek_event(), "tag", None):
+            raise yaml.constructor.ConstructorError(None, None, f"{tag!r} is a tag")
+        return super().compose_node(parent, index)
+
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        # YAML 1.1, which PyYAML reads, takes 1:30 for 90 and 010 for 8.
+        if not re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value):
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value} is not decimal")
+        return self.construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value]
@@ -224,7 +235,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
+_Loader.add_implicit_resolver(  # 1e-3 is a number
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
@@ -256,14 +268,10 @@ def _sentence(key: str, error: ErrorDetails) -> str:
     expects = extra["expects"] if isinstance(extra, dict) else ""
     came = error["input"]
     hint = ""
-    if isinstance(came, str) and fields[key].annotation is float and _is_number(came):
-        hint = f"; YAML reads {came} as text, write {float(came):g} with a decimal point"
+    text = came if isinstance(came, str) and fields[key].annotation is float else ""
+    # What papermill -f makes of 1e-3: YAML 1.1 wants a point and a sign in such a number.
+    if number := re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", text):
+        whole, fraction, sign, exponent = number.groups()
+        plain = f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
+        hint = f"; YAML reads {text} as text and {plain} as a number"
     return f"{key} must be {expects} but got {came!r}{hint}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
