@@ -3,6 +3,8 @@
 import json
 import os
 import time
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -52,23 +54,21 @@ class Checkpoint:
             return
         if epoch < self.epochs and time.monotonic() - self._saved < EVERY:
             return
-        progress = {"epoch": str(epoch), "seconds": str(seconds)}
+        whole = {name: value.cpu().contiguous() for name, value in state.items()}
+        about = {**self.about, "epoch": str(epoch), "seconds": str(seconds)}
         aside = self.path.with_suffix(".writing")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            whole = {name: value.contiguous() for name, value in state.items()}
-            save_file(whole, aside, {**self.about, **progress})
+            save_file(whole, aside, {**about, "crc32": _crc32(about, whole)})
             os.replace(aside, self.path)
         except (OSError, SafetensorError) as error:
-            aside.unlink(missing_ok=True)
-            raise TrainingError(
-                f"cannot write the checkpoint {self.path}: {error}; "
-                "make room or choose another folder, then start the same run again"
-            ) from None
+            with suppress(OSError):
+                aside.unlink()
+            raise self._unwritable(error) from None
         self._saved = time.monotonic()
 
     def restore(self, state: dict[str, Tensor]) -> tuple[int, float]:
-        """Copy the file's tensors into `state`.
+        """Copy the file's tensors into `state`; where there is no file, make its folder.
 
         Returns
         -------
@@ -78,20 +78,29 @@ class Checkpoint:
         Raises
         ------
         TrainingError
-            The file is damaged or belongs to another configuration.
+            The file is damaged or belongs to another configuration, or its folder cannot be made.
         """
-        if self.path is None or not self.path.exists():
+        if self.path is None:
+            return 0, 0.0
+        if not self.path.exists():
+            try:  # a folder that cannot be written shows now, not after an hour of training
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unwritable(error) from None
             return 0, 0.0
         remedy = "start with --overwrite, or choose another folder"
         try:
             with safe_open(self.path, framework="pt") as file:
                 about = file.metadata() or {}
-                if any(about.get(key) != value for key, value in self.about.items()):
-                    raise TrainingError(f"{self.path} is of another configuration; {remedy}")
-                for name, value in state.items():
-                    value.copy_(file.get_tensor(name))
-        except (OSError, SafetensorError, RuntimeError) as error:
+                whole = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
             raise TrainingError(f"{self.path} is damaged ({error}); {remedy}") from None
+        if about.pop("crc32", None) != _crc32(about, whole):
+            raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
+        if any(about.get(key) != value for key, value in self.about.items()):
+            raise TrainingError(f"{self.path} is of another configuration; {remedy}")
+        for name, value in state.items():
+            value.copy_(whole[name])
         return int(about["epoch"]), float(about["seconds"])
 
     def remove(self) -> None:
@@ -101,3 +110,17 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
+
+    def _unwritable(self, error: Exception) -> TrainingError:
+        return TrainingError(
+            f"cannot write the checkpoint {self.path}: {error}; "
+            "make room or choose another folder, then start the same run again"
+        )
+
+
+def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """Checksum of everything that a file holds."""
+    value = zlib.crc32(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].numpy().tobytes(), value)
+    return str(value)
