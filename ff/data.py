@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -89,7 +90,7 @@ def load(name: str) -> Dataset:
     if name == "digits":
         return _digits()
     folder = find(name) or fetch(name)
-    files = [_read_archive(folder / file, md5) for file, md5 in _archives(name)]
+    files = [_read_archive(folder / file, md5, name) for file, md5 in _archives(name)]
     images, labels, test_images, test_labels = (_parse(content) for content in files)
     images, labels = images.flatten(1), labels.long()
     return Dataset(
@@ -143,7 +144,7 @@ def fetch(name: str) -> Path:
                     try:
                         download_url(mirror + file, arriving, file, md5)
                         break
-                    except (URLError, TimeoutError, ConnectionError, RuntimeError):
+                    except (URLError, TimeoutError, ConnectionError, HTTPException, RuntimeError):
                         continue
                 else:
                     raise _absent(name)
@@ -235,11 +236,16 @@ def _folders(name: str) -> list[Path]:
     return [Path(root) / _torchvision(name).__name__ / "raw" for root in roots if root]
 
 
-def _read_archive(path: Path, md5: str) -> bytes:
-    packed = path.read_bytes()
+def _read_archive(path: Path, md5: str, name: str) -> bytes:
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror}; set FF_DATA to a folder that you may read"
+        ) from None
     if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5:
         raise DataError(
-            f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch'"
+            f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch {name}'"
         )
     return gzip.decompress(packed)
 
