@@ -14,9 +14,53 @@ from torch import Tensor
 from ff.config import Config
 from ff.errors import TrainingError
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "checkpoints"]
 
 EVERY = 60.0  # seconds
+
+
+def checkpoints(
+    folder: str | Path | None, config: Config, plan: list[tuple[int, tuple[int, ...]]], fresh: bool
+) -> list["Checkpoint"]:
+    """Prepare the checkpoints of all chunks of a run.
+
+    Parameters
+    ----------
+    folder
+        Where the run's records go; None keeps no checkpoint.
+    config
+        What the run trains.
+    plan
+        Width and seeds of each chunk.
+    fresh
+        Forget what is there.
+
+    Raises
+    ------
+    TrainingError
+        The folder cannot be written, or holds checkpoints of another plan.
+    """
+    chunks = [Checkpoint(folder, config, *chunk) for chunk in plan]
+    if folder is None:
+        return chunks
+    place = Path(folder) / "checkpoints"
+    try:  # a folder that cannot be written shows now, not after an hour of training
+        place.mkdir(parents=True, exist_ok=True)
+        there = set(place.glob("width-*.safetensors"))
+        if fresh:
+            for path in there:
+                path.unlink()
+        elif strangers := there - {chunk.path for chunk in chunks}:
+            raise TrainingError(
+                f"{min(strangers)} is of another configuration or device; "
+                "start with --overwrite, or choose another folder"
+            )
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write checkpoints to {place}: {error.strerror or error}; "
+            "choose a folder that you may write to"
+        ) from None
+    return chunks
 
 
 class Checkpoint:
@@ -28,25 +72,16 @@ class Checkpoint:
         Where the run's records go; None keeps no checkpoint.
     config, width, seeds
         What the chunk trains.
-    fresh
-        Forget what is there.
     """
 
     def __init__(
-        self,
-        folder: str | Path | None,
-        config: Config,
-        width: int,
-        seeds: tuple[int, ...],
-        fresh: bool = False,
+        self, folder: str | Path | None, config: Config, width: int, seeds: tuple[int, ...]
     ) -> None:
         name = f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
         self.path = None if folder is None else Path(folder) / "checkpoints" / name
         self.about = {"config": config.model_dump_json(), "seeds": json.dumps(seeds)}
         self.epochs = config.epochs
         self._saved = time.monotonic()
-        if fresh:
-            self.remove()
 
     def save(self, state: dict[str, Tensor], epoch: int, seconds: float) -> None:
         """Write the state if a minute has passed, or the chunk is complete; whole or not at all."""
@@ -64,11 +99,14 @@ class Checkpoint:
         except (OSError, SafetensorError) as error:
             with suppress(OSError):
                 aside.unlink()
-            raise self._unwritable(error) from None
+            raise TrainingError(
+                f"cannot write the checkpoint {self.path}: {error}; "
+                "make room or choose another folder, then start the same run again"
+            ) from None
         self._saved = time.monotonic()
 
     def restore(self, state: dict[str, Tensor]) -> tuple[int, float]:
-        """Copy the file's tensors into `state`; where there is no file, make its folder.
+        """Copy the file's tensors into `state`.
 
         Returns
         -------
@@ -78,15 +116,9 @@ class Checkpoint:
         Raises
         ------
         TrainingError
-            The file is damaged or belongs to another configuration, or its folder cannot be made.
+            The file is damaged or belongs to another configuration.
         """
-        if self.path is None:
-            return 0, 0.0
-        if not self.path.exists():
-            try:  # a folder that cannot be written shows now, not after an hour of training
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise self._unwritable(error) from None
+        if self.path is None or not self.path.exists():
             return 0, 0.0
         remedy = "start with --overwrite, or choose another folder"
         try:
@@ -110,12 +142,6 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
-
-    def _unwritable(self, error: Exception) -> TrainingError:
-        return TrainingError(
-            f"cannot write the checkpoint {self.path}: {error}; "
-            "make room or choose another folder, then start the same run again"
-        )
 
 
 def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:

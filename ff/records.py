@@ -19,7 +19,7 @@ from torch import Tensor
 from ff.config import Config
 from ff.errors import RecordsError
 
-__all__ = ["Records", "finished", "published", "read", "table", "versions", "write"]
+__all__ = ["Records", "finished", "published", "read", "remove", "table", "versions", "write"]
 
 TABLES = ("layers", "readouts")
 KEY = b"ff"
@@ -99,6 +99,24 @@ def write(records: Records, folder: str | Path) -> None:
             f"cannot write records to {folder}: {error.strerror or error}; "
             "choose a folder that you may write to"
         ) from None
+
+
+def remove(folder: str | Path) -> None:
+    """Delete what `write` has written.
+
+    Raises
+    ------
+    RecordsError
+        A file cannot be deleted.
+    """
+    for name in TABLES:
+        path = Path(folder) / f"{name}.parquet"
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RecordsError(
+                f"cannot delete {path}: {error.strerror or error}; choose another folder"
+            ) from None
 
 
 def finished(folder: str | Path, config: Config) -> Records | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ff import objective, records
-from ff.checkpoint import Checkpoint
+from ff.checkpoint import checkpoints
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
 from ff.errors import ConfigError, TrainingError
@@ -67,18 +67,20 @@ def train(
     RecordsError
         `out` holds another configuration's records, or cannot be written.
     """
-    device = _choose(config.device)
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
+    device = _choose(config.device)
     dataset = load(config.dataset).to(device)
-    if config.precision == "tf32":
-        torch.backends.cuda.matmul.allow_tf32 = True
+    batch = _batch_size(config, dataset)
+    torch.backends.cuda.matmul.allow_tf32 = config.precision == "tf32"
     plan = [(width, seeds) for width in config.widths for seeds in _chunks(config, width, device)]
-    checkpoints = [Checkpoint(out, config, *chunk, fresh=overwrite) for chunk in plan]
+    chunks = checkpoints(out, config, plan, fresh=overwrite)
+    if out is not None and overwrite:
+        records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
     layers, readouts = [], []
     with Bar(len(plan), config.epochs, shown=progress) as bar:
-        for (width, seeds), checkpoint in zip(plan, checkpoints, strict=True):
+        for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
             training = Training(config, width, seeds, dataset)
             training.epoch, before = checkpoint.restore(training.state())
             bar.enter(training.epoch)
@@ -94,7 +96,7 @@ def train(
     run = {
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
-        "batch_size": config.batch_size or own_batch_size(dataset.name),
+        "batch_size": batch,
         "device": _name(device),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
@@ -106,7 +108,7 @@ def train(
     )
     if out is not None:
         records.write(result, out)
-        for checkpoint in checkpoints:
+        for checkpoint in chunks:
             checkpoint.remove()
     return result
 
@@ -143,12 +145,7 @@ class Training:
         self, config: Config, width: int, seeds: tuple[int, ...], dataset: Dataset
     ) -> None:
         self.config, self.width, self.seeds, self.dataset = config, width, seeds, dataset
-        self.batch = config.batch_size or own_batch_size(dataset.name)
-        if self.batch > len(dataset.train):
-            raise ConfigError(
-                f"batch_size must be at most {len(dataset.train)} (the training images of "
-                f"{dataset.name}) but got {self.batch}"
-            )
+        self.batch = _batch_size(config, dataset)
         self.device = dataset.train.images.device
         pixels = dataset.train.images.shape[1]
         self.network = Network(config, pixels, width, seeds, self.device)
@@ -229,6 +226,16 @@ class Training:
 def cool_down(epoch: int, epochs: int) -> float:
     """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
     return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
+
+
+def _batch_size(config: Config, dataset: Dataset) -> int:
+    batch = config.batch_size or own_batch_size(dataset.name)
+    if batch > len(dataset.train):
+        raise ConfigError(
+            f"batch_size must be at most {len(dataset.train)} (the training images of "
+            f"{dataset.name}) but got {batch}"
+        )
+    return batch
 
 
 def _chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
