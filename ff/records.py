@@ -21,7 +21,11 @@ from ff.errors import RecordsError
 
 __all__ = ["Records", "finished", "published", "read", "remove", "table", "versions", "write"]
 
-TABLES = ("layers", "readouts")
+KEYS = {
+    "layers": ("hidden", "seed", "epoch", "layer"),
+    "readouts": ("hidden", "seed", "epoch", "depth"),
+}
+TABLES = tuple(KEYS)
 KEY = b"ff"
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 
@@ -91,6 +95,7 @@ def write(records: Records, folder: str | Path) -> None:
                     arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **note}),
                     Path(aside) / name,
                     compression="zstd",
+                    write_page_checksum=True,
                 )
             for name in TABLES:
                 os.replace(Path(aside) / name, folder / f"{name}.parquet")
@@ -160,7 +165,7 @@ def read(*folders: str | Path) -> Records:
     layers, readouts = (
         pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in TABLES
     )
-    twice = layers.duplicated(["hidden", "seed", "epoch", "layer"])
+    twice = layers.duplicated(KEYS["layers"])
     if twice.any():
         width, seed = layers.loc[twice, ["hidden", "seed"]].iloc[0]
         raise RecordsError(
@@ -199,7 +204,11 @@ def published(
             f"no results of width {hidden} and peer momentum {peer_momentum} in {folder}; "
             "measure them with 'ff train --out' below that folder"
         )
-    return read(*chosen)
+    found = read(*chosen)
+    if hidden is None:
+        return found
+    tables = (getattr(found, name) for name in TABLES)
+    return Records(*(rows[rows["hidden"] == hidden] for rows in tables), runs=found.runs)
 
 
 def versions() -> dict[str, str]:
@@ -233,7 +242,7 @@ def _read_one(folder: Path) -> Records:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        return pq.read_table(path).to_pandas()
+        arrow = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
@@ -243,6 +252,11 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise RecordsError(
             f"{path} is damaged ({reason}); delete it and train again, or restore it"
         ) from None
+    if absent := [key for key in KEYS[path.stem] if key not in arrow.column_names]:
+        raise RecordsError(
+            f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
+        )
+    return arrow.replace_schema_metadata().to_pandas()  # without what pandas notes about columns
 
 
 def _provenance(path: Path) -> list[dict[str, Any]]:
