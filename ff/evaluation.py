@@ -102,7 +102,8 @@ def auroc(positive: Tensor, negative: Tensor) -> Tensor:
     negative, positive = negative.sort(-1).values, positive.contiguous()
     below = torch.searchsorted(negative, positive)
     not_above = torch.searchsorted(negative, positive, right=True)
-    return (below + not_above).double().mean(-1).div(2 * negative.shape[-1]).float()
+    pairs = 2 * positive.shape[-1] * negative.shape[-1]
+    return (below + not_above).sum(-1) / pairs  # integers: Apple's MPS has no float64
 
 
 def _goodness_accuracy(network: Network, split: Split, seeds: int) -> Tensor:
