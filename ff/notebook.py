@@ -13,8 +13,6 @@ from ff.errors import DataError
 
 __all__ = ["Note", "configure", "default_folder"]
 
-SEEDS = {"mnist": 1, "digits": 3}  # enough for a first look within two minutes
-
 
 class Note:
     """A sentence that a notebook shows in a box."""
@@ -37,7 +35,8 @@ def configure(namespace: Mapping[str, Any]) -> tuple[Config, Note]:
     ----------
     namespace
         The notebook's ``globals()`` right after its parameters: keys of `ff.Config`, where
-        ``dataset`` may be ``"auto"`` and ``seeds`` None, and ``out`` and ``overwrite``.
+        ``dataset`` may be ``"auto"`` and ``seeds`` None (3 of digits, else 1), and ``out`` and
+        ``overwrite``.
 
     Returns
     -------
@@ -57,15 +56,13 @@ def configure(namespace: Mapping[str, Any]) -> tuple[Config, Note]:
         and not inspect.ismodule(value)
         and not callable(value)  # what the notebook has imported
     }
-    if values.get("dataset") != "auto":
-        config = Config(**_drop_none(values))
-        return config, Note(f"Data set: {config.dataset}, as asked for.")
-    Config(
-        **_drop_none({**values, "dataset": "mnist"})
-    )  # a misspelt key ends here, before any wait
-    dataset, reason = _choose()
-    seeds = values.get("seeds") or SEEDS[dataset]
-    return Config(**_drop_none({**values, "dataset": dataset, "seeds": seeds})), Note(reason)
+    dataset = values.get("dataset", "mnist")
+    if dataset == "auto":
+        _config(values, "digits")  # a misspelt key ends here, before any wait
+        dataset, reason = _choose()
+    else:
+        reason = f"Data set: {dataset}, as asked for."
+    return _config(values, dataset), Note(reason)
 
 
 def default_folder(config: Config) -> Path:
@@ -75,8 +72,11 @@ def default_folder(config: Config) -> Path:
     return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
 
 
-def _drop_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _config(values: dict[str, Any], dataset: Any) -> Config:
+    chosen = {**values, "dataset": dataset}
+    if chosen.get("seeds") is None:
+        chosen["seeds"] = 3 if dataset == "digits" else 1  # a first look within two minutes
+    return Config(**chosen)
 
 
 def _choose() -> tuple[str, str]:
