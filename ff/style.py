@@ -7,19 +7,39 @@ same numbers, so that a rebuilt page does not change.
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.figure
+import matplotlib.style
 import numpy as np
 from matplotlib import cm, colors
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-__all__ = ["INK", "MUTED", "WIDTHS", "Figure", "layer_color", "layer_colorbar", "styled"]
+__all__ = [
+    "INK",
+    "LINES",
+    "MARKERS",
+    "MUTED",
+    "PALETTE",
+    "Figure",
+    "count",
+    "entry",
+    "layer_colorbar",
+    "legend",
+    "shade",
+    "styled",
+]
 
 INK = "#222222"
 MUTED = "#6b6b6b"
-WIDTHS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, one a width
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
+LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+MARKERS = "osDvX*ph<>"  # not the upward triangle: that means "not reached"
 _RULE = "#b8b8b8"
 
 _STYLE: Any = {
@@ -39,10 +59,12 @@ _STYLE: Any = {
     "font.size": 9,
     "grid.color": "#e8e8e8",
     "grid.linewidth": 0.6,
+    "legend.columnspacing": 1.4,
     "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
+    "lines.solid_capstyle": "butt",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",  # the same shapes on a machine that lacks the font
     "svg.hashsalt": "ff",
@@ -54,10 +76,12 @@ _STYLE: Any = {
 }
 
 # From plasma, without the dark end that looks black and the yellow one that vanishes on white.
-_LAYERS = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.8, 256)), "layers")
+_SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.8, 256)))
 
 
-styled = mpl.rc_context(_STYLE)  # decorates a function that draws; settings are back afterwards
+# Decorates a function that draws: whatever a person's settings are, the book looks the same, and
+# they are back afterwards.
+styled = matplotlib.style.context(_STYLE, after_reset=True)
 
 
 class Figure(matplotlib.figure.Figure):
@@ -81,26 +105,56 @@ class Figure(matplotlib.figure.Figure):
 
     @styled
     def _repr_svg_(self) -> str:
-        file = io.StringIO()
-        self.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-        # A hundredth of a point is far below what a screen shows.
-        return re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), file.getvalue())
+        file, nothing = io.StringIO(), dict.fromkeys(["Creator", "Date", "Format", "Type"])
+        self.savefig(file, format="svg", metadata=nothing)
+        return _compact(file.getvalue())
 
 
-def layer_color(layer: int, depth: int) -> tuple[float, float, float, float]:
-    """Color of a layer by its relative depth: the first layer is dark, the last one light."""
-    return _LAYERS((layer - 1) / max(depth - 1, 1))
+def _compact(svg: str) -> str:
+    """Drop comments, indentation, ids that only count, and digits below a hundredth of a point."""
+
+    def shorten(path: re.Match[str]) -> str:
+        rounded = re.sub(r"(\.\d\d)\d+", r"\1", path[0])
+        return re.sub(r"\s*([LMQz])\s*", r"\1", rounded).rstrip()
+
+    svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r'(?<= d=")[^"]+', shorten, svg)
 
 
-def layer_colorbar(figure: Figure, axes: Axes, depth: int) -> None:
-    """Put a scale of layers, one step each, beside the axes."""
-    steps = colors.ListedColormap([layer_color(layer, depth) for layer in range(1, depth + 1)])
-    norm = colors.BoundaryNorm(np.arange(depth + 1) + 0.5, depth)
-    stride = max(1, depth // 8)
-    ticks = sorted({1, depth, *range(stride, depth + 1, stride)})
-    scale = cm.ScalarMappable(norm, steps)
-    bar = figure.colorbar(scale, ax=axes, label="layer", ticks=ticks, pad=0.02, aspect=30)
+def shade(share: float) -> tuple[float, float, float, float]:
+    """Color of an ordered thing, dark at 0 and light at 1."""
+    return _SCALE(share)
+
+
+def layer_colorbar(figure: Figure, axes: Any, depth: int | None) -> None:
+    """Put a scale of layers, one step each, beside the axes; without a depth, of relative depth."""
+    steps = depth or 32
+    shades = colors.ListedColormap([shade(i / max(steps - 1, 1)) for i in range(steps)])
+    scale = cm.ScalarMappable(colors.BoundaryNorm(np.arange(steps + 1) + 0.5, steps), shades)
+    stride = max(1, steps // 8)
+    ticks = sorted({1, steps, *range(stride, steps + 1, stride)}) if depth else [1, steps]
+    bar = figure.colorbar(scale, ax=axes, ticks=ticks, pad=0.02, aspect=30 if depth else 60)
+    bar.set_label("layer", labelpad=4 if depth else -10)
+    if not depth:
+        bar.set_ticklabels(["first", "last"])
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     bar.ax.minorticks_off()
     bar.ax.invert_yaxis()  # the first layer on top, as its trace is
+
+
+def count(axis: Axis, last: int) -> None:
+    """Ticks at 1 and at round numbers up to the last."""
+    steps = MaxNLocator(8, steps=[1, 2, 5, 10], integer=True).tick_values(0, last)
+    axis.set_ticks([1, *(step for step in steps if 1 < step <= last)])
+
+
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """One row of entries below everything else, two rows where there are many."""
+    columns = len(handles) if len(handles) < 7 else (len(handles) + 1) // 2
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def entry(label: str, **look: Any) -> Line2D:
+    """Make a legend's entry that is not of a single line."""
+    return Line2D([], [], label=label, **look)

@@ -1,76 +1,270 @@
-import warnings
-from collections.abc import Sequence
-
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
-from ff import figures
-from ff.errors import RecordsError
+import ff
+from ff import correlation, delay, figures
+from ff.resampling import Bootstrap
+from ff.style import Figure
 
-
-def records(
-    widths: Sequence[int] = (100,), depth: int = 4, seeds: int = 3, epochs: int = 12
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Logistic learning curves: each layer is one epoch later than the one below."""
-    rng = np.random.default_rng(0)
-    axes = {"seed": range(1, seeds + 1), "epoch": range(1, epochs + 1)}
-    names, keys = {"layer": range(1, depth + 1), "depth": (2, depth)}, {"hidden": widths, **axes}
-    grids = [
-        pd.MultiIndex.from_product([*keys.values(), names[name]], names=[*keys, name])
-        for name in names
-    ]
-    layers, readouts = (grid.to_frame(index=False) for grid in grids)
-    noise = rng.normal(0, 0.01, (2, len(layers)))
-    layers["train_accuracy"] = 0.5 + 0.5 / (1 + np.exp(layers["layer"] + 1 - layers["epoch"]))
-    layers["train_accuracy"] += noise[0]
-    layers["validation_auroc"] = 0.5 + 0.5 / (1 + np.exp(layers["layer"] - layers["epoch"]))
-    readouts["train_accuracy"] = 0.9 - 0.5 * np.exp(-readouts["epoch"] / 3)
-    readouts["train_accuracy"] += noise[1, : len(readouts)]
-    readouts["validation_accuracy"] = readouts["train_accuracy"] - 0.05
-    return layers, readouts
+FEW = Bootstrap(20)
+SLOW = {"layers": 6, "depths": (2, 6), "epochs": 8}  # layers 5 and 6 do not reach 0.7
 
 
-def test_traces_hold_one_line_a_layer_and_the_readout() -> None:
-    layers, readouts = records()
-    axes = figures.traces(layers, readouts, 4).axes[0]
-    lines = {line.get_gid(): line for line in axes.lines if line.get_gid()}
-    assert list(lines) == ["layer-1", "layer-2", "layer-3", "layer-4", "readout"]
-    expected = layers.query("layer == 3").groupby("epoch")["train_accuracy"].mean()
-    np.testing.assert_allclose(np.asarray(lines["layer-3"].get_ydata()), expected)
-    assert lines["readout"].get_linestyle() == "--"
-    assert len(axes.collections) == 4, "one band a layer"
-
-
-def test_traces_of_a_shallower_network_leave_deeper_layers_out() -> None:
-    axes = figures.traces(*records(seeds=1), depth=2).axes[0]
-    assert [line.get_gid() for line in axes.lines[1:]] == ["layer-1", "layer-2", "readout"]
-    assert not axes.collections, "one seed has no interval"
-
-
-def test_traces_refuse_what_they_cannot_show() -> None:
-    with pytest.raises(RecordsError, match="one width but the records hold 100, 1000"):
-        figures.traces(*records((100, 1000)), depth=4)
-    with pytest.raises(RecordsError, match="8 layers was asked for but the records hold 4"):
-        figures.traces(*records(), depth=8)
-    with pytest.raises(RecordsError, match="no readout of depth 3 .* choose one of 2, 4"):
-        figures.traces(*records(), depth=3)
-
-
-def test_svg_is_the_same_each_time_and_settings_stay() -> None:
-    import matplotlib as mpl
-    from matplotlib import pyplot
-
+@pytest.fixture(autouse=True)
+def _settings_stay():
     before = dict(mpl.rcParams)
-    first, second = (figures.traces(*records(), depth=4)._repr_svg_() for _ in range(2))
-    assert first == second
-    assert "<dc:date>" not in first
+    yield
     assert dict(mpl.rcParams) == before
     assert not pyplot.get_fignums(), "pyplot keeps no figure open"
 
 
-def test_thirty_two_traces_stay_small() -> None:
-    layers, readouts = records(depth=32, epochs=30)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert len(figures.traces(layers, readouts, 32)._repr_svg_()) < 150_000
+def named(axes: Axes) -> dict[str, Line2D]:
+    return {str(line.get_gid()): line for line in axes.lines if line.get_gid()}
+
+
+def labels(figure: Figure) -> list[str]:
+    legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
+    return [text.get_text() for legend in legends for text in legend.get_texts()]
+
+
+def triangles(axes: Axes) -> np.ndarray:
+    """Layers that are drawn as censored."""
+    return np.concatenate([xy(line)[0] for line in axes.lines if line.get_marker() == "^"])
+
+
+def xy(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_xydata(), dtype=float).T
+
+
+def test_traces_hold_one_line_a_layer_and_the_readout() -> None:
+    records = synthetic.records()
+    axes = figures.traces(records.layers, records.readouts, 4).axes[0]
+    lines = named(axes)
+    names = [f"layer-{layer}" for layer in (1, 2, 3, 4)] + ["readout"]
+    assert list(lines) == [f"width-100-depth-4-{name}" for name in names]
+    third = records.layers[records.layers["layer"] == 3].pivot(
+        index="epoch", columns="seed", values="train_accuracy"
+    )
+    np.testing.assert_allclose(
+        xy(lines["width-100-depth-4-layer-3"]), [third.index, third.to_numpy(float).mean(axis=1)]
+    )
+    assert lines["width-100-depth-4-readout"].get_linestyle() == "--"
+    assert len(axes.collections) == 4, "one band a layer"
+    assert axes.get_ylabel() == "training accuracy"
+
+
+def test_traces_of_a_shallower_network_leave_deeper_layers_out() -> None:
+    records = synthetic.records(seeds=1)
+    figure = figures.traces(records.layers, records.readouts, 2, target=None)
+    names = [name.removeprefix("width-100-depth-2-") for name in named(figure.axes[0])]
+    assert names == ["layer-1", "layer-2", "readout"]
+    assert not figure.axes[0].collections, "one seed has no interval"
+    assert labels(figure) == ["readout"]
+
+
+def test_a_single_epoch_is_drawn_as_points() -> None:
+    records = synthetic.records(epochs=1)
+    axes = figures.traces(records.layers, records.readouts, 4).axes[0]
+    assert all(line.get_marker() == "o" for line in named(axes).values())
+
+
+def test_a_column_that_readouts_lack_is_drawn_beside_their_validation_accuracy() -> None:
+    records = synthetic.records()
+    layers = records.layers.assign(dead_units=0.5)
+    lines = named(figures.traces(layers, records.readouts, 4, "dead_units").axes[0])
+    expected = records.readouts.query("depth == 4").groupby("epoch")["validation_accuracy"]
+    drawn = xy(lines["width-100-depth-4-readout"])[1]
+    np.testing.assert_allclose(drawn, expected.agg("mean").to_numpy(float), rtol=1e-5)
+
+
+def test_traces_refuse_what_they_cannot_show() -> None:
+    one, two = synthetic.records(), synthetic.records(hidden=(100, 1000))
+    with pytest.raises(ff.RecordsError, match="one width but the records hold 100, 1000"):
+        figures.traces(two.layers, two.readouts, 4)
+    with pytest.raises(ff.RecordsError, match="8 layers was asked for but the records hold 4"):
+        figures.traces(one.layers, one.readouts, 8)
+    with pytest.raises(ff.RecordsError, match="depth 3 for hidden 100, choose from 2, 4"):
+        figures.traces(one.layers, one.readouts, 3)
+
+
+@pytest.mark.parametrize("hidden", [(100, 1000), (1000,)])
+def test_panels_are_a_row_a_depth_and_a_column_a_width(hidden: tuple[int, ...]) -> None:
+    records = synthetic.records(hidden=hidden)
+    figure = figures.panels(records.layers, records.readouts)
+    panels = figure.axes[: 2 * len(hidden)]
+    lines = [len(named(axes)) for axes in panels]
+    assert lines == [2 + 1] * len(hidden) + [4 + 1] * len(hidden)
+    assert all(axes.get_ylim() == panels[0].get_ylim() for axes in panels)
+
+
+def test_a_panel_without_readout_stays_empty() -> None:
+    records = synthetic.records(hidden=(100, 1000))
+    readouts = records.readouts.query("hidden == 100 or depth == 4")
+    empty = [not axes.axison for axes in figures.panels(records.layers, readouts).axes[:4]]
+    assert empty == [False, True, False, False]
+
+
+def test_spread_is_one_standard_deviation_of_the_layers_there_are() -> None:
+    layers = synthetic.records(layers=5, hidden=(100, 300)).layers
+    axes = figures.spread(layers, selected=(1, 4, 8)).axes[0]
+    assert list(named(axes)) == ["layer-1", "layer-4"]
+    assert "300 units" in axes.get_title("left"), "the widest there is"
+    assert "5 seeds" in axes.get_title("left")
+    deviation = layers.query("hidden == 300 and layer == 1 and epoch == 3")["train_accuracy"]
+    outline = axes.collections[0].get_paths()[0].vertices
+    third = np.asarray(outline)[np.asarray(outline)[:, 0] == 3, 1]
+    assert np.ptp(third) == pytest.approx(2 * np.std(deviation.to_numpy(float), ddof=1))
+
+
+def test_delays_mark_each_depth_at_its_deepest_layer() -> None:
+    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    figure = figures.delays(table)
+    lines = named(figure.axes[0])
+    assert list(lines) == ["width-100", "width-100-depth-2", "width-100-depth-4"]
+    np.testing.assert_array_equal(xy(lines["width-100"])[1], table["epoch"])
+    layer, epoch = xy(lines["width-100-depth-4"])
+    assert (layer, epoch) == (4, table.loc[3, "epoch"])
+    reached = np.count_nonzero(~table["censored"])
+    assert f"100 units ({reached} of 6 layers reach the target)" in labels(figure)
+    assert labels(figure)[:2] == ["2 layers", "4 layers"]
+
+
+def test_a_network_whose_last_layer_is_censored_has_no_marker() -> None:
+    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    lines = named(figures.delays(table, depths=(6,)).axes[0])
+    assert xy(lines["width-100-depth-6"]).size == 0
+
+
+def test_censored_delays_are_triangles_at_the_last_epoch() -> None:
+    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    figure = figures.delays_with_intervals(table)
+    late = table.loc[table["censored"], "layer"].to_numpy()
+    assert len(late) > 0
+    np.testing.assert_array_equal(triangles(figure.axes[0]), late)
+    assert "not reached by epoch 8" in labels(figure)
+
+
+def test_without_censored_delays_the_legend_is_silent_about_them() -> None:
+    table = delay.mean_delay(synthetic.records(layers=2).layers, bootstrap=FEW)
+    figure = figures.delays_with_intervals(table)
+    assert labels(figure) == ["100 units"]
+    assert triangles(figure.axes[0]).size == 0
+
+
+def test_triangles_of_two_widths_stand_beside_each_other() -> None:
+    layers = synthetic.records(**SLOW, hidden=(100, 1000)).layers
+    table = delay.mean_delay(layers, bootstrap=FEW)
+    drawn = triangles(figures.delays_with_intervals(table).axes[0])
+    assert len(np.unique(drawn)) == len(drawn) == table["censored"].sum()
+
+
+def test_sensitivity_has_a_panel_a_width_and_a_line_a_target() -> None:
+    layers = synthetic.records(hidden=(100, 1000)).layers
+    table = delay.sensitivity(layers, targets=(0.6, 0.7, 0.8), bootstrap=FEW)
+    figure = figures.sensitivity(table)
+    assert [len(named(axes)) for axes in figure.axes] == [3, 3]
+    assert labels(figure) == ["0.8", "0.7", "0.6"], "as they lie above each other"
+
+
+def test_an_open_interval_of_a_slope_ends_in_an_arrowhead() -> None:
+    table = pd.DataFrame(
+        {
+            "target": [0.6, 0.7, 0.6],
+            "hidden": 100,
+            "segment": ["all", "all", "deep"],
+            "slope": [1.0, 1.2, 9.0],
+            "low": [0.9, 1.1, 8.0],
+            "high": [1.1, np.inf, 10.0],
+        }
+    )
+    axes = figures.slope_sensitivity(table).axes[0]
+    x, y = xy(named(axes)["open-100"])
+    assert x == [0.7]
+    assert y > 1.2
+    assert axes.get_ylim()[1] < 8, "only the segment `all` is drawn"
+
+
+def test_auroc_stands_beside_accuracy() -> None:
+    layers = synthetic.records(**SLOW).layers
+    layers["validation_auroc"] = np.clip(layers["validation_accuracy"] * 1.3, 0, 1)
+    figure = figures.auroc_beside_accuracy(layers, bootstrap=FEW)
+    accuracy, auroc = (line for line in figure.axes[0].lines if line.get_marker() in ("o", "s"))
+    both = np.isfinite(xy(accuracy)[1])
+    assert (xy(auroc)[1][both] <= xy(accuracy)[1][both]).all()
+    assert labels(figure)[:2] == ["validation accuracy 0.7", "validation AUROC 0.77"]
+
+
+@pytest.mark.parametrize("coefficient", ["pearson", "spearman"])
+def test_correlations_are_a_line_a_width_and_depth(coefficient: figures.Coefficient) -> None:
+    records = synthetic.records(hidden=(100, 1000))
+    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
+    figure = figures.correlations(table, coefficient)
+    lines = named(figure.axes[0])
+    assert list(lines) == [f"width-{h}-depth-{d}" for h in (100, 1000) for d in (2, 4)]
+    own = table.query("hidden == 1000 and depth == 4 and coefficient == @coefficient")
+    np.testing.assert_array_equal(xy(lines["width-1000-depth-4"])[1], own["r"])
+    assert "strong: beyond 0.7" in labels(figure)
+    assert "60 pairs" in figure.axes[0].get_title("left")
+    assert coefficient in figure.axes[0].get_ylabel().lower()
+
+
+def test_correlations_with_intervals_have_a_band_a_depth() -> None:
+    records = synthetic.records(hidden=(100, 1000))
+    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
+    figure = figures.correlations_with_intervals(table, "spearman")
+    assert [len(axes.collections) for axes in figure.axes] == [2, 2]
+    assert labels(figure)[:2] == ["2 layers", "4 layers"]
+
+
+def test_kinds_of_correlation_stand_beside_each_other() -> None:
+    records = synthetic.records()
+    analyses = {"pooled": correlation.pooled, "within epoch": correlation.within_epoch}
+    kinds = {
+        name: analysis(records.layers, records.readouts, bootstrap=FEW)
+        for name, analysis in analyses.items()
+    }
+    figure = figures.correlation_kinds(kinds, depth=2)
+    assert figure.axes[0].get_title("left") == "2 layers of 100 units, 5 seeds"
+    assert labels(figure) == ["pooled", "within epoch", "strong: beyond 0.7"]
+    drawn = [line for line in figure.axes[0].lines if line.get_label() == "within epoch"]
+    own = kinds["within epoch"].query("depth == 2 and coefficient == 'pearson'")
+    np.testing.assert_array_equal(xy(drawn[0])[1], own["r"])
+
+
+def test_one_seed_is_drawn_without_intervals_and_without_warning() -> None:
+    records = synthetic.records(**SLOW, seeds=1)
+    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
+    late = delay.mean_delay(records.layers, bootstrap=FEW)
+    slopes = delay.sensitivity(records.layers, delay.slope, bootstrap=FEW)
+    drawn = [
+        figures.spread(records.layers),
+        figures.panels(records.layers, records.readouts),
+        figures.delays(late),
+        figures.delays_with_intervals(late.assign(censored=True, crossing=np.nan)),
+        figures.slope_sensitivity(slopes),
+        figures.correlations_with_intervals(table),
+    ]
+    assert all("<svg" in figure._repr_svg_() for figure in drawn)
+
+
+def test_svg_is_small_and_the_same_each_time() -> None:
+    records = synthetic.records(layers=32, depths=(2, 4, 8, 16, 32), hidden=(100, 1000), epochs=30)
+    one, again = (figures.panels(records.layers, records.readouts)._repr_svg_() for _ in "ab")
+    assert one == again
+    assert len(one) < 150_000
+    width = records.layers.query("hidden == 100"), records.readouts.query("hidden == 100")
+    assert len(figures.traces(*width, 32)._repr_svg_()) < 150_000
+
+
+def test_a_persons_settings_do_not_change_a_figure() -> None:
+    records = synthetic.records()
+    expected = figures.traces(records.layers, records.readouts, 4)._repr_svg_()
+    with mpl.rc_context({"xtick.labelsize": 30, "svg.fonttype": "none", "text.color": "red"}):
+        figure = figures.traces(records.layers, records.readouts, 4)
+        assert figure._repr_svg_() == expected
