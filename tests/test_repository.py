@@ -145,7 +145,16 @@ UNSAFE_FUNCTIONS = {"eval", "exec", "torch.load"}  # `model.eval()` is another m
 UNSAFE_METHODS = {"read_pickle", "unsafe_load", "full_load"}
 
 
-def can_run_code(node: ast.AST) -> bool:
+def safe_loaders(tree: ast.AST) -> set[str]:
+    """Return the YAML loaders that make plain values only: PyYAML's and those derived from them."""
+    loaders = {"yaml.SafeLoader", "yaml.CSafeLoader"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and loaders & {ast.unparse(b) for b in node.bases}:
+            loaders.add(node.name)
+    return loaders
+
+
+def can_run_code(node: ast.AST, loaders: set[str]) -> bool:
     """Return whether a node imports or calls something that can run code found in a file."""
     match node:
         case ast.Import():
@@ -156,11 +165,12 @@ def can_run_code(node: ast.AST) -> bool:
             return hidden or (node.module or "").split(".")[0] in UNSAFE_MODULES
         case ast.Call():
             function = ast.unparse(node.func)
+            values = [ast.unparse(argument) for argument in node.args]
             keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             return (
                 function in UNSAFE_FUNCTIONS
                 or function.split(".")[-1] in UNSAFE_METHODS
-                or (function == "yaml.load" and "Safe" not in ast.unparse(node))
+                or (function == "yaml.load" and loaders.isdisjoint([*values, *keywords.values()]))
                 or keywords.get("allow_pickle", "False") != "False"
             )
     return False
@@ -168,7 +178,9 @@ def can_run_code(node: ast.AST) -> bool:
 
 def unsafe(source: str) -> list[str]:
     """Return the statements and calls of a Python source that can run code found in a file."""
-    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if can_run_code(node)]
+    tree = ast.parse(source)
+    loaders = safe_loaders(tree)
+    return [ast.unparse(node) for node in ast.walk(tree) if can_run_code(node, loaders)]
 
 
 def test_the_library_loads_no_file_that_can_run_code():
@@ -187,6 +199,7 @@ def test_the_library_loads_no_file_that_can_run_code():
         "torch.load(path, weights_only=True)",
         "yaml.load(text)",
         "yaml.load(text, Loader=yaml.FullLoader)",
+        "class SafeLoader(yaml.Loader): pass\nyaml.load(text, SafeLoader)",
         "yaml.unsafe_load(text)",
         "np.load(path, allow_pickle=True)",
         "pd.read_pickle(path)",
@@ -202,6 +215,7 @@ def test_unsafe_loading_is_found(source):
     [
         "yaml.safe_load(text)",
         "yaml.load(text, Loader=yaml.CSafeLoader)",
+        "class Strict(yaml.SafeLoader): pass\nyaml.load(text, Strict)",
         "np.load(path)",
         "model.eval()",
     ],
