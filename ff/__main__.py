@@ -76,6 +76,18 @@ def fetch(name: str) -> None:
     click.echo(fetch(name))
 
 
+@main.command()
+def verdicts() -> None:
+    """Print the paper's claims with our numbers, from the published measurements."""
+    from ff.claims import verdicts
+
+    for _, row in verdicts(ff.published()).iterrows():
+        number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+        click.secho(f"{row['verdict']}: {row['statement']}", bold=True)
+        click.echo(f"    {row['where']}. {row['estimand']}")
+        click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
+
+
 def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:

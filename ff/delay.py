@@ -39,7 +39,7 @@ def _reach(traces: np.ndarray, epochs: np.ndarray, target: float) -> tuple[np.nd
     return np.where(never, np.inf, epochs[after]), np.where(never, np.inf, crossing)
 
 
-def _mean_reach(
+def reach_of_mean(
     values: np.ndarray, epochs: np.ndarray, target: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Weights (batch, seeds) to first epoch and crossing of the mean trace (batch, 2, layers)."""
@@ -97,7 +97,7 @@ def mean_delay(
     """
     tables = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
-        estimate, draws = bootstrap.draw(_mean_reach(values, epochs, target), len(seeds))
+        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
         low, high = bootstrap.interval(draws)
         table: dict[str, Any] = {"hidden": hidden, "layer": keys}
         for i, name in enumerate(["epoch", "crossing"]):
@@ -176,7 +176,7 @@ def slope(
     """
     rows = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
-        estimate, draws = bootstrap.draw(_mean_reach(values, epochs, target), len(seeds))
+        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
         reached = np.isfinite(estimate[1])
         x, y = keys[reached], estimate[1, reached]
         half = (len(x) + 1) // 2
