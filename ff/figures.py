@@ -399,14 +399,16 @@ def auroc_beside_accuracy(
     accuracy = mean_delay(layers, target, "validation_accuracy", bootstrap)
     auroc = mean_delay(layers, auroc_target, "validation_auroc", bootstrap)
     both = pd.concat([accuracy, auroc])
-    looks: list[tuple[pd.DataFrame, dict[str, Any]]] = [
-        (accuracy, {"marker": "o", "label": f"validation accuracy {target:g}"}),
-        (auroc, {"marker": "s", "label": f"validation AUROC {auroc_target:g}"}),
-    ]
     figure, grid = _width_panels(both)
-    for color, line, (table, look) in zip(PALETTE[2:], LINES, looks, strict=False):
+    criteria = [
+        (accuracy, -0.15, f"validation accuracy {target:g}"),
+        (auroc, 0.15, f"validation AUROC {auroc_target:g}"),
+    ]
+    looks = zip(PALETTE[2:], LINES, MARKERS, strict=False)
+    for (color, line, marker), (table, shift, label) in zip(looks, criteria, strict=False):
+        look = {"color": color, "linestyle": line, "marker": marker, "label": label}
         for axes, (_, rows) in zip(grid, table.groupby("hidden"), strict=True):
-            _draw_delay(axes, rows, {"color": color, "linestyle": line, **look})
+            _draw_delay(axes, rows, look, shift)
     _delay_axes(grid, both)
     grid[0].set_ylabel("epoch at target")
     legend(figure, _delay_entries(grid[0], both))

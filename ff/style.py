@@ -123,7 +123,7 @@ def _compact(svg: str) -> str:
 
 def shade(share: float) -> tuple[float, float, float, float]:
     """Color of an ordered thing, dark at 0 and light at 1."""
-    return _SCALE(share)
+    return _SCALE(float(share))  # an integer would be taken as an index
 
 
 def layer_colorbar(figure: Figure, axes: Any, depth: int | None) -> None:

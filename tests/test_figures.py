@@ -197,6 +197,8 @@ def test_auroc_stands_beside_accuracy() -> None:
     accuracy, auroc = (line for line in figure.axes[0].lines if line.get_marker() in ("o", "s"))
     both = np.isfinite(xy(accuracy)[1])
     assert (xy(auroc)[1][both] <= xy(accuracy)[1][both]).all()
+    both_late = triangles(figure.axes[0])
+    assert len(np.unique(both_late)) == len(both_late) > 0, "triangles do not cover each other"
     assert labels(figure)[:2] == ["validation accuracy 0.7", "validation AUROC 0.77"]
 
 
