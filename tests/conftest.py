@@ -1,0 +1,57 @@
+"""Shared by all tests: one thread, no network, tiny runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import torch
+
+import ff
+from ff.data import Dataset, Split, load
+
+torch.set_num_threads(1)
+hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("ff")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def few(digits: Dataset) -> Dataset:
+    """The first digits: 120 to learn from, 45 to validate and 30 to test."""
+    parts = zip((digits.train, digits.validation, digits.test), (120, 45, 30), strict=True)
+    return Dataset(
+        "digits", *(Split(part.images[:n], part.labels[:n]) for part, n in parts), checksum="few"
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., ff.Config]:
+    """A configuration that trains in a blink, with changes."""
+
+    def make(**changes: Any) -> ff.Config:
+        values = {"dataset": "digits", "layers": 3, "hidden": 6, "seeds": 2, "epochs": 3}
+        return ff.Config(**{**values, "batch_size": 20, "device": "cpu", **changes})
+
+    return make
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No data set on disk and no network, here and in subprocesses; the new home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.delenv("FF_DATA", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody answers there: refused at once
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return home

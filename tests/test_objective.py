@@ -1,0 +1,86 @@
+"""Goodness, losses and their slopes against autograd and plain formulas."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from ff import objective
+
+shapes = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 8))
+seeds = st.integers(0, 2**31)
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def targets(g: torch.Tensor) -> torch.Tensor:
+    half = g.shape[-1] // 2
+    return torch.cat([torch.ones(half), torch.zeros(half)]).double().expand_as(g)
+
+
+@given(shapes, seeds)
+def test_goodness_is_the_sum_of_squares(shape, seed):
+    z = normal(seed, *shape)
+    assert_close(objective.goodness(z), (z * z).sum(-1))
+
+
+@given(shapes, seeds, st.floats(0.1, 50))
+def test_loss_is_binary_cross_entropy_and_its_slope_is_autograds(shape, seed, theta):
+    s, b, _ = shape
+    g = normal(seed, s, 2 * b).square().mul(theta).requires_grad_()
+    loss = objective.loss(g, theta)
+    plain = F.binary_cross_entropy_with_logits(g - theta, targets(g), reduction="none").mean(-1)
+    assert_close(loss, plain)
+    (slope,) = torch.autograd.grad(loss.sum(), g)
+    assert_close(objective.loss_slope(g.detach(), theta), slope)
+
+
+@pytest.mark.parametrize("g", [0.0, 1e4, 1e30])
+def test_loss_and_slope_stay_finite(g):
+    values = torch.tensor([g, g])
+    assert objective.loss(values, 1000.0).isfinite(), "softplus overflows"
+    assert objective.loss_slope(values, 1000.0).isfinite().all()
+
+
+@given(shapes, seeds, st.floats(0, 0.99))
+def test_peer_slope_is_autograds(shape, seed, momentum):
+    s, b, d = shape
+    old, z = normal(seed, s, d), normal(seed + 1, s, b, d).requires_grad_()
+    r = momentum * old + (1 - momentum) * z.mean(1)
+    (slope,) = torch.autograd.grad(objective.peer_loss(r).sum(), z)
+    closed = objective.peer_slope(r.detach(), momentum, b)
+    assert_close(closed.unsqueeze(1).expand_as(z), slope)
+
+
+@given(shapes, seeds)
+def test_peer_loss_is_the_mean_squared_distance_from_the_mean(shape, seed):
+    r = normal(seed, *shape)
+    assert_close(objective.peer_loss(r), r.var(-1, correction=0))
+
+
+@given(shapes, seeds, st.floats(1e-3, 1e3))
+def test_normalized_activity_has_mean_square_one(shape, seed, scale):
+    z = normal(seed, *shape) * scale
+    x = objective.normalize(z)
+    assert_close(x, z / (z.square().mean(-1, keepdim=True).sqrt() + 1e-8))
+    assert_close(objective.normalize(z, objective.goodness(z)), x)
+    assert_close(x.square().mean(-1), torch.ones_like(x[..., 0]), rtol=1e-3, atol=0)
+
+
+def test_a_silent_layer_hands_on_zeros():
+    assert objective.normalize(torch.zeros(2, 3)).eq(0).all(), "0 / 0 must be 0"
+
+
+@given(st.integers(1, 6), st.lists(st.integers(-2, 2), min_size=12, max_size=12))
+def test_accuracy_counts_samples_on_their_side(pairs, values):
+    g = torch.tensor(values[: 2 * pairs]).float()
+    right = sum(v > 0 for v in g[:pairs].tolist()) + sum(v < 0 for v in g[pairs:].tolist())
+    assert_close(objective.accuracy(g, 0.0), torch.tensor(right / (2 * pairs)))
+
+
+def test_a_sample_on_the_threshold_is_wrong():
+    assert objective.accuracy(torch.tensor([5.0, 5.0]), 5.0) == 0
