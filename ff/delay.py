@@ -83,8 +83,9 @@ def mean_delay(
         One row per (hidden, layer): hidden, layer, epoch, epoch_low, epoch_high, crossing,
         crossing_low, crossing_high, censored, last_epoch, seeds. `epoch` is the first measured
         epoch at or above the target, `crossing` the linear interpolation between it and the
-        measured epoch before. An interval's end is infinite where so many resamples never reach
-        the target that the end lies beyond `last_epoch`, and NaN with a single seed.
+        measured epoch before; both are that first epoch if the trace starts above the target.
+        An interval's end is infinite where so many resamples never reach the target that the end
+        lies beyond `last_epoch`, and NaN with a single seed.
 
     Raises
     ------
@@ -168,7 +169,8 @@ def slope(
         are the interval to report: what another set of seeds would give. `scatter_low` and
         `scatter_high` are scipy's, from the scatter of the layers about the line; they take
         layers as independent, which layers of the same networks are not. In a resample, a layer
-        that misses the target counts as infinitely late. NaN with fewer than two layers.
+        that misses the target counts as infinitely late. NaN with fewer than two layers. Layers
+        already there at the first epoch share one delay, which flattens the slope.
 
     References
     ----------

@@ -164,9 +164,8 @@ class Bootstrap:
 
 
 def _at(ordered: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """Pick along axis 0; where nothing but NaN was ordered, the rank is negative: pick a NaN."""
-    index = np.maximum(rank, 0).astype(int)
-    return np.take_along_axis(ordered, index[None], axis=0)[0]
+    """Pick along axis 0; where nothing but NaN was ordered, rank 0 and rank -1 are NaN alike."""
+    return np.take_along_axis(ordered, np.asarray(rank, int)[None], axis=0)[0]
 
 
 def theil_sen(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -59,6 +59,11 @@ def test_the_strength_of_a_negative_correlation_is_positive():
     for column in ["strength", "strength_low", "strength_high"]:
         assert down[column].to_numpy() == pytest.approx(up[column].to_numpy())
         assert np.all(down[column] > 0)
+    trends = [
+        depth_trend(run.layers, table, bootstrap=FEW).to_numpy()[:, 3:].astype(float)
+        for table in (run.readouts, falling)
+    ]
+    assert trends[0] == pytest.approx(trends[1])
 
 
 def test_a_network_is_paired_with_its_own_layers():

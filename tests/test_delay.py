@@ -82,7 +82,7 @@ def test_the_delay_put_in_comes_out():
 
 def test_exactly_the_target_is_enough_although_float32_falls_short_of_it():
     assert float(np.float32(0.7)) < 0.7
-    assert alone([0.5, 0.7, 0.9])["epoch"] == 2
+    assert alone([0.5, 0.7, 0.9])[["epoch", "crossing"]].tolist() == [2, 2]
     assert mean_delay(traces(np.full((30, 2, 1), 0.7)))["epoch"].tolist() == [1]
 
 
@@ -113,6 +113,15 @@ def test_an_interval_is_open_where_some_resamples_never_arrive():
     row = mean_delay(traces(accuracy)).iloc[0]
     assert row[["epoch", "epoch_low", "epoch_high"]].tolist() == [3, 3, np.inf]
     assert not row["censored"]
+
+
+def test_a_layer_that_does_not_arrive_may_have_done_so_with_other_seeds():
+    accuracy = np.full((10, 4, 1), 0.5)
+    accuracy[:6, 2:] = 0.82  # the mean is 0.692
+    row = mean_delay(traces(accuracy)).iloc[0]
+    assert row["censored"]
+    assert np.isnan(row["epoch"])
+    assert row[["epoch_low", "epoch_high"]].tolist() == [3, np.inf]
 
 
 def test_one_seed_gives_estimates_without_intervals():
@@ -214,6 +223,7 @@ def test_too_few_layers_have_no_slope(arriving):
     lines = slope(traces(accuracy), bootstrap=FEW).set_index("segment")
     assert lines.loc["all", "slope"] == pytest.approx(1 if arriving == 2 else np.nan, nan_ok=True)
     assert np.isnan(lines.loc["change", "slope"])
+    assert np.all(lines[["scatter_low", "scatter_high"]].isna())  # two points lie on their line
 
 
 @pytest.mark.parametrize("analysis", [mean_delay, seed_delays, slope, median_delay, logrank])

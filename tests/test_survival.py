@@ -38,9 +38,9 @@ def test_reached_by_exactly_half_of_the_seeds_is_a_median(seeds):
 
 
 def test_the_interval_of_thirty_seeds_runs_from_the_tenth_to_the_twenty_first():
-    delays = [1] * 9 + [2] * 10 + [4] * 2 + [5] * 9
+    delays = [1] * 9 + [2] + [3] * 10 + [4] + [5] * 9
     row = median_delay(arriving(delays)).iloc[0]
-    assert row[["low", "median", "high"]].tolist() == [2, 2, 4]
+    assert row[["low", "median", "high"]].tolist() == [2, 3, 4]
     coverage = 1 - 2 * stats.binom.cdf(9, 30, 0.5)
     assert coverage > 0.95 > 1 - 2 * stats.binom.cdf(10, 30, 0.5)
 
@@ -114,10 +114,16 @@ def test_p_values_are_adjusted_for_the_comparisons_of_a_width():
         assert row["p_holm"] == pytest.approx(min(1, max(steps)))
 
 
+def test_an_adjusted_p_value_is_at_most_one():
+    table = logrank(arriving([1, 2, 3], [2, 3, 1], [3, 1, 2]), spacing="adjacent")
+    assert table["p_holm"].tolist() == [1, 1]
+
+
 def test_a_single_layer_has_nothing_to_be_compared_with():
     table = logrank(arriving([1, 2, 3]))
     assert table.empty
     assert {"hidden", "shallow", "deep", "statistic", "p_value", "p_holm"} == set(table)
+    assert pd.api.types.is_float_dtype(table["p_holm"])
 
 
 def test_censored_seeds_are_not_left_out():
