@@ -14,7 +14,15 @@ from scipy import stats
 
 from ff.resampling import Bootstrap, cubes, theil_sen
 
-__all__ = ["TARGET", "TARGETS", "mean_delay", "seed_delays", "sensitivity", "slope"]
+__all__ = [
+    "TARGET",
+    "TARGETS",
+    "mean_delay",
+    "reach_of_mean",
+    "seed_delays",
+    "sensitivity",
+    "slope",
+]
 
 TARGET = 0.7
 TARGETS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -42,7 +50,23 @@ def _reach(traces: np.ndarray, epochs: np.ndarray, target: float) -> tuple[np.nd
 def reach_of_mean(
     values: np.ndarray, epochs: np.ndarray, target: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Weights (batch, seeds) to first epoch and crossing of the mean trace (batch, 2, layers)."""
+    """Delay of the mean trace, as a statistic that `Bootstrap.draw` takes.
+
+    Parameters
+    ----------
+    values
+        Accuracy, shape (seeds, epochs, layers).
+    epochs
+        The epochs' numbers, shape (epochs,).
+    target
+        Accuracy to reach, between 0 and 1.
+
+    Returns
+    -------
+    Callable
+        From weights, shape (batch, seeds), to first epoch and interpolated crossing, shape
+        (batch, 2, layers), infinite where the target is never reached.
+    """
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         traces = np.tensordot(weights, values, axes=1) / len(values)  # (batch, epochs, layers)

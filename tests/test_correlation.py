@@ -108,6 +108,16 @@ def test_what_seeds_share_beyond_progress_is_kept():
         assert np.all(table.query("layer == depth and coefficient == 'pearson'")["low"] > 0.8)
 
 
+def test_within_epochs_every_epoch_counts_the_same():
+    run = records(jitter=1)
+    table = within_epoch(run.layers, run.readouts, bootstrap=FEW)
+    x, y = paired(run, 4, 3).reshape(2, 5, 12)
+    for row in table.query("depth == 4 and layer == 3").to_dict("records"):
+        r = [COEFFICIENTS[row["coefficient"]](a, b)[0] for a, b in zip(x.T, y.T, strict=True)]
+        z = np.arctanh(np.clip(r, -0.999999, 0.999999))
+        assert row["r"] == pytest.approx(np.tanh(z.mean()))
+
+
 def test_other_columns_can_be_paired_and_skipped_epochs_are_left_out():
     run = records(jitter=1)
     odd = run.layers["epoch"] % 2 == 1
