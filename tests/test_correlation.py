@@ -124,8 +124,8 @@ def test_other_columns_can_be_paired_and_skipped_epochs_are_left_out():
     layers = run.layers.assign(
         validation_accuracy=np.where(odd, np.nan, run.layers["validation_accuracy"])
     )
-    falling = run.readouts.assign(validation_accuracy=1 - run.readouts["train_accuracy"])
-    found = pooled(layers, falling, "validation_accuracy", "validation_accuracy", FEW)
+    readouts = run.readouts.assign(error=1 - run.readouts["train_accuracy"])
+    found = pooled(layers, readouts, "validation_accuracy", "error", FEW)
     even, readouts = (table.query("epoch % 2 == 0") for table in (run.layers, run.readouts))
     expected = pooled(even, readouts, bootstrap=FEW)
     assert found["epochs"].unique().tolist() == expected["epochs"].unique().tolist() == [6]
