@@ -1,0 +1,306 @@
+"""Runs that are cut off, continued, damaged, or not theirs."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import ff
+from ff import checkpoint
+from ff.checkpoint import Checkpoint, checkpoints
+from ff.train import Training
+
+train = import_module("ff.train")
+
+
+class Cut(BaseException):
+    """What a person's Ctrl-C or a cluster's time limit is to the program."""
+
+
+@contextmanager
+def cut(chunk: int, epoch: int) -> Iterator[None]:
+    """Expect the run inside to end in that epoch of that chunk, counted from 0, after a step."""
+    run_epoch, begun = Training.run_epoch, []
+
+    def cut_off(self: Training, on_step: Callable[[float], object]) -> None:
+        if self.epoch == 0:
+            begun.append(self)
+
+        def step(share: float) -> None:
+            if (len(begun) - 1, self.epoch) == (chunk, epoch):
+                raise Cut
+            on_step(share)
+
+        run_epoch(self, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "run_epoch", cut_off)
+        with pytest.raises(Cut):
+            yield
+
+
+@pytest.fixture
+def config(tiny, few, monkeypatch) -> ff.Config:
+    """Two widths and two chunks of seeds each, written after every epoch."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(train, "CACHE", 1)
+    monkeypatch.setattr(train, "load", lambda name: few)
+    return tiny(batch_size=40, hidden=[4, 6], seeds=[2, 5], layers=[2, 3])
+
+
+def assert_equal(one: ff.Records, other: ff.Records) -> None:
+    pd.testing.assert_frame_equal(one.layers, other.layers, check_exact=True)
+    pd.testing.assert_frame_equal(one.readouts, other.readouts, check_exact=True)
+
+
+@pytest.mark.parametrize(("chunk", "epoch"), [(0, 0), (0, 1), (1, 0), (2, 2), (3, 1)])
+def test_an_interrupted_run_continues_bit_for_bit(config, monkeypatch, tmp_path, chunk, epoch):
+    undisturbed = ff.train(config)
+    with cut(chunk, epoch):
+        ff.train(config, tmp_path)
+    assert not list(tmp_path.glob("*.parquet")), "records of an unfinished run"
+    assert len(list((tmp_path / "checkpoints").iterdir())) == chunk + (epoch > 0)
+    run_epoch, epochs = Training.run_epoch, []
+
+    def count(self: Training, *rest) -> None:
+        epochs.append(self.epoch)
+        run_epoch(self, *rest)
+
+    monkeypatch.setattr(Training, "run_epoch", count)
+    continued = ff.train(config, tmp_path)
+    assert len(epochs) == 4 * 3 - 3 * chunk - epoch, "epochs were trained again"
+    assert_equal(continued, undisturbed)
+    assert_equal(ff.read(tmp_path), undisturbed)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["layers.parquet", "readouts.parquet"], "checkpoints stay behind"
+
+
+def test_a_run_may_be_cut_off_after_each_epoch(config, monkeypatch, tmp_path):
+    undisturbed = ff.train(config)
+    run_epoch, left = Training.run_epoch, 0
+
+    def one_epoch(self: Training, *rest) -> None:
+        nonlocal left
+        if left == 0:
+            raise Cut
+        left -= 1
+        run_epoch(self, *rest)
+
+    monkeypatch.setattr(Training, "run_epoch", one_epoch)
+    for _ in range(4 * 3 - 1):
+        left = 1
+        with pytest.raises(Cut):
+            ff.train(config, tmp_path)
+    left = 1
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+
+
+def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
+    chunk = Checkpoint(tmp_path, config, 4, (2,))
+    training = Training(config, 4, (2,), few)
+    training.run_epoch()
+    chunk.save(training.state(), 1, seconds=1e6)
+    assert ff.train(config, tmp_path).runs[0]["wall_seconds"] >= 1e6
+
+
+def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch, tmp_path):
+    config = tiny(epochs=5, seeds=1)
+    times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0))
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
+    chunk = Checkpoint(tmp_path, config, 6, (1,))
+    assert chunk.path is not None
+    written = []
+    for epoch in range(1, 6):
+        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0)
+        written.append(chunk.path.exists())
+        chunk.path.unlink(missing_ok=True)
+    assert written == [False, True, False, False, True]
+
+
+def test_the_state_holds_all_that_a_run_depends_on(tiny, few):
+    """Restored into a fresh training, it continues as if nothing had happened."""
+    one, other = (Training(tiny(layers=[2, 3]), 6, (1, 4), few) for _ in range(2))
+    one.run_epoch()
+    for name, tensor in other.state().items():
+        assert tensor.shape == one.state()[name].shape
+        tensor.copy_(one.state()[name])
+    other.epoch = 1
+    for training in (one, other):
+        training.run_epoch()
+        training.run_epoch()
+    for name, tensor in one.state().items():
+        assert torch.equal(tensor.nan_to_num(), other.state()[name].nan_to_num()), name
+
+
+# --- finished runs
+
+
+def test_a_finished_run_is_read_back_without_training(config, monkeypatch, tmp_path):
+    first = ff.train(config, tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(train, "Training", refuse)
+    monkeypatch.setattr(train, "load", refuse)
+    monkeypatch.setattr(train, "_choose", refuse)  # read on a machine without the device
+    again = ff.train(config, tmp_path)
+    assert_equal(again, first)
+    assert again.runs == first.runs
+
+
+def test_records_of_another_configuration_are_kept(config, tiny, tmp_path):
+    ff.train(config, tmp_path)
+    before = (tmp_path / "layers.parquet").read_bytes()
+    with pytest.raises(ff.RecordsError, match=r"another configuration \(epochs 3\)") as caught:
+        ff.train(config.model_copy(update={"epochs": 4}), tmp_path)
+    assert "--overwrite" in str(caught.value)
+    assert (tmp_path / "layers.parquet").read_bytes() == before
+
+
+def test_overwrite_starts_afresh(config, tmp_path):
+    ff.train(config, tmp_path)
+    longer = config.model_copy(update={"epochs": 4})
+    assert set(ff.train(longer, tmp_path, overwrite=True).layers["epoch"]) == {1, 2, 3, 4}
+    assert ff.read(tmp_path).runs[0]["config"]["epochs"] == 4
+
+
+def test_overwrite_forgets_checkpoints(config, tmp_path):
+    with cut(1, 1):
+        ff.train(config, tmp_path)
+    for path in (tmp_path / "checkpoints").iterdir():
+        path.write_bytes(b"damaged")
+    assert_equal(ff.train(config, tmp_path, overwrite=True), ff.train(config))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_an_overwriting_run_can_be_cut_off_and_continued(config, tmp_path):
+    ff.train(config, tmp_path)
+    with cut(2, 1):
+        ff.train(config, tmp_path, overwrite=True)
+    assert not list(tmp_path.glob("*.parquet")), "the old records would be taken for the new ones"
+    with cut(0, 0):  # the third chunk is at its second epoch: the first new one is the fourth
+        ff.train(config, tmp_path)
+    assert_equal(ff.train(config, tmp_path), ff.train(config))
+
+
+# --- checkpoints that are refused
+
+
+@pytest.fixture
+def begun(config, tmp_path) -> Path:
+    """The only checkpoint of a run that was cut off in its second epoch."""
+    with cut(0, 1):
+        ff.train(config, tmp_path)
+    (path,) = (tmp_path / "checkpoints").iterdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": 0.1},
+        {"epochs": 9},
+        {"layers": 3},
+        {"seeds": [2, 6]},
+        {"seeds": [1, 5]},
+        {"hidden": 9},
+    ],
+)
+def test_a_checkpoint_of_another_configuration_is_refused(config, begun, change):
+    before = begun.read_bytes()
+    with pytest.raises(ff.TrainingError, match="is of another configuration") as caught:
+        ff.train(ff.Config(**{**config.model_dump(), **change}), begun.parent.parent)
+    assert str(begun) in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+    assert begun.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_division_of_seeds_is_refused(config, begun, monkeypatch):
+    """As left by another device, where more seeds train side by side: not silently from scratch."""
+    monkeypatch.setattr(train, "CACHE", 1e9)
+    with pytest.raises(ff.TrainingError, match="of another configuration or device"):
+        ff.train(config, begun.parent.parent)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.001, 0.02, 0.3, 0.6, 0.999])
+def test_a_checkpoint_with_a_flipped_bit_is_refused(config, begun, where):
+    content = bytearray(begun.read_bytes())
+    content[int(where * len(content))] ^= 1
+    begun.write_bytes(content)
+    with pytest.raises(ff.TrainingError, match="is damaged") as caught:
+        ff.train(config, begun.parent.parent)
+    assert str(begun) in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_truncated_checkpoint_is_refused(config, begun, share):
+    content = begun.read_bytes()
+    begun.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ff.TrainingError, match="is damaged"):
+        ff.train(config, begun.parent.parent)
+
+
+def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, begun):
+    with safe_open(begun, framework="pt") as file:
+        about = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert about["epoch"] == "1"
+    save_file(tensors, begun, {**about, "epoch": "2"})
+    with pytest.raises(ff.TrainingError, match="is damaged"):
+        ff.train(config, begun.parent.parent)
+
+
+def test_a_checkpoint_says_what_it_is_of(config, begun):
+    with safe_open(begun, framework="pt") as file:
+        about = file.metadata()
+    assert json.loads(about["config"]) == config.model_dump(mode="json")
+    assert json.loads(about["seeds"]) == [2]
+
+
+# --- writing
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_cannot_be_made_is_refused_before_training(
+    config, monkeypatch, tmp_path, overwrite
+):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(train, "Training", None)  # fails if it is reached
+    with pytest.raises(ff.TrainingError, match=r"cannot write .*choose a folder that you may"):
+        ff.train(config, tmp_path / "file" / "out", overwrite=overwrite)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(config, monkeypatch, tmp_path):
+    (chunk,) = checkpoints(tmp_path, config, [(4, (2,))], fresh=False)
+    state = {"x": torch.arange(4.0)}
+    chunk.save(state, 1, 0.5)
+
+    def full(tensors: object, path: Path, about: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(ff.TrainingError, match="No space left on device") as caught:
+        chunk.save({"x": torch.zeros(4)}, 2, 1.0)
+    assert "start the same run again" in str(caught.value)
+    assert chunk.path is not None
+    assert list(chunk.path.parent.iterdir()) == [chunk.path], "half a checkpoint was left"
+    restored = {"x": torch.zeros(4)}
+    assert chunk.restore(restored) == (1, 0.5)
+    assert torch.equal(restored["x"], state["x"])
+
+
+def test_without_a_folder_nothing_is_written(config, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ff.train(config)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,350 @@
+"""Whole runs: what holds from seed to records, whatever trains beside or above."""
+
+import io
+import itertools
+import sys
+from contextlib import redirect_stderr
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+import ff
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.objective import accuracy
+from ff.random import stream
+from ff.train import Training, cool_down
+
+train = import_module("ff.train")  # `ff.train` is the function of the same name
+
+RANKS = ("validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
+
+
+def run(config: ff.Config, dataset, seeds=(1,), epochs: int | None = None) -> Training:
+    training = Training(config, config.widths[0], tuple(seeds), dataset)
+    for _ in range(config.epochs if epochs is None else epochs):
+        training.run_epoch()
+    return training
+
+
+def assert_same_bits(ours: torch.Tensor, theirs: torch.Tensor, names, what: str) -> None:
+    """Compare measurements (..., quantities), NaN where both are NaN."""
+    equal = (ours == theirs) | (ours.isnan() & theirs.isnan())
+    differ = [name for i, name in enumerate(names) if not equal[..., i].all()]
+    assert not differ, f"{what}: {differ} differ, by at most {(ours - theirs).abs().max()}"
+
+
+# --- a network contains every shallower one
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+def test_a_deep_network_contains_every_shallower_one(tiny, few, seeds):
+    """The paper finds that delay does not depend on the depth: here it cannot."""
+    deep = run(tiny(layers=[2, 4, 8, 16, 32], hidden=5, epochs=2), few, seeds)
+    for depth in (2, 5, 16):
+        shallow = run(tiny(layers=depth, hidden=5, epochs=2), few, seeds)
+        assert shallow.layers[..., :-1].isfinite().any()
+        assert_same_bits(
+            shallow.layers,
+            deep.layers[:, :, :depth],
+            LAYER_QUANTITIES,
+            f"the first {depth} of 32 layers and a network of {depth}",
+        )
+        for name, tensor in shallow.network.state().items():
+            assert torch.equal(tensor, deep.network.state()[name]), f"{name} depends on the depth"
+        if depth in (2, 16):
+            # The readouts of all depths are one matrix product, hence equal to rounding only.
+            k = deep.config.depths.index(depth)
+            ours, theirs = shallow.depths[:, :, 0], deep.depths[:, :, k]
+            assert_close(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True)
+
+
+def test_the_readout_never_changes_the_layers(tiny, few):
+    slow, fast = (run(tiny(downstream_learning_rate=rate), few) for rate in (1e-6, 10.0))
+    assert not torch.equal(slow.depths[:, -1, :, 0], fast.depths[:, -1, :, 0])
+    assert_same_bits(slow.layers, fast.layers, LAYER_QUANTITIES, "another readout")
+    for name, tensor in slow.network.state().items():
+        assert torch.equal(tensor, fast.network.state()[name]), f"{name} depends on the readout"
+
+
+# --- seeds
+
+
+def test_the_same_seed_gives_the_same_bits_twice(tiny):
+    one, other = (ff.train(tiny(batch_size=325)) for _ in range(2))
+    pd.testing.assert_frame_equal(one.layers, other.layers, check_exact=True)
+    pd.testing.assert_frame_equal(one.readouts, other.readouts, check_exact=True)
+
+
+def test_another_seed_gives_other_numbers(tiny):
+    layers = ff.train(tiny(batch_size=325)).layers
+    one, other = (layers.query("seed == @n")["goodness_positive_mean"].tolist() for n in (1, 2))
+    assert not np.isclose(one, other).any()
+
+
+def test_a_seed_does_not_depend_on_the_seeds_beside_it(tiny, few):
+    """Weights, goodness and accuracies are equal to rounding.
+
+    Ranks (AUROC, classification by goodness) jump where rounding parts equal goodness, and
+    batched matrix products round differently for other numbers of seeds: not bit for bit.
+    """
+    together, alone = run(tiny(), few, (1, 2, 3)), run(tiny(), few, (2,))
+    for name, tensor in alone.network.state().items():
+        beside = together.network.state()[name][1:2]
+        assert_close(beside, tensor, rtol=1e-3, atol=1e-5, msg=lambda m, name=name: f"{name}: {m}")
+    for i, name in enumerate(LAYER_QUANTITIES):
+        leeway = 0.1 if name in RANKS else 1e-4
+        difference = (together.layers[1, ..., i] - alone.layers[0, ..., i]).abs().max()
+        assert difference < leeway * max(1, alone.layers[..., i].max()), name
+    assert_close(together.depths[1:2], alone.depths, rtol=1e-3, atol=1e-4, equal_nan=True)
+
+
+def test_seeds_are_trained_in_chunks_and_come_out_in_order(tiny, monkeypatch):
+    config = tiny(batch_size=325, seeds=[7, 2, 5], epochs=1, hidden=[6, 4])
+    whole = ff.train(config)
+    monkeypatch.setattr(train, "CACHE", 2 * 3 * 325 * 6 * 4)  # two seeds of width 6 at once
+    plan = [train._chunks(config, width, torch.device("cpu")) for width in config.widths]
+    assert plan == [[(2, 5, 7)], [(2, 5), (7,)]]
+    parts = ff.train(config)
+    keys = ["hidden", "seed", "epoch", "layer"]
+    expected = list(itertools.product((4, 6), (2, 5, 7), (1,), (1, 2, 3)))
+    assert list(parts.layers[keys].itertuples(index=False, name=None)) == expected
+    for name in ("layers", "readouts"):
+        ours, theirs = (
+            getattr(records, name).drop(columns=list(RANKS), errors="ignore")
+            for records in (parts, whole)
+        )
+        pd.testing.assert_frame_equal(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@given(st.integers(1, 10**9), st.integers(1, 40), st.integers(1, 10**5))
+def test_chunks_partition_the_seeds(cache, seeds, batch):
+    config = ff.Config(seeds=seeds, batch_size=batch, hidden=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "CACHE", cache)
+        chunks = train._chunks(config, 100, torch.device("cpu"))
+    assert all(chunks), "an empty chunk"
+    assert [seed for chunk in chunks for seed in chunk] == list(range(1, seeds + 1))
+
+
+# --- data order and wrong labels
+
+
+def test_order_and_wrong_labels_are_new_every_epoch_and_for_every_seed(tiny, few):
+    training = Training(tiny(), 6, (1, 2), few)
+    orders = [training._order(epoch) for epoch in range(3)]
+    wrongs = [training._wrong("wrong", few.train, epoch) for epoch in range(3)]
+    for drawn in (orders, wrongs):
+        flat = [rows for one in drawn for rows in one]
+        for one, other in itertools.combinations(flat, 2):
+            assert (one == other).float().mean() < 0.5, "the same draw twice"
+    for order in orders:
+        for row in order:
+            assert torch.equal(row.sort().values, torch.arange(len(few.train)))
+
+
+def test_order_and_wrong_labels_are_independent_of_each_other(tiny, few):
+    """A stream consumed by one purpose must not move another."""
+    training, other = (Training(tiny(), 6, (1,), few) for _ in range(2))
+    first = training._order(0)
+    other._wrong("wrong", few.train, 0)
+    assert torch.equal(other._order(0), first), "drawing wrong labels changes the order"
+    keys = [("order", 1, 0), ("wrong", 1, 0), ("weights", 1, 0), ("evaluation", 1), ("order", 10)]
+    draws = [torch.rand(4, generator=stream(purpose, *key)) for purpose, *key in keys]
+    for one, two in itertools.combinations(draws, 2):
+        assert not torch.equal(one, two), "two purposes share a stream"
+
+
+def test_a_stream_is_pinned():
+    """Records that were measured stay reproducible: changing this invalidates all of them."""
+    assert stream("order", 1, 0).initial_seed() % 2**64 == 5007385566924895425
+
+
+def test_evaluation_uses_the_same_negative_samples_every_epoch(tiny, few, monkeypatch):
+    seen = []
+
+    def spy(network, readouts, split, wrong):
+        seen.append((len(split), wrong.clone()))
+        return evaluate(network, readouts, split, wrong)
+
+    evaluate = train.evaluate
+    monkeypatch.setattr(train, "evaluate", spy)
+    run(tiny(), few, (1, 2))
+    assert [n for n, _ in seen] == [45, 45, 45, 30], "the test set is touched once, at the end"
+    assert torch.equal(seen[0][1], seen[1][1])
+    assert not torch.equal(seen[0][1][0], seen[0][1][1]), "two seeds share their wrong labels"
+
+
+def test_a_batch_that_does_not_divide_the_images_leaves_some_out(tiny, few):
+    steps = []
+    training = Training(tiny(batch_size=50), 6, (1,), few)
+    training.run_epoch(steps.append)
+    assert steps == [0.5, 1.0], "120 images are two steps of 50"
+
+
+# --- schedule
+
+
+@given(st.integers(1, 200))
+def test_cool_down_is_constant_up_to_the_middle_then_falls_in_a_line(epochs):
+    factors = np.array([cool_down(epoch, epochs) for epoch in range(epochs)])
+    late = factors[epochs // 2 + 1 :]
+    assert (factors[: epochs // 2 + 1] == 1).all()
+    np.testing.assert_allclose(np.diff(late), -2 / epochs)
+    np.testing.assert_allclose(late[-1:], 4 / epochs)
+
+
+def test_cool_down_of_thirty_epochs():
+    factors = [cool_down(epoch, 30) for epoch in range(30)]
+    assert factors[:17] == [1.0] * 17
+    assert factors[17:19] == pytest.approx([28 / 30, 26 / 30])
+    assert factors[-1] == pytest.approx(4 / 30)
+    assert factors == sorted(factors, reverse=True)
+
+
+def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch):
+    seen = []
+    training = Training(tiny(epochs=4, batch_size=120), 6, (1,), few)
+    for part in (training.network, training.readouts):
+
+        def spy(*given, learn=part.learn):
+            seen.append(given[-1])
+            return learn(*given)
+
+        monkeypatch.setattr(part, "learn", spy)
+    monkeypatch.setattr(train, "cool_down", lambda epoch, epochs: 1 / (1 + epoch))
+    for _ in range(2):
+        training.run_epoch()
+    assert seen == pytest.approx([1e-3, 1e-2, 5e-4, 5e-3])
+
+
+# --- records of a run
+
+
+def test_rows_columns_and_types(tiny):
+    records = ff.train(tiny(layers=[4, 2], seeds=[9, 3], epochs=2, batch_size=650))
+    for table, key, entries, names in (
+        (records.layers, "layer", (1, 2, 3, 4), LAYER_QUANTITIES),
+        (records.readouts, "depth", (2, 4), READOUT_QUANTITIES),
+    ):
+        keys = ["hidden", "seed", "epoch", key]
+        assert list(table.columns) == [*keys, *names]
+        assert [str(kind) for kind in table.dtypes] == ["int64"] * 4 + ["float32"] * len(names)
+        rows = list(table[keys].itertuples(index=False, name=None))
+        assert rows == list(itertools.product((6,), (3, 9), (1, 2), entries))
+    assert len(records.layers.dropna()) == len(records.layers)
+    for name in ("train_accuracy", "validation_auroc", "dead_units", "goodness_accuracy"):
+        values = np.asarray(records.layers[name])
+        assert ((values >= 0) & (values <= 1)).all(), name
+    before, last = (records.readouts.query(f"epoch == {epoch}") for epoch in (1, 2))
+    assert len(last.dropna()) == len(last)
+    assert before["test_accuracy"].dropna().empty, "tested before the end"
+
+
+@pytest.mark.parametrize(("every", "measured"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
+def test_validation_index(tiny, few, every, measured):
+    training = run(tiny(epochs=5, validation_index=every, batch_size=60), few)
+    layers, readouts = training.layer_table(), training.readout_table()
+    assert len(layers["train_accuracy"].dropna()) == len(layers)
+    for table in (layers, readouts):
+        seen = table.dropna(subset=["validation_accuracy"])["epoch"].unique()
+        assert seen.tolist() == measured
+    assert readouts.dropna(subset=["test_accuracy"])["epoch"].unique().tolist() == [5]
+
+
+def test_how_often_is_evaluated_changes_nothing_else(tiny, few):
+    often, rarely = (run(tiny(validation_index=n), few) for n in (1, 3))
+    assert torch.equal(often.layers[..., 0], rarely.layers[..., 0])
+    assert_same_bits(often.layers[:, -1], rarely.layers[:, -1], LAYER_QUANTITIES, "the last epoch")
+
+
+def test_one_epoch_of_two_layers_is_enough(tiny, few):
+    training = run(tiny(layers=2, epochs=1), few)
+    assert training.layers.isfinite().all()
+    assert training.depths.isfinite().all()
+
+
+def test_training_accuracy_is_the_mean_over_the_steps(tiny, few, monkeypatch):
+    training, seen = Training(tiny(), 6, (1,), few), []
+    learn = training.network.learn
+
+    def spy(x, rate):
+        goodness, neutral = learn(x, rate)
+        seen.append(accuracy(goodness, 6.0))
+        return goodness, neutral
+
+    monkeypatch.setattr(training.network, "learn", spy)
+    training.run_epoch()
+    assert_close(training.layers[:, 0, :, 0], torch.stack(seen).mean(0))
+
+
+def test_the_first_layers_learn(tiny):
+    """A run that learns nothing would pass every test of shapes."""
+    records = ff.train(tiny(hidden=50, layers=2, seeds=1, epochs=8, batch_size=50))
+    last = records.layers.query("epoch == 8 and layer == 1")
+    assert last["validation_accuracy"].item() > 0.7
+    assert last["goodness_positive_mean"].item() > 50 > last["goodness_negative_mean"].item()
+    assert records.readouts.query("epoch == 8")["test_accuracy"].item() > 0.5
+
+
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_other_precisions_train_on_the_cpu(tiny, precision):
+    records = ff.train(tiny(precision=precision, batch_size=650, epochs=2))
+    assert len(records.layers.dropna()) == len(records.layers)
+    assert records.runs[0]["config"]["precision"] == precision
+
+
+def test_tf32_ends_with_its_run(tiny):
+    ff.train(tiny(precision="tf32", batch_size=1300, epochs=1))
+    ff.train(tiny(precision="float32", batch_size=1300, epochs=1))
+    assert not torch.backends.cuda.matmul.allow_tf32, "a later float32 run would be one of tf32"
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there(tiny, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ff.TrainingError, match=f"no {device} device here; choose device: auto or"):
+        ff.train(tiny(device=device))
+    assert train._choose("auto") == torch.device("cpu")
+
+
+def test_a_batch_larger_than_the_data_set(tiny, tmp_path):
+    with pytest.raises(ff.ConfigError, match=r"batch_size must be at most 1300 .* but got 1301"):
+        ff.train(tiny(batch_size=1301), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_configuration_does_not_cost_the_old_records(tiny, tmp_path):
+    ff.train(tiny(batch_size=1300, epochs=1), tmp_path)
+    with pytest.raises(ff.ConfigError):
+        ff.train(tiny(batch_size=1301), tmp_path, overwrite=True)
+    assert len(ff.read(tmp_path).runs) == 1
+
+
+# --- the progress bar
+
+
+@pytest.mark.parametrize("seeds", [1, [1, 2]])
+def test_the_progress_bar_names_epoch_and_layers(tiny, monkeypatch, seeds):
+    monkeypatch.setattr(train, "CACHE", 1)  # one seed at a time
+    with redirect_stderr(io.StringIO()) as shown:
+        ff.train(tiny(batch_size=650, seeds=seeds), progress=True)
+    assert "epoch 3/3" in shown.getvalue()
+    assert "accuracy of layer 1: 0." in shown.getvalue()
+    assert "100%" in shown.getvalue()
+    assert ("part 2/2" in shown.getvalue()) == (seeds != 1)
+
+
+def test_no_progress_bar_unless_asked_for(tiny, capfd):
+    ff.train(tiny(batch_size=1300, epochs=1))
+    sys.stderr.flush()
+    assert capfd.readouterr() == ("", "")
