@@ -1,12 +1,13 @@
 """Sphinx extension: run parameterized notebooks into pages, when what they read has changed.
 
-A notebook named in `executed_examples` is run once, with a file of ``params/``. A chapter named in `executed_chapters` is a notebook with a cell tagged ``parameters``. For each
-combination of `executed_configurations`, papermill runs a copy of it. The executed copy lands in
-``runs/<chapter>/`` (ignored by git) and becomes a page, which ``_toc.yml`` finds by a glob. A copy
-is run again when the notebook, the library, the measured data or the params files have changed,
-and only then. The same hash names the cache of the notebooks that myst-nb runs itself, whose own
-key sees nothing but the cells. A link in a chapter to another page must begin with ``/``, because
-the copies lie deeper.
+A notebook named in `executed_examples` is run once, with a file of ``params/``. A chapter named
+in `executed_chapters` is a notebook with a cell tagged ``parameters``: for each combination of
+`executed_configurations`, papermill runs a copy of it. An executed copy lands in
+``runs/<notebook>/`` (ignored by git) and becomes a page, which ``_toc.yml`` names or finds by a
+glob. It is run again when the notebook, the library, the measured data or the params files have
+changed, and only then. The same hash names the cache of the notebooks that myst-nb runs itself,
+whose own key sees nothing but the cells. A link in a chapter to another page must begin with
+``/``, because the copies lie deeper.
 """
 
 import hashlib

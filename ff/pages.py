@@ -1,0 +1,106 @@
+"""What a page of the book shows beside its figures: notes, verdicts and data to download."""
+
+import base64
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from ff.claims import verdicts
+from ff.notebook import Note
+from ff.records import Records
+
+__all__ = ["Html", "download", "measured", "verdict_table"]
+
+BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+
+
+class Html:
+    """A piece of a page that a notebook displays as it is."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+
+def download(table: pd.DataFrame, name: str) -> Html:
+    """Link that hands a table to the reader as CSV, without a server.
+
+    Parameters
+    ----------
+    table
+        What to hand over.
+    name
+        File name without its ending.
+    """
+    data = base64.b64encode(table.to_csv(index=False, float_format="%.6g").encode()).decode()
+    link = f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{data}">'
+    return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({len(table)} rows)</p>')
+
+
+def measured(records: Records, layers: int | None = None) -> Note:
+    """Sentence that says on what a page rests.
+
+    Parameters
+    ----------
+    records
+        What it reads.
+    layers
+        The depth that it shows; None for all.
+    """
+    epochs = records.layers["epoch"].max()
+    seeds = records.layers.groupby("hidden")["seed"].nunique().to_dict()
+    parts = []
+    for width, count in seeds.items():
+        runs = [run for run in records.runs if width in np.atleast_1d(run["config"]["hidden"])]
+        how = ", ".join(sorted({run["config"]["precision"] for run in runs}))
+        parts.append(f"width {width}: {count} seed{'s' if count > 1 else ''} in {how}")
+    depth = "" if layers is None else f"Networks of {layers} layers. "
+    names = " and ".join(sorted({run["config"]["dataset"] for run in records.runs}))
+    return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.")
+
+
+def verdict_table(records: Records, chapter: str | None = None, link: str = "") -> Html:
+    """The paper's claims with our numbers, as a table.
+
+    Parameters
+    ----------
+    records
+        Measurements of networks of 32 layers.
+    chapter
+        Only the claims that this chapter computes; None for all.
+    link
+        Where the chapters lie as seen from the page, such as ``"./"``; empty for no links.
+    """
+    table = verdicts(records)
+    if chapter:
+        table = table.query("chapter == @chapter")
+    head = "<tr><th>The paper says</th><th>We measure</th><th>Verdict</th></tr>"
+    body = "".join(_row(rows, link) for _, rows in table.groupby("key", sort=False))
+    return Html(f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>')
+
+
+def _row(rows: pd.DataFrame, link: str) -> str:
+    first = rows.iloc[0]
+    estimand = escape(first["estimand"])
+    if link:
+        estimand += f' <a href="{link}{first["chapter"]}.html">Computed here</a>.'
+    numbers, badges = [], []
+    for row in rows.to_dict("records"):
+        label = "Width " + row["width"].replace("-", "\N{MINUS SIGN}")
+        value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
+        if not np.isnan(row["low"]):
+            value += f" [{row['low']:.3g}, {row['high']:.3g}]"
+        count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
+        numbers.append(f"{label}: {value}{count}")
+        kind = BADGES.get(row["verdict"], "secondary")
+        badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{row["verdict"]}</span>'
+        badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
+    return (
+        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br>'
+        f"<small>{escape(first['where'])}</small></td>"
+        f"<td>{'<br>'.join(numbers)}<br><small>{estimand}</small></td>"
+        f"<td>{'<br>'.join(badges)}</td></tr>"
+    )

@@ -1,0 +1,109 @@
+"""Claims and verdicts, on records with a known answer and on the published ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import records as synthetic
+
+import ff
+from ff.claims import CLAIMS, Claim, verdicts
+from ff.pages import download, measured, verdict_table
+from ff.resampling import Bootstrap
+
+FEW = Bootstrap(resamples=50)
+
+
+@pytest.fixture(scope="module")
+def narrow() -> pd.DataFrame:
+    """Each layer one epoch later than the one before; 32 layers."""
+    return verdicts(synthetic(32, (2, 32), epochs=40, delay=1.0), FEW).set_index("key")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.2, "supported"),
+        (-0.1, 0.2, "undecided"),
+        (-0.2, -0.1, "not supported"),
+        (-0.1, 0.0, "not supported"),
+        (0.1, np.inf, "undecided"),
+        (np.nan, np.nan, "not measured"),
+        (0.9, 1.1, "undecided"),
+        (1.0, 1.1, "not supported"),
+    ],
+)
+def test_the_rule(low: float, high: float, verdict: str) -> None:
+    claim = Claim("key", "where", "statement", "estimand", lambda e: np.zeros(2), low=0, high=1)
+    assert claim.verdict(low, high) == verdict
+
+
+def test_a_network_with_a_known_delay(narrow: pd.DataFrame) -> None:
+    assert narrow.loc["rq1-h1", "value"] == pytest.approx(1.0, abs=0.05)
+    verdict = narrow["verdict"]
+    assert verdict["rq1-h1"] == "supported"
+    assert verdict["rq1-h2"] == verdict["rq1-h3"] == "not supported"
+    assert verdict["delay-every-doubling"] == "supported"
+    assert verdict["constant-change"] == "supported"
+
+
+def test_a_network_without_delay() -> None:
+    rows = verdicts(synthetic(32, (2, 32), epochs=12, delay=0.0), FEW).set_index("key")
+    assert rows.loc["rq1-h1", "value"] == pytest.approx(0.0, abs=0.02)
+    assert rows["verdict"]["rq1-h2"] == "supported"
+    assert rows["verdict"]["rq2-h1"] == "supported"
+
+
+def test_claims_that_compare_widths_need_both(narrow: pd.DataFrame) -> None:
+    pairs = [claim.key for claim in CLAIMS if claim.widths]
+    assert (narrow.loc[pairs, "verdict"] == "not measured").all()
+    both = verdicts(synthetic(32, (2, 32), epochs=40, hidden=(100, 1000)), FEW).set_index("key")
+    assert "not measured" not in set(both.loc[pairs, "verdict"])
+    assert (both.loc[pairs, "width"] == "1000 - 100").all()
+
+
+def test_one_seed_decides_nothing() -> None:
+    assert set(verdicts(synthetic(32, (32,), seeds=1), FEW)["verdict"]) == {"not measured"}
+
+
+def test_at_least_the_paper_s_hypotheses_and_a_dozen_sentences() -> None:
+    keys = [claim.key for claim in CLAIMS]
+    assert len(set(keys)) == len(keys) >= 18
+    assert {f"rq{q}-h{h}" for q in (1, 2) for h in (1, 2, 3)} < set(keys)
+
+
+def test_values_equal_those_of_pandas() -> None:
+    data = synthetic(32, (2, 32), epochs=20, delay=0.4, noise=0.02)
+    rows = verdicts(data, FEW).set_index("key")
+    cells = data.layers.merge(data.readouts.query("depth == 32"), on=["hidden", "seed", "epoch"])
+    pearson = [
+        abs(part["train_accuracy_x"].corr(part["train_accuracy_y"]))
+        for _, part in cells.groupby("layer")
+    ]
+    spearman = [
+        abs(part["train_accuracy_x"].corr(part["train_accuracy_y"], method="spearman"))
+        for _, part in cells.groupby("layer")
+    ]
+    assert rows.loc["spearman-strong", "value"] == pytest.approx(min(spearman), rel=1e-6)
+    strongest = np.maximum(pearson, spearman)
+    assert rows.loc["rq2-h1", "value"] == pytest.approx(strongest.min(), rel=1e-6)
+    assert rows.loc["rq2-h2", "value"] == pytest.approx(strongest.max(), rel=1e-6)
+    expected = np.mean(pearson[:16]) - np.mean(pearson[16:])
+    assert rows.loc["shallow-correlates-more", "value"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_tables_of_a_page_escape_and_say_what_they_hold() -> None:
+    data = synthetic(32, (2, 32), hidden=(100, 1000))
+    html = verdict_table(data, "rq1_delay", link="./")._repr_html_()
+    assert html.count("<tr id=") == sum(claim.chapter == "rq1_delay" for claim in CLAIMS)
+    assert 'href="./rq1_delay.html"' in html
+    link = download(pd.DataFrame({"a": [1]}), '"><script>')._repr_html_()
+    assert "<script>" not in link
+
+
+def test_a_page_says_on_what_it_rests() -> None:
+    run = {"config": {"hidden": 100, "precision": "bf16", "dataset": "mnist"}}
+    frames = synthetic(seeds=3)
+    note = measured(ff.Records(frames.layers, frames.readouts, (run,)), 4)
+    assert note.text == (
+        "Networks of 4 layers. Measured on mnist over 12 epochs; width 100: 3 seeds in bf16."
+    )
