@@ -243,7 +243,7 @@ def _read_one(folder: Path) -> Records:
 def _read_table(path: Path) -> pd.DataFrame:
     try:
         arrow = pq.read_table(path, page_checksum_verification=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
         ) from None

@@ -1,0 +1,291 @@
+"""Tidy tables on disk: round trip, provenance, and what is refused."""
+
+import itertools
+import json
+import random
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import ff
+from ff import records
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+
+TABLES = ("layers", "readouts")
+
+
+def made(
+    seeds: tuple[int, ...] = (1, 2), hidden: int = 4, value: float = 0.5, **config: object
+) -> ff.Records:
+    """Records as a run leaves them, without the run."""
+    layers = torch.full((len(seeds), 2, 3, len(LAYER_QUANTITIES)), value)
+    layers += torch.rand(layers.shape, generator=torch.Generator().manual_seed(0))
+    readouts = torch.full((len(seeds), 2, 2, len(READOUT_QUANTITIES)), value)
+    readouts[:, 0, :, 4] = torch.nan
+    values = {"hidden": hidden, "seeds": list(seeds), "layers": [2, 3], "peer_momentum": 0.9}
+    return ff.Records(
+        records.table(layers, LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
+        records.table(readouts, READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
+        ({"config": {**values, **config}, "started": "2025-01-01"},),
+    )
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    records.write(made(**changes), folder)
+    return folder
+
+
+def assert_equal(one: ff.Records, other: ff.Records) -> None:
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    assert one.runs == other.runs
+
+
+def test_written_records_are_read_back(tmp_path):
+    original = made()
+    records.write(original, tmp_path / "a" / "b")
+    back = ff.read(tmp_path / "a" / "b")
+    assert_equal(back, original)
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+        "layers.parquet",
+        "readouts.parquet",
+    }
+
+
+def test_records_of_a_run_are_read_back(tiny, tmp_path):
+    ours = ff.train(tiny(batch_size=650, epochs=2, hidden=[4, 5]), tmp_path)
+    assert_equal(ff.read(str(tmp_path)), ours)
+
+
+def test_a_table_has_a_row_for_each_combination():
+    values = torch.arange(2 * 3 * 2).view(2, 3, 2, 1).float()
+    table = records.table(values, ["x"], 7, (5, 9), depth=(2, 8))
+    assert list(table.columns) == ["hidden", "seed", "epoch", "depth", "x"]
+    keys = itertools.product((7,), (5, 9), (1, 2, 3), (2, 8))
+    expected = [(*key, float(i)) for i, key in enumerate(keys)]
+    assert list(table.itertuples(index=False, name=None)) == expected
+
+
+def test_provenance_is_complete(tiny, digits, tmp_path):
+    config = tiny(batch_size=None, seeds=1, epochs=1)
+    ff.train(config, tmp_path)
+    for name in TABLES:
+        note = json.loads(pq.read_schema(tmp_path / f"{name}.parquet").metadata[b"ff"])
+        (run,) = note
+        assert ff.Config(**run["config"]) == config, "the configuration cannot be run again"
+        assert run["dataset"] == {"name": "digits", "sha256": digits.checksum}
+        assert run["batch_size"] == 50, "null must be resolved"
+        assert run["config"]["precision"] == "float32"
+        assert run["device"].startswith("cpu")
+        assert run["threads"] == torch.get_num_threads()
+        assert run["wall_seconds"] > 0
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", run["started"])
+        for package in ("ff", "torch", "torchvision", "numpy", "pandas"):
+            assert run["versions"][package] == version(package)
+        assert re.fullmatch(r"[0-9a-f]{40}\+?|unknown", run["versions"]["commit"])
+
+
+def test_outside_a_repository_the_commit_is_unknown(monkeypatch):
+    def absent(*_: object, **__: object) -> None:
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", absent)
+    assert records.versions()["commit"] == "unknown"
+
+
+# --- together
+
+
+def test_runs_are_read_together(tmp_path):
+    together = ff.read(written(tmp_path / "a"), written(tmp_path / "b", seeds=(3,)))
+    assert together.layers["seed"].unique().tolist() == [1, 2, 3]
+    assert len(together.layers) == 3 * 2 * 3
+    assert len(together.readouts) == 3 * 2 * 2
+    assert [run["config"]["seeds"] for run in together.runs] == [[1, 2], [3]]
+    assert together.layers.index.is_unique
+
+
+def test_the_same_seed_twice_is_refused(tmp_path):
+    one, other = written(tmp_path / "a"), written(tmp_path / "b", seeds=(2, 3))
+    with pytest.raises(ff.RecordsError, match=r"width 4, seed 2 is in more than one .*each once"):
+        ff.read(one, other)
+    with pytest.raises(ff.RecordsError, match="seed 1"):
+        ff.read(one, one)
+
+
+def test_the_same_seed_of_another_width_is_not_refused(tmp_path):
+    both = ff.read(written(tmp_path / "a"), written(tmp_path / "b", hidden=5))
+    assert both.layers["hidden"].unique().tolist() == [4, 5]
+
+
+# --- what is refused
+
+
+def test_nothing_to_read():
+    with pytest.raises(ff.RecordsError, match="name at least one folder"):
+        ff.read()
+
+
+@pytest.mark.parametrize("name", ["absent", "empty", "file"])
+def test_a_folder_without_records_is_refused(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ff.RecordsError, match=r"there is no .*layers.parquet; name a folder that"):
+        ff.read(tmp_path / name)
+
+
+def test_a_folder_with_half_the_records_is_refused(tmp_path):
+    (written(tmp_path) / "readouts.parquet").unlink()
+    with pytest.raises(ff.RecordsError, match=r"there is no .*readouts.parquet"):
+        ff.read(tmp_path)
+
+
+def test_tables_of_different_runs_are_refused(tmp_path):
+    one, other = written(tmp_path / "a"), written(tmp_path / "b", peer_momentum=0.09)
+    shutil.copy(other / "readouts.parquet", one / "readouts.parquet")
+    with pytest.raises(ff.RecordsError, match="come from different runs") as caught:
+        ff.read(one)
+    assert str(one) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
+def test_a_truncated_table_is_refused(tmp_path, name, share):
+    path = written(tmp_path) / f"{name}.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ff.RecordsError, match=f"{name}.parquet is damaged") as caught:
+        ff.read(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "delete it and train again" in str(caught.value)
+
+
+def test_no_flipped_bit_passes_for_a_measurement(tmp_path):
+    """Damage of the values is found; damage of anything else is found or does no harm."""
+    path = written(tmp_path) / "layers.parquet"
+    whole, original = path.read_bytes(), ff.read(tmp_path)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    end = max(column.dictionary_page_offset + column.total_compressed_size for column in columns)
+    refused, chance = 0, random.Random(0)
+    for _ in range(200):
+        content = bytearray(whole)
+        content[chance.randrange(4, end)] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        try:
+            found = ff.read(tmp_path)
+        except ff.RecordsError:
+            refused += 1
+        else:
+            pd.testing.assert_frame_equal(found.layers, original.layers, check_exact=True)
+    assert refused > 100
+
+
+def test_a_foreign_table_is_refused(tmp_path):
+    for name in TABLES:
+        getattr(made(), name).to_parquet(written(tmp_path) / f"{name}.parquet")
+    with pytest.raises(ff.RecordsError, match="carries no provenance of a run"):
+        ff.read(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["hidden", "seed", "epoch", "layer"])
+def test_a_table_without_a_key_is_refused(tmp_path, key):
+    whole = made()
+    records.write(
+        ff.Records(whole.layers.rename(columns={key: "other"}), whole.readouts, whole.runs),
+        tmp_path,
+    )
+    with pytest.raises(ff.RecordsError, match=f"has no column '{key}'"):
+        ff.read(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ff.RecordsError, match=r"cannot write records to .*choose a folder that"):
+        records.write(made(), tmp_path / "file" / "out")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_old_records_whole(tmp_path, monkeypatch):
+    written(tmp_path)
+    before = ff.read(tmp_path)
+    write_table = pq.write_table
+
+    def full(table: pa.Table, path: Path, **options: Any) -> None:
+        if path.name == "readouts":
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        write_table(table, path, **options)
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(ff.RecordsError, match="No space left on device"):
+        records.write(made(value=0.7), tmp_path)
+    assert_equal(ff.read(tmp_path), before)
+    assert len(list(tmp_path.iterdir())) == 2, "something half-written was left"
+
+
+def test_remove_deletes_the_tables_only(tmp_path):
+    (written(tmp_path) / "notes.txt").touch()
+    records.remove(tmp_path)
+    records.remove(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, tmp_path):
+    config = tiny(batch_size=1300, epochs=1)
+    ff.train(config, tmp_path)
+    assert records.finished(tmp_path, config) is not None
+    other = tiny(batch_size=1300, epochs=1, momentum=0.5)
+    with pytest.raises(ff.RecordsError, match=r"another configuration \(momentum 0.9\)"):
+        records.finished(tmp_path, other)
+    assert records.finished(tmp_path / "empty", config) is None
+
+
+# --- published results
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    written(tmp_path / "0.9" / "one", hidden=100)
+    written(tmp_path / "0.9" / "more", hidden=100, seeds=(3, 4))
+    written(tmp_path / "0.9" / "wide", hidden=1000)
+    written(tmp_path / "0.09", hidden=100, peer_momentum=0.09)
+    return tmp_path
+
+
+def test_published_results_of_a_width(results):
+    found = ff.published(100, folder=results)
+    assert found.layers["hidden"].unique().tolist() == [100]
+    assert sorted(found.layers["seed"].unique()) == [1, 2, 3, 4]
+    assert {run["config"]["peer_momentum"] for run in found.runs} == {0.9}
+
+
+def test_published_results_of_all_widths(results):
+    assert sorted(ff.published(folder=results).layers["hidden"].unique()) == [100, 1000]
+
+
+def test_published_results_of_table_1s_momentum(results):
+    found = ff.published(100, 0.09, folder=results)
+    assert [run["config"]["peer_momentum"] for run in found.runs] == [0.09]
+
+
+def test_one_width_of_a_run_of_several(tiny, tmp_path):
+    ff.train(tiny(hidden=[4, 5], batch_size=1300, epochs=1), tmp_path / "both")
+    found = ff.published(5, folder=tmp_path)
+    assert found.layers["hidden"].unique().tolist() == [5]
+    assert found.readouts["hidden"].unique().tolist() == [5]
+    assert len(found.runs) == 1
+
+
+def test_results_that_were_never_measured(results):
+    with pytest.raises(ff.RecordsError, match=r"no results of width 7 and peer momentum 0.9 in"):
+        ff.published(7, folder=results)
