@@ -1,0 +1,376 @@
+"""Configurations: what is accepted, what is refused, and in which words."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ff
+from ff.config import Config, parse, read_yaml, schema
+
+ROOT = Path(__file__).parent.parent
+KEYS = list(Config.model_fields)
+
+
+def refusal(**values: Any) -> str:
+    with pytest.raises(ff.ConfigError) as caught:
+        Config(**values)
+    return str(caught.value)
+
+
+# --- values
+
+
+def test_defaults_are_table_1():
+    values = Config().model_dump()
+    assert values.pop("peer_momentum") == 0.9, "the public implementation's, not Table 1's 0.09"
+    assert values == {
+        "dataset": "mnist",
+        "layers": 4,
+        "hidden": 1000,
+        "seeds": 30,
+        "epochs": 30,
+        "batch_size": None,
+        "learning_rate": 1e-3,
+        "weight_decay": 3e-4,
+        "momentum": 0.9,
+        "peer_normalization": 0.03,
+        "downstream_learning_rate": 1e-2,
+        "downstream_weight_decay": 3e-3,
+        "validation_index": 1,
+        "threshold": 1.0,
+        "relu_gradient": "straight-through",
+        "precision": "float32",
+        "device": "auto",
+    }
+
+
+BAD = [
+    ("dataset", "MNIST", "one of mnist"),
+    ("dataset", "cifar10", "one of mnist"),
+    ("dataset", ["mnist"], "one of mnist"),
+    ("dataset", None, "one of mnist"),
+    ("layers", 1, "at least 2 (the readout skips the first layer)"),
+    ("layers", 0, "at least 2"),
+    ("layers", -4, "at least 2"),
+    ("layers", 4.0, "an integer"),
+    ("layers", "4", "an integer"),
+    ("layers", True, "an integer"),
+    ("layers", None, "an integer"),
+    ("layers", [], "a list of different ones"),
+    ("layers", [4, 4], "a list of different ones"),
+    ("layers", [1, 2], "at least 2"),
+    ("layers", [2, "4"], "an integer"),
+    ("layers", [2, [4]], "an integer"),
+    ("layers", {"deep": 4}, "an integer"),
+    ("layers", 10**400, "an integer"),
+    ("hidden", 0, "at least 1"),
+    ("hidden", -100, "at least 1"),
+    ("hidden", [100, 100], "a list of different ones"),
+    ("hidden", math.nan, "an integer"),
+    ("seeds", 0, "at least 1"),
+    ("seeds", [], "a list of different ones"),
+    ("seeds", [1, 2, 1], "a list of different ones"),
+    ("seeds", [1, True], "an integer"),
+    ("epochs", 0, "at least 1"),
+    ("epochs", 1.5, "an integer"),
+    ("epochs", [10, 20], "an integer"),
+    ("batch_size", 0, "at least 1, or null"),
+    ("batch_size", -1, "at least 1, or null"),
+    ("batch_size", "all", "at least 1, or null"),
+    ("learning_rate", 0.0, "above 0"),
+    ("learning_rate", -1e-3, "above 0"),
+    ("learning_rate", math.nan, "a number"),
+    ("learning_rate", math.inf, "a number"),
+    ("learning_rate", "fast", "a number"),
+    ("learning_rate", True, "a number"),
+    ("learning_rate", None, "a number"),
+    ("weight_decay", -math.inf, "at least 0"),
+    ("momentum", 1.0, "from 0 to below 1"),
+    ("momentum", -0.1, "from 0 to below 1"),
+    ("peer_momentum", 1, "from 0 to below 1"),
+    ("peer_normalization", [0.03], "at least 0"),
+    ("downstream_learning_rate", 0, "above 0"),
+    ("downstream_weight_decay", -1, "at least 0"),
+    ("validation_index", 0, "at least 1"),
+    ("threshold", 0.0, "above 0"),
+    ("relu_gradient", "soft", "straight-through or exact"),
+    ("precision", "float64", "float32, tf32 or bf16"),
+    ("precision", 32, "float32, tf32 or bf16"),
+    ("device", "gpu", "auto, cpu, cuda or mps"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "right"), BAD)
+def test_a_wrong_value_is_refused_in_one_sentence(key, value, right):
+    message = refusal(**{key: value})
+    assert message.startswith(f"{key} must be "), "names the key"
+    assert right in message, "says what would be right"
+    assert message.endswith(f"but got {value!r}"), "says what came"
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("layer", "layers"),
+        ("epoch", "epochs"),
+        ("learning_rat", "learning_rate"),
+        ("batchsize", "batch_size"),
+        ("peer_normalisation", "peer_normalization"),
+        ("Hidden", "hidden"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_nearest_one(key, nearest):
+    assert refusal(**{key: 4}) == f"unknown key {key!r}; did you mean {nearest!r}?"
+
+
+def test_a_key_like_no_other_is_refused_with_the_list():
+    message = refusal(qqq=1)
+    assert "unknown key 'qqq'" in message
+    assert all(key in message for key in KEYS)
+
+
+def test_every_refused_key_gets_its_sentence():
+    lines = refusal(layers=1, epoch=3, hidden=[0, 0]).splitlines()
+    assert len(lines) == 3
+    assert {line.split()[0] for line in lines} == {"layers", "unknown", "hidden"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e-3", "1.0e-3"), ("1E5", "1.0e+5"), ("2.5e4", "2.5e+4")]
+)
+def test_a_number_that_yaml_reads_as_text_gets_a_hint(text, number):
+    message = refusal(learning_rate=text)
+    assert message.endswith(f"YAML reads {text} as text and {number} as a number")
+    assert yaml.safe_load(number) == float(text), "the hint itself must work"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0.001", "1e", "e3", "ten"])
+def test_other_text_gets_no_hint(text):
+    assert "YAML" not in refusal(learning_rate=text)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("layers", 2),
+        ("layers", [32, 2, 8]),
+        ("seeds", [7]),
+        ("batch_size", None),
+        ("batch_size", 1),
+        ("learning_rate", 1),
+        ("weight_decay", 0),
+        ("momentum", 0),
+        ("peer_momentum", 0.09),
+        ("peer_normalization", 0.0),
+        ("threshold", 1e-9),
+    ],
+)
+def test_the_edges_of_what_is_right_are_accepted(key, value):
+    assert getattr(Config(**{key: value}), key) == value
+
+
+def test_depths_widths_and_seeds_ascend():
+    config = Config(layers=[32, 2, 8], hidden=[1000, 100], seeds=[9, 4])
+    assert (config.depths, config.widths, config.seed_list) == ((2, 8, 32), (100, 1000), (4, 9))
+    config = Config(layers=3, hidden=5, seeds=4)
+    assert (config.depths, config.widths, config.seed_list) == ((3,), (5,), (1, 2, 3, 4))
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().layers = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# --- files
+
+
+FILES = {
+    "a tag": ("layers: !!python/object/apply:os.system ['true']", "is a tag"),
+    "a harmless tag": ("layers: !!int '4'", "is a tag"),
+    "a tag on a list": ("!!map [layers]", "is a tag"),
+    "a tag without a constructor": ("device: !gpu 0", "is a tag"),
+    "a wrong tag": ("layers: !!bool foo", "is a tag"),
+    "a repeated key": ("layers: 4\nhidden: 10\nlayers: 8", "'layers' stands there twice"),
+    "a list": ("- layers\n- hidden", "must hold lines of the form 'key: value'"),
+    "a number": ("4", "must hold lines of the form 'key: value'"),
+    "nothing": ("", "must hold lines of the form 'key: value'"),
+    "a key that is a number": ("4: layers", "must hold lines of the form 'key: value'"),
+    "a key that is a list": ("? [layers]\n: 4", "unhashable key"),
+    "two documents": ("layers: 4\n---\nlayers: 8", "another document"),
+    "an open bracket": ("layers: [2, 4", "is not plain YAML"),
+    "a tab": ("layers:\n\t4", "is not plain YAML"),
+    "a colon too many": ("layers: 4: 5", "is not plain YAML"),
+    "a control character": ("layers: \x00", "is not plain YAML"),
+    "base 60": ("seeds: 1:30", "1:30 is not decimal"),
+    "base 8": ("layers: 010", "010 is not decimal"),
+    "base 16": ("layers: 0x10", "0x10 is not decimal"),
+    "an impossible date": ("layers: 2024-13-45", "is not plain YAML"),
+    "an unknown alias": ("layers: *deep", "undefined alias"),
+    "endless nesting": ("[" * 10_000, "is not plain YAML"),
+    "a list that holds itself": ("layers: &a [*a]", "layers must be an integer"),
+    "a misspelt key": ("layer: 4", "unknown key 'layer'; did you mean 'layers'?"),
+    "text for a number": ("layers: four", "layers must be an integer"),
+    "not a number": ("learning_rate: .nan", "learning_rate must be a number above 0 but got nan"),
+    "infinity": ("threshold: .inf", "threshold must be a number above 0 but got inf"),
+    "a YAML boolean": ("layers: yes", "layers must be an integer"),
+    "one layer": ("layers: 1", "layers must be an integer of at least 2"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_a_wrong_file_is_refused_in_one_sentence(tmp_path, what):
+    text, expected = FILES[what]
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ff.ConfigError) as caught:
+        Config.load(path)
+    message = str(caught.value)
+    assert expected in message
+    assert str(path) in message, "names the file"
+    assert "\n" not in message
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ff.ConfigError, match=r"params.yaml is not UTF-8 text"):
+        Config.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent.yaml", "No such file"), (".", "Is a directory"), ("file/x.yaml", "Not a directory")],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, name, reason):
+    (tmp_path / "file").touch()
+    with pytest.raises(ff.ConfigError, match=f"cannot read .*{reason}.*; name an existing file"):
+        Config.load(tmp_path / name)
+
+
+def test_a_file_is_read_and_changed(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "\ufeff# comment\nlayers: [2, 4]  # depths\nlearning_rate: 1e-2\nseeds: 1_000\n"
+    )
+    config = Config.load(path, layers=8, epochs=2)
+    assert config == Config(layers=8, epochs=2, learning_rate=0.01, seeds=1000)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "0.1e-2", ".1e-2", "1.0e-3", "0.001"])
+def test_every_way_to_write_a_number_is_read(text):
+    assert parse(f"learning_rate: {text}", "here") == {"learning_rate": 0.001}
+
+
+# --- params/ and its schema
+
+
+def test_the_schema_is_up_to_date():
+    command = (
+        "python -c 'import ff.config; print(ff.config.schema(), end=\"\")' > params/schema.json"
+    )
+    committed = (ROOT / "params" / "schema.json").read_text(encoding="utf-8")
+    assert committed == schema(), f"ff.Config has changed; regenerate the schema: {command}"
+
+
+PARAMS = sorted((ROOT / "params").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", PARAMS, ids=lambda path: path.stem)
+def test_every_params_file_loads_and_fits_the_schema(path):
+    Config.load(path)
+    jsonschema.validate(read_yaml(path), json.loads(schema()))
+    assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_there_are_params_files():
+    assert PARAMS
+
+
+def schema_can_tell(value: object) -> bool:
+    """Tell whether JSON schema knows a difference: not of 4.0 and 4, nor of NaN and a number."""
+    twice = isinstance(value, list) and len(set(map(str, value))) < len(value)
+    return not (twice or value == 4.0 or (isinstance(value, float) and not math.isfinite(value)))
+
+
+@pytest.mark.parametrize(("key", "value"), [bad[:2] for bad in BAD if schema_can_tell(bad[1])])
+def test_the_schema_refuses_what_config_refuses(key, value):
+    """An editor that knows the schema says so while one types."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({key: value}, json.loads(schema()))
+
+
+# --- properties
+
+
+def one_or_more(least: int, most: int) -> st.SearchStrategy[int | list[int]]:
+    item = st.integers(least, most)
+    return item | st.lists(item, min_size=1, max_size=5, unique=True)
+
+
+positive = st.floats(0, 1e9, exclude_min=True) | st.integers(1, 10)
+nonnegative = st.floats(0, 1e9) | st.integers(0, 10)
+VALID = {
+    "dataset": st.sampled_from(["mnist", "fashion-mnist", "kmnist", "digits"]),
+    "layers": one_or_more(2, 1024),
+    "hidden": one_or_more(1, 65536),
+    "seeds": one_or_more(1, 1000),
+    "epochs": st.integers(1, 100_000),
+    "batch_size": st.none() | st.integers(1, 10**6),
+    "learning_rate": positive,
+    "weight_decay": nonnegative,
+    "momentum": st.floats(0, 1, exclude_max=True),
+    "peer_normalization": nonnegative,
+    "peer_momentum": st.floats(0, 1, exclude_max=True),
+    "downstream_learning_rate": positive,
+    "downstream_weight_decay": nonnegative,
+    "validation_index": st.integers(1, 10**6),
+    "threshold": positive,
+    "relu_gradient": st.sampled_from(["straight-through", "exact"]),
+    "precision": st.sampled_from(["float32", "tf32", "bf16"]),
+    "device": st.sampled_from(["auto", "cpu", "cuda", "mps"]),
+}
+valid = st.fixed_dictionaries({}, optional=VALID)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+junk = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars)
+
+
+def test_every_key_has_a_strategy():
+    assert list(VALID) == KEYS
+
+
+@given(valid)
+def test_a_valid_configuration_survives_dump_json_and_yaml(values):
+    config = Config(**values)
+    assert Config(**config.model_dump()) == config
+    assert Config(**json.loads(config.model_dump_json())) == config
+    assert Config(**parse(yaml.safe_dump(values), "here") if values else {}) == config
+
+
+@given(valid, st.sampled_from(KEYS), junk)
+def test_an_edit_is_taken_as_it_is_or_refused_by_name(values, key, value):
+    edited = {**values, key: value}
+    try:
+        kept = getattr(Config(**edited), key)
+    except ff.ConfigError as error:
+        message = str(error)
+    else:
+        assert kept == value
+        assert not isinstance(value, bool), "True is not 1"
+        return
+    assert message.startswith(f"{key} must be ")
+    assert "\n" not in message
+
+
+@given(valid, st.text(min_size=1, max_size=12).filter(lambda key: key not in KEYS))
+def test_an_added_key_is_refused_by_name(values, key):
+    with pytest.raises(ff.ConfigError) as caught:
+        Config(**values, **{key: 1})
+    assert f"unknown key {key!r}" in str(caught.value)
