@@ -1,5 +1,7 @@
 """Claims and verdicts, on records with a known answer and on the published ones."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ FEW = Bootstrap(resamples=50)
 
 
 @pytest.fixture(scope="module")
-def narrow() -> pd.DataFrame:
+def narrow() -> Any:
     """Each layer one epoch later than the one before; 32 layers."""
     return verdicts(synthetic(32, (2, 32), epochs=40, delay=1.0), FEW).set_index("key")
 
@@ -37,7 +39,7 @@ def test_the_rule(low: float, high: float, verdict: str) -> None:
     assert claim.verdict(low, high) == verdict
 
 
-def test_a_network_with_a_known_delay(narrow: pd.DataFrame) -> None:
+def test_a_network_with_a_known_delay(narrow: Any) -> None:
     assert narrow.loc["rq1-h1", "value"] == pytest.approx(1.0, abs=0.05)
     verdict = narrow["verdict"]
     assert verdict["rq1-h1"] == "supported"
@@ -47,16 +49,18 @@ def test_a_network_with_a_known_delay(narrow: pd.DataFrame) -> None:
 
 
 def test_a_network_without_delay() -> None:
-    rows = verdicts(synthetic(32, (2, 32), epochs=12, delay=0.0), FEW).set_index("key")
+    rows: Any = verdicts(synthetic(32, (2, 32), epochs=12, delay=0.0), FEW).set_index("key")
     assert rows.loc["rq1-h1", "value"] == pytest.approx(0.0, abs=0.02)
     assert rows["verdict"]["rq1-h2"] == "supported"
     assert rows["verdict"]["rq2-h1"] == "supported"
 
 
-def test_claims_that_compare_widths_need_both(narrow: pd.DataFrame) -> None:
+def test_claims_that_compare_widths_need_both(narrow: Any) -> None:
     pairs = [claim.key for claim in CLAIMS if claim.widths]
     assert (narrow.loc[pairs, "verdict"] == "not measured").all()
-    both = verdicts(synthetic(32, (2, 32), epochs=40, hidden=(100, 1000)), FEW).set_index("key")
+    both: Any = verdicts(synthetic(32, (2, 32), epochs=40, hidden=(100, 1000)), FEW).set_index(
+        "key"
+    )
     assert "not measured" not in set(both.loc[pairs, "verdict"])
     assert (both.loc[pairs, "width"] == "1000 - 100").all()
 
@@ -73,8 +77,10 @@ def test_at_least_the_paper_s_hypotheses_and_a_dozen_sentences() -> None:
 
 def test_values_equal_those_of_pandas() -> None:
     data = synthetic(32, (2, 32), epochs=20, delay=0.4, noise=0.02)
-    rows = verdicts(data, FEW).set_index("key")
-    cells = data.layers.merge(data.readouts.query("depth == 32"), on=["hidden", "seed", "epoch"])
+    rows: Any = verdicts(data, FEW).set_index("key")
+    cells: Any = data.layers.merge(
+        data.readouts.query("depth == 32"), on=["hidden", "seed", "epoch"]
+    )
     pearson = [
         abs(part["train_accuracy_x"].corr(part["train_accuracy_y"]))
         for _, part in cells.groupby("layer")
