@@ -2,15 +2,19 @@
 
 import base64
 from html import escape
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 
 from ff.claims import verdicts
 from ff.notebook import Note
-from ff.records import Records
+from ff.records import RESULTS, Records, read
+from ff.style import shade
 
-__all__ = ["Html", "download", "measured", "verdict_table"]
+__all__ = ["Html", "download", "grid", "measured", "provenance", "verdict_table"]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
 
@@ -62,6 +66,35 @@ def measured(records: Records, layers: int | None = None) -> Note:
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.")
 
 
+def provenance(folder: Path = RESULTS) -> pd.DataFrame:
+    """One row for each published run: what, where, when and for how long.
+
+    Parameters
+    ----------
+    folder
+        Where the results are; the book's by default.
+    """
+    rows = {}
+    for path in sorted(folder.glob("*/layers.parquet")):
+        records = read(path.parent)
+        (run,) = records.runs
+        seeds = np.unique(records.layers["seed"])
+        rows[path.parent.name] = {
+            "width": run["config"]["hidden"],
+            "seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}",
+            "momentum": run["config"]["peer_momentum"],
+            "precision": run["config"]["precision"],
+            "device": run["device"],
+            "threads": run["threads"],
+            "hours": round(run["wall_seconds"] / 3600, 2),
+            "started": run["started"][:16],
+            "torch": run["versions"]["torch"],
+            "commit": run["versions"]["commit"][:10],
+            "data SHA-256": run["dataset"]["sha256"][:10],
+        }
+    return pd.DataFrame(rows).T
+
+
 def verdict_table(records: Records, chapter: str | None = None, link: str = "") -> Html:
     """The paper's claims with our numbers, as a table.
 
@@ -80,6 +113,49 @@ def verdict_table(records: Records, chapter: str | None = None, link: str = "") 
     head = "<tr><th>The paper says</th><th>We measure</th><th>Verdict</th></tr>"
     body = "".join(_row(rows, link) for _, rows in table.groupby("key", sort=False))
     return Html(f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>')
+
+
+def grid(records: Records, chapters: dict[str, str]) -> Html:
+    """Every configuration as a small picture of its traces, with links to its pages.
+
+    Parameters
+    ----------
+    records
+        Measurements of any number of widths and depths.
+    chapters
+        File names of the chapters that have a page for each configuration, and how links to them
+        are called.
+    """
+    layers: Any = records.layers.groupby(["hidden", "layer", "epoch"])["train_accuracy"].mean()
+    networks: Any = records.readouts.groupby(["hidden", "depth", "epoch"])["train_accuracy"].mean()
+    cards = []
+    for width in np.unique(records.layers["hidden"]):
+        for depth in np.unique(records.readouts["depth"]):
+            traces = [layers[width, layer] for layer in range(1, depth + 1)]
+            lines = "".join(
+                _polyline(trace, f'stroke="{to_hex(shade((layer - 1) / (depth - 1)))}"')
+                for layer, trace in enumerate(traces, start=1)
+            )
+            lines += _polyline(networks[width, depth], 'class="readout"')
+            page = f"layers-{depth:04}-hidden-{width:04}.html"
+            links = " · ".join(
+                f'<a href="runs/{name}/{page}">{escape(text)}</a>'
+                for name, text in chapters.items()
+            )
+            cards.append(
+                f'<figure><svg viewBox="0 0 120 80" role="img" aria-label="Accuracy of {depth} '
+                f'layers of {width} units against the epoch">{lines}</svg>'
+                f"<figcaption>{depth} layers of {width}<br>{links}</figcaption></figure>"
+            )
+    return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
+
+
+def _polyline(trace: pd.Series, look: str) -> str:
+    """Accuracy 0.4 to 1 over the epochs, in a box of 120 by 80."""
+    x = np.linspace(1, 119, len(trace))
+    y = 79 - (trace.to_numpy() - 0.4).clip(0) / 0.6 * 78
+    points = " ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return f'<polyline points="{points}" {look}/>'
 
 
 def _row(rows: pd.DataFrame, link: str) -> str:
