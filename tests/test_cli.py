@@ -1,0 +1,282 @@
+"""The `ff` command: what it does, and how it refuses."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import ff
+from ff import checkpoint
+from ff.__main__ import main
+from ff.train import Training
+
+ROOT = Path(__file__).parent.parent
+QUICK = ("dataset=digits", "layers=2", "hidden=4", "seeds=1", "epochs=1", "batch_size=650")
+QUICK += ("device=cpu",)
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def settings(*changes: str) -> list[str]:
+    return [part for change in changes for part in ("--set", change)]
+
+
+def assert_refused(result: Result, *expected: str, code: int = 1) -> None:
+    assert result.exit_code == code, result.output
+    assert isinstance(result.exception, SystemExit), f"a traceback: {result.exception!r}"
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith(("Error: ", "Aborted!")), result.stderr
+    for part in expected:
+        assert part in last, f"{part!r} is not in {last!r}"
+
+
+# --- what it does
+
+
+def test_train_writes_records_and_says_where(tmp_path):
+    result = invoke("train", *settings(*QUICK), "--out", tmp_path / "a" / "b")
+    assert result.exit_code == 0, result.output
+    first, last = result.stdout.splitlines()
+    records = ff.read(tmp_path / "a" / "b")
+    accuracy = records.readouts["validation_accuracy"].item()
+    assert first.startswith("width 4, 2 layers, 1 seeds: readout accuracy ")
+    assert f"{accuracy:.3f} (validation)" in first
+    assert last == f"records: {tmp_path / 'a' / 'b'}"
+    assert "epoch 1/1" in result.stderr
+
+
+def test_train_reads_a_file_and_changes_it(tmp_path):
+    changes = settings("layers=[2, 3]", "hidden=4", "seeds=[5]", "epochs=1", "batch_size=1300")
+    file = ROOT / "params" / "quick.yaml"
+    result = invoke("train", "-f", file, *changes, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    config = ff.read(tmp_path).runs[0]["config"]
+    assert config["dataset"] == "digits"
+    assert (config["layers"], config["seeds"]) == ([2, 3], [5])
+    assert len(result.stdout.splitlines()) == 3, "one line for each depth, one for the folder"
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    seen = []
+    for more in ([], [], ["--overwrite"]):
+        result = invoke("train", *settings(*QUICK), "--out", tmp_path, *more)
+        assert result.exit_code == 0, result.output
+        said = "finished before; --overwrite trains again" in result.stdout
+        seen.append((said, (tmp_path / "layers.parquet").stat().st_mtime_ns))
+    assert [said for said, _ in seen] == [False, True, False]
+    assert seen[0][1] == seen[1][1] < seen[2][1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"], ["data", "--help"]])
+def test_help(arguments):
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_version():
+    assert invoke("--version").stdout.strip().endswith(version("ff"))
+
+
+def test_ctrl_c_ends_a_run_that_then_continues(tmp_path, monkeypatch):
+    run_epoch, begun = Training.run_epoch, []
+
+    def cut_off(self: Training, *rest) -> None:
+        begun.append(self.epoch)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        run_epoch(self, *rest)
+
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(Training, "run_epoch", cut_off)
+    result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
+    assert_refused(result, "Aborted!")
+    result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert begun == [0, 1, 1, 2], "an epoch was trained twice"
+
+
+# --- how it refuses
+
+BAD_SETTINGS = [
+    ("layers=1", "layers must be an integer of at least 2", "but got 1"),
+    ("layers=0", "layers must be", "but got 0"),
+    ("layers=-2", "layers must be", "but got -2"),
+    ("layers=[]", "layers must be", "but got []"),
+    ("layers=[2,2]", "a list of different ones", "but got [2, 2]"),
+    ("layers=deep", "layers must be an integer", "but got 'deep'"),
+    ("layers=true", "layers must be an integer", "but got True"),
+    ("layers=", "layers must be an integer", "but got None"),
+    ("layers=[2", "--set layers=[2 is not plain YAML"),
+    ("layers=2.5", "layers must be an integer", "but got 2.5"),
+    ("layers=!!int 4", "is a tag"),
+    ("hidden=0", "hidden must be an integer of at least 1", "but got 0"),
+    ("seeds=[1, 1]", "seeds must be", "but got [1, 1]"),
+    ("seeds=1:30", "1:30 is not decimal"),
+    ("epochs=0", "epochs must be an integer of at least 1", "but got 0"),
+    ("batch_size=-1", "batch_size must be", "but got -1"),
+    ("batch_size=1301", "batch_size must be at most 1300 (the training images of digits)", "1301"),
+    ("learning_rate=.nan", "learning_rate must be a number above 0", "but got nan"),
+    ("learning_rate=-.inf", "learning_rate must be a number above 0", "but got -inf"),
+    ("momentum=1", "momentum must be a number from 0 to below 1", "but got 1"),
+    ("dataset=imagenet", "dataset must be one of mnist", "but got 'imagenet'"),
+    ("precision=half", "precision must be float32, tf32 or bf16", "but got 'half'"),
+    ("epoch=3", "unknown key 'epoch'; did you mean 'epochs'?"),
+    ("layers", "--set takes KEY=VALUE, such as layers=16, but got 'layers'"),
+    ("=4", "unknown key ''"),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), [(bad[0], bad[1:]) for bad in BAD_SETTINGS])
+def test_a_wrong_setting_is_refused(tmp_path, change, expected):
+    out = tmp_path / "out"
+    result = invoke("train", *settings(*QUICK, change), "--out", out)
+    assert_refused(result, *expected)
+    assert not out.exists(), "something half-written was left"
+
+
+def test_two_wrong_settings_are_both_named(tmp_path):
+    result = invoke("train", *settings("layers=1", "epoch=3"), "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "layers must be" in result.stderr
+    assert "did you mean 'epochs'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"- layers", "must hold lines of the form 'key: value'"),
+        (b"layers: !!python/object/apply:os.system [exit]", "is a tag"),
+        (b"layers: 4\nlayers: 8", "'layers' stands there twice"),
+        (b"\x89PNG\r\n\x1a\n\xff", "is not UTF-8 text"),
+        (b"layer: 4", "did you mean 'layers'?"),
+        (b"", "must hold lines"),
+        (None, "No such file or directory; name an existing file"),
+        ("folder", "Is a directory; name an existing file"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path, content, expected):
+    path = tmp_path / "params.yaml"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.mkdir()
+    result = invoke("train", "-f", path, "--out", tmp_path / "out")
+    assert_refused(result, expected)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = invoke("train", *settings(*QUICK, "device=cuda"), "--out", tmp_path / "out")
+    assert_refused(result, "there is no cuda device here; choose device: auto or cpu")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, more):
+    """Permissions mean nothing to root; a path below a file means the same to everyone."""
+    (tmp_path / "file").write_text("mine")
+    result = invoke("train", *settings(*QUICK), "--out", tmp_path / "file" / "out", *more)
+    assert_refused(result, "cannot write", "choose a folder that you may write to")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_file_as_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = invoke("train", *settings(*QUICK), "--out", tmp_path / "file")
+    assert_refused(result, "is a file", code=2)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_records_of_another_configuration_are_not_overwritten(tmp_path):
+    assert invoke("train", *settings(*QUICK), "--out", tmp_path).exit_code == 0
+    before = (tmp_path / "layers.parquet").read_bytes()
+    result = invoke("train", *settings(*QUICK, "momentum=0.5"), "--out", tmp_path)
+    assert_refused(result, "holds records of another configuration (momentum 0.9)", "--overwrite")
+    assert (tmp_path / "layers.parquet").read_bytes() == before
+
+
+def test_damaged_records_are_not_overwritten(tmp_path):
+    (tmp_path / "layers.parquet").write_bytes(b"PAR1")
+    result = invoke("train", *settings(*QUICK), "--out", tmp_path)
+    assert_refused(result, "layers.parquet is damaged")
+
+
+def test_a_data_set_that_is_nowhere_is_refused(offline, tmp_path):
+    result = invoke("train", *settings(*QUICK, "dataset=mnist"), "--out", tmp_path / "out")
+    assert_refused(result, "mnist is not in", "ff data fetch mnist", "FF_DATA", "dataset: digits")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b not an archive"])
+def test_a_damaged_archive_is_refused(offline, monkeypatch, tmp_path, content):
+    folder = offline / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for kind in ("train", "t10k"):
+        for part in ("images-idx3", "labels-idx1"):
+            (folder / f"{kind}-{part}-ubyte.gz").write_bytes(content)
+    monkeypatch.setenv("FF_DATA", str(offline))
+    result = invoke("train", *settings(*QUICK, "dataset=mnist"), "--out", tmp_path / "out")
+    assert_refused(result, "train-images-idx3-ubyte.gz is damaged", "ff data fetch mnist")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["digits", "imagenet", ""])
+def test_fetching_an_unknown_data_set_is_refused(name):
+    assert_refused(invoke("data", "fetch", name), f"unknown data set {name!r}", "mnist")
+
+
+def test_fetching_without_network_is_refused(offline):
+    assert_refused(invoke("data", "fetch", "kmnist"), "cannot be downloaded")
+    assert not list(offline.rglob("*.gz"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train"], ["trian"], ["train", "--outt", "x"], ["data", "fetch"]]
+)
+def test_a_wrong_command_line_is_refused(arguments):
+    result = invoke(*arguments)
+    assert_refused(result, code=2)
+    assert "Usage:" in result.stderr
+
+
+# --- as a process
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-m", "ff", *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=100,
+    )
+
+
+def test_a_real_run(tmp_path):
+    done = run("train", *settings(*QUICK), "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("records: out\n")
+    assert len(ff.read(tmp_path / "out").layers) == 2
+
+
+def test_a_real_refusal(tmp_path):
+    done = run("train", *settings("layers=1"), "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: layers must be an integer of at least 2 (the readout skips the first layer), "
+        "or a list of different ones but got 1\n"
+    )
+    assert not list(tmp_path.iterdir())
