@@ -1,0 +1,213 @@
+"""The training notebook: its first cell, and the whole of it through papermill."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import ff
+from ff import notebook
+from ff.notebook import Note, configure, default_folder
+
+TRAIN = Path(__file__).parent.parent / "book" / "train.ipynb"
+
+
+def cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def parameters(**changes: Any) -> dict[str, Any]:
+    """Return what the notebook's globals hold after its parameters, and what IPython adds."""
+    (cell,) = (cell for cell in cells(TRAIN) if "parameters" in cell.metadata.get("tags", ()))
+    namespace: dict[str, Any] = {"In": [], "Out": {}, "_": 1, "_i1": "", "json": json, "exit": exit}
+    exec(cell.source, namespace)  # the repository's own notebook
+    namespace["configure"] = configure
+    return {**namespace, **changes}
+
+
+# --- the first cell
+
+
+def test_the_parameters_are_all_keys_of_the_configuration_and_two_more():
+    names = {name for name in parameters() if not name.startswith("_")}
+    names -= {"In", "Out", "json", "exit", "configure"}
+    assert names == {*ff.Config.model_fields, "out", "overwrite"}
+
+
+def test_defaults_agree_with_the_configurations():
+    """The notebook's own: a first look instead of the paper's 30 seeds of 1000 units."""
+    config, _ = configure(parameters(dataset="mnist"))
+    differ = {k for k, v in config.model_dump().items() if v != getattr(ff.Config(), k)}
+    assert differ == {"layers", "hidden", "seeds"}
+
+
+@pytest.mark.parametrize(("dataset", "seeds"), [("digits", 3), ("mnist", 1), ("kmnist", 1)])
+def test_no_seeds_mean_a_first_look(dataset, seeds):
+    config, note = configure(parameters(dataset=dataset, seeds=None))
+    assert config.seed_list == tuple(range(1, seeds + 1))
+    assert repr(note) == f"Data set: {dataset}, as asked for."
+
+
+def test_parameters_reach_the_configuration():
+    config, _ = configure(
+        parameters(dataset="digits", layers=[2, 4], seeds=[5], batch_size=20, learning_rate=0.1)
+    )
+    assert (config.layers, config.seeds, config.batch_size) == ([2, 4], [5], 20)
+    assert config.learning_rate == 0.1
+
+
+def test_auto_takes_mnist_where_it_is_on_disk(monkeypatch, tmp_path):
+    monkeypatch.setattr(notebook, "find", lambda name: tmp_path / name)
+    config, note = configure(parameters())
+    assert (config.dataset, config.seeds) == ("mnist", 1)
+    assert repr(note) == f"Data set: MNIST, found in {tmp_path / 'mnist'}."
+
+
+def test_auto_downloads_mnist_where_it_can(offline, monkeypatch):
+    monkeypatch.setattr(notebook, "fetch", lambda name: offline / name)
+    config, note = configure(parameters())
+    assert config.dataset == "mnist"
+    assert f"downloaded to {offline / 'mnist'}" in repr(note)
+
+
+def test_auto_takes_digits_elsewhere_and_says_so(offline):
+    config, note = configure(parameters())
+    assert (config.dataset, config.seeds) == ("digits", 3)
+    for part in ("embedded handwritten digits", "not the paper's", str(offline), "FF_DATA"):
+        assert part in repr(note)
+    assert not list(offline.rglob("*.gz"))
+
+
+BAD = [
+    ({"layer": 4}, "unknown key 'layer'; did you mean 'layers'?"),
+    ({"epoch": 2}, "unknown key 'epoch'; did you mean 'epochs'?"),
+    ({"layers": 1}, "layers must be an integer of at least 2"),
+    ({"layers": None}, "layers must be an integer of at least 2"),
+    ({"layers": "16"}, "but got '16'"),
+    ({"layers": []}, "but got []"),
+    ({"layers": [2, 2]}, "a list of different ones but got [2, 2]"),
+    ({"hidden": True}, "hidden must be an integer of at least 1"),
+    ({"seeds": 0}, "seeds must be an integer of at least 1"),
+    ({"seeds": []}, "seeds must be an integer of at least 1"),
+    ({"epochs": -1}, "epochs must be an integer of at least 1 but got -1"),
+    ({"epochs": None}, "epochs must be an integer of at least 1 but got None"),
+    ({"batch_size": 0}, "batch_size must be"),
+    ({"learning_rate": math.nan}, "learning_rate must be a number above 0 but got nan"),
+    ({"learning_rate": "1e-2"}, "YAML reads 1e-2 as text and 1.0e-2 as a number"),
+    ({"threshold": math.inf}, "threshold must be a number above 0 but got inf"),
+    ({"dataset": "MNIST"}, "dataset must be one of mnist, fashion-mnist, kmnist and digits"),
+    ({"dataset": None}, "dataset must be one of mnist"),
+    ({"dataset": ["digits"]}, "dataset must be one of mnist"),
+    ({"device": "gpu"}, "device must be auto, cpu, cuda or mps but got 'gpu'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), BAD)
+@pytest.mark.parametrize("dataset", ["auto", "digits"])
+def test_a_wrong_parameter_is_refused_before_any_wait(monkeypatch, dataset, changes, expected):
+    def refuse(name: str) -> None:
+        raise AssertionError("looked for a data set first")
+
+    monkeypatch.setattr(notebook, "find", refuse)
+    monkeypatch.setattr(notebook, "fetch", refuse)
+    with pytest.raises(ff.ConfigError) as caught:
+        configure(parameters(**{"dataset": dataset, **changes}))
+    assert expected in str(caught.value)
+
+
+def test_the_default_folder_is_one_for_each_configuration(tiny):
+    one, same, other = (default_folder(tiny(seeds=n)) for n in (1, 1, 2))
+    assert one == same != other
+    assert one.parent == Path("records")
+    assert one.name.startswith("digits-6x3-")
+    assert default_folder(tiny(hidden=[9, 4])).name.startswith("digits-4-9x3-")
+
+
+def test_a_note_is_text_not_markup():
+    assert "&lt;b&gt;" in Note("<b>")._repr_html_()
+    assert "<b>" not in Note("<b>")._repr_html_()
+
+
+# --- the whole notebook
+
+
+def papermill(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the user's own command in an empty folder."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            str(TRAIN),
+            "out.ipynb",
+            *arguments,
+            "--no-progress-bar",
+        ],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+
+
+def shown(path: Path) -> str:
+    """All text and HTML that the cells of an executed notebook show."""
+    outputs = [output for cell in cells(path) for output in cell.outputs]
+    data = [text for output in outputs for text in output.get("data", {}).values()]
+    return "\n".join(map(str, data))
+
+
+@pytest.mark.slow
+def test_papermill_trains_and_leaves_records(offline, tmp_path):
+    """Dataset auto: without files and network it takes the digits, says so, and records it."""
+    work = tmp_path / "work"
+    work.mkdir()
+    done = papermill(work, "-p", "layers", "4", "-p", "epochs", "2", "-p", "hidden", "20")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (work / "records").iterdir()
+    records = ff.read(folder)
+    (run,) = records.runs
+    assert run["dataset"]["name"] == run["config"]["dataset"] == "digits"
+    assert sorted(records.layers["layer"].unique()) == [1, 2, 3, 4]
+    assert sorted(records.layers["epoch"].unique()) == [1, 2]
+    text = shown(work / "out.ipynb")
+    assert "not MNIST" in text, "the notebook must say that these are not the paper's images"
+    assert run["dataset"]["sha256"] in text, "the provenance is not shown"
+    kinds = {
+        kind
+        for cell in cells(work / "out.ipynb")
+        for o in cell.outputs
+        for kind in o.get("data", {})
+    }
+    assert any(kind.startswith("image/") for kind in kinds), "no figure is shown"
+
+
+@pytest.mark.slow
+def test_papermill_takes_a_params_file_and_a_folder(offline, tmp_path):
+    (tmp_path / "params.yaml").write_text(
+        "dataset: digits\nlayers: [2, 4]\nhidden: [8, 6]\nseeds: [7]\nepochs: 2\nbatch_size: 650\n"
+    )
+    done = papermill(tmp_path, "-f", "params.yaml", "-p", "out", "mine")
+    assert done.returncode == 0, done.stderr
+    config = ff.read(tmp_path / "mine").runs[0]["config"]
+    assert (config["layers"], config["hidden"], config["seeds"]) == ([2, 4], [8, 6], [7])
+    assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.slow
+def test_papermill_stops_at_the_first_cell_on_a_misspelt_parameter(offline, tmp_path):
+    done = papermill(tmp_path, "-p", "layer", "4")
+    assert done.returncode != 0
+    assert "ConfigError: unknown key 'layer'; did you mean 'layers'?" in done.stderr
+    executed = [cell for cell in cells(tmp_path / "out.ipynb") if cell.execution_count]
+    assert executed[-1].outputs[0].ename == "ConfigError"
+    assert "configure(globals())" in executed[-1].source, "it went on beyond the first cell"
+    assert not list(tmp_path.rglob("*.parquet"))
