@@ -52,7 +52,7 @@ def config(tiny, few, monkeypatch) -> ff.Config:
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(train, "CACHE", 1)
     monkeypatch.setattr(train, "load", lambda name: few)
-    return tiny(batch_size=40, hidden=[4, 6], seeds=[2, 5], layers=[2, 3])
+    return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
 
 
 def assert_equal(one: ff.Records, other: ff.Records) -> None:
@@ -114,7 +114,7 @@ def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch,
     config = tiny(epochs=5, seeds=1)
     times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0))
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
-    chunk = Checkpoint(tmp_path, config, 6, (1,))
+    chunk = Checkpoint(tmp_path, config, 10, (1,))
     assert chunk.path is not None
     written = []
     for epoch in range(1, 6):
@@ -126,7 +126,7 @@ def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch,
 
 def test_the_state_holds_all_that_a_run_depends_on(tiny, few):
     """Restored into a fresh training, it continues as if nothing had happened."""
-    one, other = (Training(tiny(layers=[2, 3]), 6, (1, 4), few) for _ in range(2))
+    one, other = (Training(tiny(layers=[2, 3]), 10, (1, 4), few) for _ in range(2))
     one.run_epoch()
     for name, tensor in other.state().items():
         assert tensor.shape == one.state()[name].shape

@@ -57,11 +57,12 @@ def plain_loss(
     """Loss of one layer as the paper writes it, the new running mean, and the layer's activity."""
     half, width = len(x) // 2, len(weight)
     z: Tensor = RELU[config.relu_gradient](x @ weight.T + bias)  # pyright: ignore[reportAssignmentType]
-    y = torch.sigmoid(z.square().sum(1) - config.threshold * width)
+    logits = z.square().sum(1) - config.threshold * width  # y = sigmoid(logits), Eq. 1
     target = torch.cat([torch.ones(half), torch.zeros(half)]).double()
     r = config.peer_momentum * r + (1 - config.peer_momentum) * z[:half].mean(0)
     peer = (r.mean() - r).square().mean()
-    return F.binary_cross_entropy(y, target) + config.peer_normalization * peer, r.detach(), z
+    loss = F.binary_cross_entropy_with_logits(logits, target)
+    return loss + config.peer_normalization * peer, r.detach(), z
 
 
 @given(
@@ -92,6 +93,7 @@ def test_gradients_are_autograds(s, b, d, i, seed, relu, peer, momentum, thresho
     assume((x.double() @ layer.weight.mT.double() + layer.bias.double()).abs().min() > 1e-5)
     before = {name: tensor.double() for name, tensor in layer.state().items()}
     z = layer.forward(x)
+    rounding = 1e-6 * z.max().item() * x.abs().max().item()  # of 1 - y where y is close to 1
     layer.learn(x, z, goodness(z), rate=0.1)
     for seed_at in range(s):
         weight, bias = (before[name][seed_at].squeeze(0) for name in ("weight", "bias"))
@@ -102,12 +104,12 @@ def test_gradients_are_autograds(s, b, d, i, seed, relu, peer, momentum, thresho
         # With zero velocity and no weight decay, the first velocity is the gradient.
         ours = (layer.weight_velocity[seed_at], layer.bias_velocity[seed_at, 0])
         for name, closed, exact in zip(("weight", "bias"), ours, slopes, strict=True):
-            scale = exact.abs().max().item()
+            leeway = 1e-5 * exact.abs().max().item() + rounding + 1e-9
             assert_close(
                 closed.double(),
                 exact,
                 rtol=1e-4,
-                atol=1e-5 * scale + 1e-9,
+                atol=leeway,
                 msg=lambda text, name=name: f"the gradient of the {name} is not autograd's: {text}",
             )
         assert_close(layer.running_mean[seed_at, 0].double(), r, rtol=1e-5, atol=1e-6)
@@ -226,10 +228,10 @@ def test_weights_depend_on_seed_and_layer_alone():
 
 
 def test_weights_are_normal_with_the_papers_deviation():
-    width = 400
-    weight = network((1,), width, layers=2).layers[1].weight
-    assert_close(weight.std(), torch.tensor(width**-0.5), rtol=0.01, atol=0)
-    assert_close(weight.mean(), torch.tensor(0.0), rtol=0, atol=4 / width**1.5)
+    width = 400  # units that a layer has, not inputs that it gets
+    for layer in network((1,), width, layers=2).layers:
+        assert_close(layer.weight.std(), torch.tensor(width**-0.5), rtol=0.05, atol=0)
+        assert_close(layer.weight.mean(), torch.tensor(0.0), rtol=0, atol=0.2 * width**-0.5)
     assert network().layers[0].bias.eq(0).all()
 
 

@@ -125,7 +125,7 @@ def test_the_default_folder_is_one_for_each_configuration(tiny):
     one, same, other = (default_folder(tiny(seeds=n)) for n in (1, 1, 2))
     assert one == same != other
     assert one.parent == Path("records")
-    assert one.name.startswith("digits-6x3-")
+    assert one.name.startswith("digits-10x3-")
     assert default_folder(tiny(hidden=[9, 4])).name.startswith("digits-4-9x3-")
 
 
