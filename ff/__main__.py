@@ -1,5 +1,6 @@
 """The `ff` command."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out records/deep
     """
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
-    before = not overwrite and (out / "layers.parquet").exists()
+    before = not overwrite and os.path.exists(out / "layers.parquet")
     records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):

@@ -131,6 +131,8 @@ class Checkpoint:
             raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
         if any(about.get(key) != value for key, value in self.about.items()):
             raise TrainingError(f"{self.path} is of another configuration; {remedy}")
+        if {n: v.shape for n, v in state.items()} != {n: v.shape for n, v in whole.items()}:
+            raise TrainingError(f"{self.path} is of another version of ff; {remedy}")
         for name, value in state.items():
             value.copy_(whole[name])
         return int(about["epoch"]), float(about["seconds"])

@@ -59,22 +59,27 @@ class Config(BaseModel):
     )
     layers: _one_or_more(2, 1024) = _row(  # pyright: ignore[reportInvalidTypeForm]
         4,
-        "an integer of at least 2 (the readout skips the first layer), or a list of different ones",
+        "an integer of at least 2 (the readout skips the first layer) and at most 1024, "
+        "or a list of different ones",
         "Number of layers (Table 1). A list trains the deepest network once, "
         "with one readout for each listed depth.",
     )
     hidden: _one_or_more(1, 65536) = _row(  # pyright: ignore[reportInvalidTypeForm]
         1000,
-        "an integer of at least 1, or a list of different ones",
+        "an integer of at least 1 and at most 65536, or a list of different ones",
         "Units in each layer (Table 1: hidden dimensions per layer). A list is trained in turn.",
     )
-    seeds: _one_or_more(1, 2**31) = _row(  # pyright: ignore[reportInvalidTypeForm]
+    seeds: _one_or_more(1, 10_000) = _row(  # pyright: ignore[reportInvalidTypeForm]
         30,
-        "an integer of at least 1, or a list of different ones",
+        "an integer of at least 1 and at most 10000, or a list of different ones",
         "An integer n stands for the seeds 1 to n (Table 1: 1 to 30); a list names them.",
     )
     epochs: int = _row(
-        30, "an integer of at least 1", "Passes over the training images.", ge=1, le=100_000
+        30,
+        "an integer of at least 1 and at most 100000",
+        "Passes over the training images.",
+        ge=1,
+        le=100_000,
     )
     batch_size: Annotated[int, Field(ge=1)] | None = _row(
         None,
@@ -123,7 +128,7 @@ class Config(BaseModel):
         "auto", "auto, cpu, cuda or mps", "Where to train; auto takes the fastest there is."
     )
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:

@@ -105,7 +105,7 @@ def load(name: str) -> Dataset:
 def find(name: str) -> Path | None:
     """Folder that holds the four archives of a torchvision data set, or None."""
     for folder in _folders(name):
-        if all((folder / file).is_file() for file, _ in _archives(name)):
+        if all(os.access(folder / file, os.R_OK) for file, _ in _archives(name)):
             return folder
     return None
 

@@ -2,16 +2,18 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from ff.config import Config
 from ff.data import fetch, find
-from ff.errors import DataError
+from ff.errors import ConfigError, DataError
 
 __all__ = ["Note", "configure", "default_folder"]
+
+KNOWN = {*Config.model_fields, "out", "overwrite"}
 
 
 class Note:
@@ -28,15 +30,16 @@ class Note:
         return f'<div class="ff-note" style="{style}">{escape(self.text)}</div>'
 
 
-def configure(namespace: Mapping[str, Any]) -> tuple[Config, Note]:
+def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     """Check a training notebook's parameters before anything else happens.
 
     Parameters
     ----------
     namespace
         The notebook's ``globals()`` right after its parameters: keys of `ff.Config`, where
-        ``dataset`` may be ``"auto"`` and ``seeds`` None (3 of digits, else 1), and ``out`` and
-        ``overwrite``.
+        ``dataset`` may be ``"auto"`` and ``seeds`` None (3 of digits, else 1), ``out`` (a folder or
+        None) and ``overwrite``. Marked with ``_ff_configured`` once they are accepted, so that
+        what later cells make is not taken for a parameter when the notebook is run again.
 
     Returns
     -------
@@ -48,21 +51,22 @@ def configure(namespace: Mapping[str, Any]) -> tuple[Config, Note]:
     ConfigError
         A name is neither a parameter nor anything the notebook had before, or a value is refused.
     """
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_")
-        and name not in ("In", "Out", "out", "overwrite")
-        and not inspect.ismodule(value)
-        and not callable(value)  # what the notebook has imported
-    }
+    values = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
+    if "_ff_configured" in namespace:  # the notebook is run again: later cells have made names too
+        values = {name: value for name, value in values.items() if name in KNOWN}
+    if not isinstance(out := values.pop("out", None), str | Path | None):
+        raise ConfigError(f"out must be the name of a folder, or None, but got {out!r}")
+    if not isinstance(overwrite := values.pop("overwrite", False), bool):
+        raise ConfigError(f"overwrite must be True or False but got {overwrite!r}")
     dataset = values.get("dataset", "mnist")
     if dataset == "auto":
         _config(values, "digits")  # a misspelt key ends here, before any wait
         dataset, reason = _choose()
     else:
         reason = f"Data set: {dataset}, as asked for."
-    return _config(values, dataset), Note(reason)
+    config = _config(values, dataset)
+    namespace["_ff_configured"] = True
+    return config, Note(reason)
 
 
 def default_folder(config: Config) -> Path:
@@ -70,6 +74,12 @@ def default_folder(config: Config) -> Path:
     key = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
     return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
+
+
+def _is_parameter(name: str, value: Any) -> bool:
+    """Leave out what IPython keeps in a notebook, and what the notebook has imported."""
+    history = name in ("In", "Out") and isinstance(value, list | dict)
+    return not (name.startswith("_") or history or inspect.ismodule(value) or callable(value))
 
 
 def _config(values: dict[str, Any], dataset: Any) -> Config:

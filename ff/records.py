@@ -132,17 +132,27 @@ def finished(folder: str | Path, config: Config) -> Records | None:
     RecordsError
         The folder holds records of another configuration, or damaged ones.
     """
-    if not any((Path(folder) / f"{name}.parquet").exists() for name in TABLES):
+    try:
+        there = [(Path(folder) / f"{name}.parquet").exists() for name in TABLES]
+    except OSError as error:
+        raise RecordsError(
+            f"cannot look into {folder}: {error.strerror}; choose another folder"
+        ) from None
+    if not all(there):  # none, or a run that was cut off between the two
         return None
-    there = read(folder)
-    before, now = there.runs[0]["config"], config.model_dump(mode="json")
+    found = read(folder)
+    before, now = found.runs[0]["config"], config.model_dump(mode="json")
     if before != now:
-        differs = [f"{key} {before.get(key)!r}" for key in now if before.get(key) != now[key]]
+        differs = [
+            f"{key} {before.get(key)!r} instead of {now[key]!r}"
+            for key in now
+            if before.get(key) != now[key]
+        ]
         raise RecordsError(
             f"{folder} holds records of another configuration ({', '.join(differs)}); "
-            "choose another folder or --overwrite"
+            "choose another folder, or overwrite it"
         )
-    return there
+    return found
 
 
 def read(*folders: str | Path) -> Records:
@@ -261,9 +271,11 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _provenance(path: Path) -> list[dict[str, Any]]:
     try:
-        note = (pq.read_schema(path).metadata or {}).get(KEY, b"")
-        return json.loads(note)
-    except (OSError, pa.ArrowException, ValueError):
+        note = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
+        if not isinstance(note, list) or not note or not all("config" in run for run in note):
+            raise ValueError
+        return note
+    except (OSError, pa.ArrowException, TypeError, ValueError):
         raise RecordsError(
             f"{path} carries no provenance of a run; it was not written by ff, or is damaged"
         ) from None

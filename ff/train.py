@@ -186,6 +186,9 @@ class Training:
             layer_values, depth_values = self._evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
+            # A layer that has diverged is on no side of any threshold: it measures nothing.
+            lost = ~self.layers[:, epoch].isfinite().all(-1)
+            self.layers[:, epoch][lost] = torch.nan
         if last:
             self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
 

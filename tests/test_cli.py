@@ -276,7 +276,7 @@ def test_a_real_refusal(tmp_path):
     done = run("train", *settings("layers=1"), "--out", "out", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: layers must be an integer of at least 2 (the readout skips the first layer), "
-        "or a list of different ones but got 1\n"
+        "Error: layers must be an integer of at least 2 (the readout skips the first layer) "
+        "and at most 1024, or a list of different ones but got 1\n"
     )
     assert not list(tmp_path.iterdir())
