@@ -1,12 +1,20 @@
 """Forward-Forward, on one page.
 
-A network is a stack of layers, each of which learns alone: it raises its goodness on positive
-samples and lowers it on negative ones. Nothing is propagated back. S networks, one per seed, are
-trained side by side: the seed is the first dimension of every tensor.
+A network is a stack of layers, each of which learns alone (Hinton 2022). With z = relu(W x + b),
+goodness G = Σ z_j² and threshold θ, a layer's loss is the cross-entropy of y = σ(G - θ) (Eq. 1, 2
+of the paper) plus the peer normalization of its running mean activity r. Its gradient is
 
-Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. A batch has 3B rows:
-B positive, B negative and B neutral samples. Neutral ones teach the layers nothing; their
-activations are what the readout sees.
+    ∂loss/∂z = 2 z (σ(G - θ) - t) / 2B                    t = 1 on positive samples, 0 on negative
+             + λ 2 (r - mean(r)) / D (1 - m) / B          on positive samples only
+    ∂loss/∂W = Σ_samples ∂loss/∂z xᵀ                      relu's derivative taken as 1
+
+and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
+The straight-through relu and the step follow the public implementation (Löwe 2023).
+
+Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
+are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
+positive, B negative and B neutral samples. Neutral ones teach the layers nothing; what the layers
+make of them is what the readout sees.
 """
 
 from collections.abc import Iterator
@@ -22,31 +30,16 @@ from ff.random import stream
 __all__ = ["SGD", "Layer", "Network", "operands", "product"]
 
 
-def operands(precision: str) -> torch.dtype:
-    """Type to which the factors of every matrix product are rounded; results are float32."""
-    return torch.bfloat16 if precision == "bf16" else torch.float32
-
-
-def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """Batched matrix product of factors rounded to `dtype`, in float32."""
-    return torch.bmm(a.to(dtype), b.to(dtype)).float()
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Gradient descent with momentum and weight decay, as torch.optim.SGD defines it."""
-
-    momentum: float
-    weight_decay: float
-
-    def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
-        """Update in place: v <- m v + gradient + decay p, then p <- p - rate v."""
-        velocity.mul_(self.momentum).add_(gradient).add_(parameter, alpha=self.weight_decay)
-        parameter.add_(velocity, alpha=-rate)
-
-
 class Layer:
-    """One layer of S networks, and all that it needs to learn."""
+    """One layer of S networks, and all that it needs to learn.
+
+    Parameters
+    ----------
+    weight
+        Initial weights ``(S, D, I)``. Biases start at 0, the running mean activity at 0.5.
+    config
+        Threshold, learning rates and switches.
+    """
 
     def __init__(self, weight: Tensor, config: Config) -> None:
         self.weight = weight  # (S, D, I)
@@ -79,19 +72,22 @@ class Layer:
         rate
             Learning rate.
         """
-        c, positive = self.config, z.shape[1] // 2
-        r = self.running_mean.mul_(c.peer_momentum)
-        r.add_(z[:, :positive].mean(1, keepdim=True), alpha=1 - c.peer_momentum)
-        peer = objective.peer_slope(r, c.peer_momentum, positive) * c.peer_normalization
-        if c.relu_gradient == "exact":  # else its derivative is taken as 1 everywhere
-            peer = peer * (z[:, :positive] > 0)
+        c, batch = self.config, z.shape[1] // 2  # B
 
-        dz = z.mul_(2 * objective.loss_slope(g, self.theta).unsqueeze(-1))  # ∂G/∂z = 2z
-        dz[:, :positive] += peer
+        r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
+        r.add_(z[:, :batch].mean(1, keepdim=True), alpha=1 - c.peer_momentum)
+        peer = objective.peer_slope(r, c.peer_momentum, batch) * c.peer_normalization
+        if c.relu_gradient == "exact":  # (S, B, D) instead of (S, 1, D)
+            peer = peer * (z[:, :batch] > 0)
+
+        slope = objective.loss_slope(g, self.theta)  # ∂loss/∂G of Eq. 1 and 2, (S, 2B)
+        dz = z.mul_(2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D), in place
+        dz[:, :batch] += peer
 
         dw = product(dz.mT, x, self.dtype)  # (S, D, I)
+        db = dz.sum(1, keepdim=True)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
-        self.sgd.step(self.bias, self.bias_velocity, dz.sum(1, keepdim=True), rate)
+        self.sgd.step(self.bias, self.bias_velocity, db, rate)
 
 
 class Network:
@@ -159,11 +155,11 @@ class Network:
             ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, D)``; the last is the activity
             normalized, which is the next layer's input.
         """
-        x = objective.normalize(x).to(self.dtype)
+        x = objective.normalize(x).to(self.dtype)  # (S, N, pixels)
         for layer in self.layers:
-            z = layer.forward(x)
-            g = objective.goodness(z)
-            x_out = objective.normalize(z, g).to(self.dtype)
+            z = layer.forward(x)  # (S, N, D)
+            g = objective.goodness(z)  # (S, N)
+            x_out = objective.normalize(z, g).to(self.dtype)  # (S, N, D)
             yield x, z, g, x_out
             x = x_out
 
@@ -183,3 +179,26 @@ def _weights(
     # Drawn on the CPU, so that a seed means the same weights on every device.
     drawn = [torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds]
     return torch.stack(drawn).div_(width**0.5).to(device)
+
+
+def operands(precision: str) -> torch.dtype:
+    """Type to which the factors of every matrix product are rounded; results are float32."""
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """Batched matrix product of factors rounded to `dtype`, in float32."""
+    return torch.bmm(a.to(dtype), b.to(dtype)).float()
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with momentum and weight decay, as torch.optim.SGD defines it."""
+
+    momentum: float
+    weight_decay: float
+
+    def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
+        """Update in place: v <- m v + gradient + decay p, then p <- p - rate v."""
+        velocity.mul_(self.momentum).add_(gradient).add_(parameter, alpha=self.weight_decay)
+        parameter.add_(velocity, alpha=-rate)

@@ -13,7 +13,7 @@ __all__ = ["accuracy", "goodness", "loss", "loss_slope", "normalize", "peer_loss
 
 def goodness(z: Tensor) -> Tensor:
     """Sum of squared activities, G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1)."""
-    return torch.linalg.vector_norm(z, dim=-1).square_()
+    return torch.linalg.vector_norm(z, dim=-1).square_()  # reads z once, writes no z²
 
 
 def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
