@@ -8,6 +8,7 @@ import click
 
 import ff
 from ff.config import parse, read_yaml
+from ff.records import TABLES
 
 
 class _Group(click.Group):
@@ -48,7 +49,7 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out records/deep
     """
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
-    before = not overwrite and os.path.exists(out / "layers.parquet")
+    before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
     records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):

@@ -159,9 +159,9 @@ def test_a_finished_run_is_read_back_without_training(config, monkeypatch, tmp_p
 def test_records_of_another_configuration_are_kept(config, tiny, tmp_path):
     ff.train(config, tmp_path)
     before = (tmp_path / "layers.parquet").read_bytes()
-    with pytest.raises(ff.RecordsError, match=r"another configuration \(epochs 3\)") as caught:
+    with pytest.raises(ff.RecordsError, match=r"\(epochs 3 instead of 4\)") as caught:
         ff.train(config.model_copy(update={"epochs": 4}), tmp_path)
-    assert "--overwrite" in str(caught.value)
+    assert "overwrite" in str(caught.value)
     assert (tmp_path / "layers.parquet").read_bytes() == before
 
 
@@ -257,6 +257,22 @@ def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, begu
     save_file(tensors, begun, {**about, "epoch": "2"})
     with pytest.raises(ff.TrainingError, match="is damaged"):
         ff.train(config, begun.parent.parent)
+
+
+def test_a_checkpoint_of_another_version_is_refused(config, tmp_path, few):
+    """With the same configuration, but tensors of another shape."""
+    chunk, training = Checkpoint(tmp_path, config, 4, (2,)), Training(config, 4, (2,), few)
+    state = training.state()
+    chunk.save({**state, "layer.1.bias": torch.zeros(1)}, 1, 0.0)
+    with pytest.raises(ff.TrainingError, match="is of another version of ff"):
+        chunk.restore(state)
+
+
+def test_a_run_cut_off_between_its_two_tables_continues(config, tmp_path):
+    whole = ff.train(config, tmp_path)
+    (tmp_path / "readouts.parquet").unlink()
+    assert_equal(ff.train(config, tmp_path), whole)
+    assert_equal(ff.read(tmp_path), whole)
 
 
 def test_a_checkpoint_says_what_it_is_of(config, begun):

@@ -202,14 +202,26 @@ def test_records_of_another_configuration_are_not_overwritten(tmp_path):
     assert invoke("train", *settings(*QUICK), "--out", tmp_path).exit_code == 0
     before = (tmp_path / "layers.parquet").read_bytes()
     result = invoke("train", *settings(*QUICK, "momentum=0.5"), "--out", tmp_path)
-    assert_refused(result, "holds records of another configuration (momentum 0.9)", "--overwrite")
+    assert_refused(result, "holds records of another configuration (momentum 0.9", "overwrite")
     assert (tmp_path / "layers.parquet").read_bytes() == before
 
 
-def test_damaged_records_are_not_overwritten(tmp_path):
-    (tmp_path / "layers.parquet").write_bytes(b"PAR1")
+@pytest.mark.parametrize("name", ["layers", "readouts"])
+def test_damaged_records_are_not_overwritten(tmp_path, name):
+    assert invoke("train", *settings(*QUICK), "--out", tmp_path).exit_code == 0
+    (tmp_path / f"{name}.parquet").write_bytes(b"PAR1")
     result = invoke("train", *settings(*QUICK), "--out", tmp_path)
-    assert_refused(result, "layers.parquet is damaged")
+    assert_refused(result, f"{name}.parquet is damaged")
+
+
+def test_half_the_records_are_not_called_finished(tmp_path):
+    """As a run leaves them that was cut off between writing its two tables."""
+    assert invoke("train", *settings(*QUICK), "--out", tmp_path).exit_code == 0
+    (tmp_path / "readouts.parquet").unlink()
+    result = invoke("train", *settings(*QUICK), "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "finished before" not in result.stdout
+    assert (tmp_path / "readouts.parquet").exists()
 
 
 def test_a_data_set_that_is_nowhere_is_refused(offline, tmp_path):

@@ -105,6 +105,9 @@ BAD = [
     ({"dataset": None}, "dataset must be one of mnist"),
     ({"dataset": ["digits"]}, "dataset must be one of mnist"),
     ({"device": "gpu"}, "device must be auto, cpu, cuda or mps but got 'gpu'"),
+    ({"In": 3}, "unknown key 'In'"),
+    ({"out": 5}, "out must be the name of a folder, or None, but got 5"),
+    ({"overwrite": "no"}, "overwrite must be True or False but got 'no'"),
 ]
 
 
@@ -119,6 +122,23 @@ def test_a_wrong_parameter_is_refused_before_any_wait(monkeypatch, dataset, chan
     with pytest.raises(ff.ConfigError) as caught:
         configure(parameters(**{"dataset": dataset, **changes}))
     assert expected in str(caught.value)
+
+
+def test_the_notebook_can_be_run_again():
+    """Names that its later cells have made are not parameters."""
+    namespace = parameters(dataset="digits")
+    first, _ = configure(namespace)
+    namespace |= {"config": first, "records": 1, "width": 100}
+    assert configure(namespace)[0] == first
+    with pytest.raises(ff.ConfigError, match="layers must be"):
+        configure({**namespace, "layers": 1})
+
+
+def test_a_refused_parameter_is_refused_again():
+    namespace = parameters(layer=4)
+    for _ in range(2):
+        with pytest.raises(ff.ConfigError, match="unknown key 'layer'"):
+            configure(namespace)
 
 
 def test_the_default_folder_is_one_for_each_configuration(tiny):

@@ -245,7 +245,7 @@ def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, t
     ff.train(config, tmp_path)
     assert records.finished(tmp_path, config) is not None
     other = tiny(batch_size=1300, epochs=1, momentum=0.5)
-    with pytest.raises(ff.RecordsError, match=r"another configuration \(momentum 0.9\)"):
+    with pytest.raises(ff.RecordsError, match=r"\(momentum 0.9 instead of 0.5\)"):
         records.finished(tmp_path, other)
     assert records.finished(tmp_path / "empty", config) is None
 

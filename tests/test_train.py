@@ -327,6 +327,16 @@ def test_the_first_layers_learn(tiny):
     assert records.readouts.query("epoch == 8")["test_accuracy"].item() > 0.5
 
 
+def test_a_layer_that_diverges_is_recorded_as_lost(tiny, few):
+    """Not as one that is right half the time; the other seeds are not touched."""
+    training = Training(tiny(), 10, (1, 2), few)
+    training.network.layers[1].weight[0] *= 1e30  # layer 2 of seed 1
+    training.run_epoch()
+    assert training.layers[0, 0, 0].isfinite().all(), "layer 1 is below it"
+    assert training.layers[0, 0, 1].isnan().all(), "its goodness is infinite"
+    assert training.layers[1, 0].isfinite().all(), "another seed"
+
+
 @pytest.mark.parametrize("precision", ["bf16", "tf32"])
 def test_other_precisions_train_on_the_cpu(tiny, precision):
     records = ff.train(tiny(precision=precision, batch_size=650, epochs=2))
