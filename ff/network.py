@@ -2,7 +2,7 @@
 
 A network is a stack of layers, each of which learns alone (Hinton 2022). With z = relu(W x + b),
 goodness G = Σ z_j² and threshold θ, a layer's loss is the cross-entropy of y = σ(G - θ) (Eq. 1, 2
-of the paper) plus the peer normalization of its running mean activity r. Its gradient is
+of the paper) plus the peer normalization of its running mean activity r. Its gradient is::
 
     ∂loss/∂z = 2 z (σ(G - θ) - t) / 2B                    t = 1 on positive samples, 0 on negative
              + λ 2 (r - mean(r)) / D (1 - m) / B          on positive samples only
