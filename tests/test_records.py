@@ -87,7 +87,7 @@ def test_provenance_is_complete(tiny, digits, tmp_path):
         assert run["config"]["precision"] == "float32"
         assert run["device"].startswith("cpu")
         assert run["threads"] == torch.get_num_threads()
-        assert run["wall_seconds"] > 0
+        assert 0 <= run["wall_seconds"] < 600
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", run["started"])
         for package in ("ff", "torch", "torchvision", "numpy", "pandas"):
             assert run["versions"][package] == version(package)
