@@ -156,7 +156,7 @@ class Training:
         self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
 
     def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
-        """Show every training image once, then measure.
+        """Show the training images, but for those that do not fill a batch, then measure.
 
         Parameters
         ----------
