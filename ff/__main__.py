@@ -1,6 +1,7 @@
 """The `ff` command."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,20 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     """
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
-    records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
+        records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    for row in records.runs[0].get("diverged", []):
+        click.echo(
+            f"Warning: seed {row['seed']} of width {row['hidden']} has diverged in epoch "
+            f"{row['epoch']}, layer {row['layer']} ({row['reason']}) and was stopped",
+            err=True,
+        )
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {len(rows)} seeds: "
+            f"width {width}, {depth} layers, {rows['validation_accuracy'].count()} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

@@ -19,7 +19,7 @@ from torch import Tensor
 from ff.config import Config
 from ff.errors import RecordsError
 
-__all__ = ["Records", "finished", "published", "read", "remove", "table", "versions", "write"]
+__all__ = ["Records", "complete", "finished", "published", "read", "remove", "table", "versions", "write"]
 
 KEYS = {
     "layers": ("hidden", "seed", "epoch", "layer"),
@@ -42,7 +42,8 @@ class Records:
     readouts
         A row for each (hidden, seed, epoch, depth).
     runs
-        The provenance of each run: configuration, data set, versions, device, commit, wall time.
+        The provenance of each run: configuration, data set, versions, device, commit, wall time,
+        and under ``"diverged"`` the seeds that were stopped, with layer, epoch and reason.
     """
 
     layers: pd.DataFrame
@@ -184,6 +185,34 @@ def read(*folders: str | Path) -> Records:
     return Records(layers, readouts, tuple(run for part in parts for run in part.runs))
 
 
+def complete(records: Records) -> Records:
+    """Leave out the seeds that have diverged, which the statistics refuse.
+
+    Raises
+    ------
+    RecordsError
+        No seed is left.
+    """
+    lost = {(row["hidden"], row["seed"]) for run in records.runs for row in _diverged(run)}
+    tables = (getattr(records, name) for name in TABLES)
+    kept = (
+        rows[[key not in lost for key in zip(rows["hidden"], rows["seed"], strict=True)]]
+        for rows in tables
+    )
+    left = Records(*kept, runs=records.runs)
+    if left.layers.empty:
+        row = _diverged(records.runs[0])[0]
+        raise RecordsError(
+            f"every seed has diverged ({row['reason']}: seed {row['seed']}, epoch {row['epoch']}, "
+            f"layer {row['layer']}); train again with a lower learning_rate"
+        )
+    return left
+
+
+def _diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return run.get("diverged", [])  # runs of version 0.1.0 do not say
+
+
 def published(
     hidden: int | None = None, peer_momentum: float = 0.9, folder: str | Path = RESULTS
 ) -> Records:
@@ -201,7 +230,7 @@ def published(
     Raises
     ------
     RecordsError
-        Nothing of the kind was measured.
+        Nothing of the kind was measured, or a seed of it has diverged.
     """
     chosen = []
     for found in sorted(Path(folder).glob("**/layers.parquet")):
@@ -215,6 +244,11 @@ def published(
             "measure them with 'ff train --out' below that folder"
         )
     found = read(*chosen)
+    if lost := [row for run in found.runs for row in _diverged(run)]:
+        raise RecordsError(
+            f"{folder} holds a run whose seed {lost[0]['seed']} of width {lost[0]['hidden']} has "
+            "diverged; publish runs in which every seed is complete"
+        )
     if hidden is None:
         return found
     tables = (getattr(found, name) for name in TABLES)

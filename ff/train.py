@@ -3,10 +3,12 @@
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,7 +18,7 @@ from ff import objective, records
 from ff.checkpoint import checkpoints
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
-from ff.errors import ConfigError, TrainingError
+from ff.errors import ConfigError, DivergenceWarning, TrainingError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.network import Network
 from ff.progress import Bar
@@ -66,6 +68,12 @@ def train(
         The device is not there, or a checkpoint in `out` belongs to another configuration.
     RecordsError
         `out` holds another configuration's records, or cannot be written.
+
+    Warns
+    -----
+    DivergenceWarning
+        A layer has diverged: its numbers are no longer finite, or all its units are dead. That
+        seed stops in this epoch, and the others go on.
     """
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
@@ -78,7 +86,7 @@ def train(
     if out is not None and overwrite:
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
-    layers, readouts = [], []
+    layers, readouts, diverged = [], [], []
     with Bar(len(plan), config.epochs, shown=progress) as bar:
         for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
             training = Training(config, width, seeds, dataset)
@@ -93,6 +101,7 @@ def train(
             seconds += before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())
+            diverged += training.divergences()
     run = {
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
@@ -102,6 +111,7 @@ def train(
         "versions": records.versions(),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(seconds, 1),
+        "diverged": diverged,
     }
     result = Records(
         pd.concat(layers, ignore_index=True), pd.concat(readouts, ignore_index=True), (run,)
@@ -154,6 +164,7 @@ class Training:
         seen = (len(seeds), config.epochs)
         self.layers = torch.full((*seen, max(config.depths), len(LAYER_QUANTITIES)), torch.nan)
         self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
+        self.diverged = torch.zeros(len(seeds), 3, dtype=torch.int64)
 
     def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
         """Show the training images, but for those that do not fill a batch, then measure.
@@ -181,16 +192,63 @@ class Training:
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
+        finite, dead = (verdict.cpu() for verdict in self._health(goodness))
         last = self.epoch == config.epochs
         if last or self.epoch % config.validation_index == 0:
             layer_values, depth_values = self._evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
-            # A layer that has diverged is on no side of any threshold: it measures nothing.
-            lost = ~self.layers[:, epoch].isfinite().all(-1)
-            self.layers[:, epoch][lost] = torch.nan
+            finite &= self.layers[:, epoch].isfinite().all(-1)
+            dead |= self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
         if last:
             self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
+        self._stop_diverged(finite, dead)
+
+    def divergences(self) -> list[dict[str, Any]]:
+        """Each seed that was stopped, with the layer and epoch and the reason."""
+        return [
+            {"hidden": self.width, "seed": seed, "layer": layer, "epoch": epoch}
+            | {"reason": "all units dead" if dead else "not finite"}
+            for seed, (layer, epoch, dead) in zip(self.seeds, self.diverged.tolist(), strict=True)
+            if epoch
+        ]
+
+    def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether a layer's numbers are finite, and whether no unit responds: ``(S, L)`` each.
+
+        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it.
+        """
+        weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
+        finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
+        return finite, (goodness == 0).all(-1)
+
+    def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
+        """End the seeds of which a layer has diverged; a network that has no seed left ends whole.
+
+        A diverged layer measures nothing: it is on no side of any threshold. Nor do the layers
+        above it, which see nothing else. The tensors keep their shapes, because how a batched
+        product rounds depends on the number of seeds: the others go on bit for bit.
+        """
+        epoch = self.epoch - 1
+        before = self.diverged[:, 1] > 0
+        self.layers[before, epoch] = self.depths[before, epoch] = torch.nan
+        lost = dead | ~finite
+        for s in (lost.any(1) & ~before).nonzero().flatten().tolist():
+            layer = int(lost[s].int().argmax())  # the lowest: those above follow from it
+            self.diverged[s] = torch.tensor([layer + 1, self.epoch, finite[s, layer]])
+            what = "all units are dead" if finite[s, layer] else "numbers are no longer finite"
+            warnings.warn(
+                f"seed {self.seeds[s]} of width {self.width} has diverged and stops: in epoch "
+                f"{self.epoch}, layer {layer + 1}, {what}; try a lower learning_rate",
+                DivergenceWarning,
+                stacklevel=4,
+            )
+            self.layers[s, epoch, layer:] = torch.nan
+            self.depths[s, epoch, [depth > layer for depth in self.config.depths]] = torch.nan
+            for tensor in (self.network.state() | self.readouts.state()).values():
+                tensor[s] = 0
+        if (self.diverged[:, 1] > 0).all():
+            self.epoch = self.config.epochs
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the rest of the run depends on; copy into them to restore it.
@@ -198,6 +256,7 @@ class Training:
         No random state is among them: each stream depends on (seed, layer) or (seed, epoch) alone.
         """
         measured = {"measured.layers": self.layers, "measured.depths": self.depths}
+        measured["measured.diverged"] = self.diverged
         return measured | self.network.state() | self.readouts.state()
 
     def layer_table(self) -> pd.DataFrame:

@@ -76,6 +76,15 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert seen[0][1] == seen[1][1] < seen[2][1]
 
 
+def test_a_seed_that_diverges_is_named_now_and_later(tmp_path):
+    changes = ("learning_rate=1e10", "seeds=[3]")
+    for _ in range(2):
+        result = invoke("train", *settings(*QUICK, *changes), "--out", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "Warning: seed 3 of width 4 has diverged in epoch 1, layer 1 (" in result.stderr
+        assert "2 layers, 0 seeds: readout accuracy nan" in result.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"], ["data", "--help"]])
 def test_help(arguments):
     result = invoke(*arguments)

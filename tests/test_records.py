@@ -278,6 +278,23 @@ def test_published_results_of_table_1s_momentum(results):
     assert [run["config"]["peer_momentum"] for run in found.runs] == [0.09]
 
 
+def test_a_run_with_a_lost_seed_is_not_published(results):
+    whole = made(hidden=200)
+    row = {"hidden": 200, "seed": 2, "layer": 3, "epoch": 1, "reason": "not finite"}
+    records.write(
+        ff.Records(whole.layers, whole.readouts, ({**whole.runs[0], "diverged": [row]},)),
+        results / "lost",
+    )
+    with pytest.raises(ff.RecordsError, match="seed 2 of width 200 has diverged"):
+        ff.published(folder=results)
+    assert len(ff.published(100, folder=results).runs) == 2, "another width is not concerned"
+    left = records.complete(ff.read(results / "lost", results / "0.9" / "one"))
+    assert left.layers.groupby("hidden")["seed"].unique().map(list).to_dict() == {
+        100: [1, 2],
+        200: [1],
+    }
+
+
 def test_one_width_of_a_run_of_several(tiny, tmp_path):
     ff.train(tiny(hidden=[4, 5], batch_size=1300, epochs=1), tmp_path / "both")
     found = ff.published(5, folder=tmp_path)
