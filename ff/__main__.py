@@ -1,6 +1,7 @@
 """The `ff` command."""
 
 import os
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from ff.records import TABLES
 
 
 class _Group(click.Group):
-    """Shows an error of ours as one sentence and ends with exit code 1."""
+    """Shows an error of ours as one sentence; ends with exit code 1, or 128 and the signal."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ff.FFError as error:
             raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt as stop:
+            click.echo(f"Error: {stop}" if str(stop) else "Aborted!", err=True)
+            ctx.exit(128 + getattr(stop, "signal", signal.SIGINT))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,11 +1,11 @@
 """Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
 
+import hashlib
 import json
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,15 +18,28 @@ from torch import Tensor
 
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.files import replacing
 
-__all__ = ["Records", "complete", "finished", "published", "read", "remove", "table", "versions", "write"]
+__all__ = [
+    "Records",
+    "complete",
+    "finished",
+    "published",
+    "read",
+    "remove",
+    "table",
+    "versions",
+    "write",
+]
 
 KEYS = {
     "layers": ("hidden", "seed", "epoch", "layer"),
     "readouts": ("hidden", "seed", "epoch", "depth"),
 }
+QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
-KEY = b"ff"
+KEY, CHECKSUM = b"ff", b"ff.sha256"  # in a file's metadata: provenance, and what `_digest` gives
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 
 
@@ -86,23 +99,23 @@ def write(records: Records, folder: str | Path) -> None:
         The folder cannot be written.
     """
     folder = Path(folder)
-    note = {KEY: json.dumps(records.runs).encode()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as aside:
+        with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
+                aside = both.enter_context(replacing(folder / f"{name}.parquet"))
                 arrow = pa.Table.from_pandas(getattr(records, name), preserve_index=False)
+                arrow = arrow.replace_schema_metadata({KEY: json.dumps(records.runs)})
                 pq.write_table(
-                    arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **note}),
-                    Path(aside) / name,
+                    arrow.replace_schema_metadata(
+                        {**arrow.schema.metadata, CHECKSUM: _digest(arrow)}
+                    ),
+                    aside,
                     compression="zstd",
                     write_page_checksum=True,
                 )
-            for name in TABLES:
-                os.replace(Path(aside) / name, folder / f"{name}.parquet")
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise RecordsError(
-            f"cannot write records to {folder}: {error.strerror or error}; "
+            f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
             "choose a folder that you may write to"
         ) from None
 
@@ -296,11 +309,34 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise RecordsError(
             f"{path} is damaged ({reason}); delete it and train again, or restore it"
         ) from None
-    if absent := [key for key in KEYS[path.stem] if key not in arrow.column_names]:
+    names = KEYS[path.stem]
+    if absent := [key for key in names if key not in arrow.column_names]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
         )
-    return arrow.replace_schema_metadata().to_pandas()  # without what pandas notes about columns
+    # Page checksums guard the values; the names of the columns stand outside the pages.
+    kinds = dict.fromkeys(names, "int64") | dict.fromkeys(QUANTITIES[path.stem], "float")
+    for field in arrow.schema:
+        if kinds.get(field.name) != str(field.type):
+            raise RecordsError(
+                f"{path} has a column {field.name!r} of type {field.type}, which is unknown; "
+                "it was not written by this version of ff, or is damaged"
+            )
+    note = arrow.schema.metadata or {}
+    if CHECKSUM in note and note[CHECKSUM] != _digest(arrow):  # files of version 0.1.0 have none
+        raise RecordsError(
+            f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
+        )
+    return arrow.replace_schema_metadata().to_pandas()
+
+
+def _digest(arrow: pa.Table) -> bytes:
+    """SHA-256 of all that a table says: provenance, and each column's name, type and values."""
+    sha = hashlib.sha256(arrow.schema.metadata.get(KEY, b""))
+    for field, column in zip(arrow.schema, arrow.columns, strict=True):
+        sha.update(f"\0{field.name}\0{field.type}\0".encode())
+        sha.update(column.to_numpy().tobytes())
+    return sha.hexdigest().encode()
 
 
 def _provenance(path: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -14,12 +15,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ff import objective, records
-from ff.checkpoint import checkpoints
+from ff import memory, objective, records
+from ff.checkpoint import checkpoints, division
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
 from ff.errors import ConfigError, DivergenceWarning, TrainingError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
+from ff.interruption import Interruption
+from ff.lock import claim
 from ff.network import Network
 from ff.progress import Bar
 from ff.random import stream
@@ -65,9 +68,12 @@ def train(
     DataError
         The data set is absent or damaged.
     TrainingError
-        The device is not there, or a checkpoint in `out` belongs to another configuration.
+        The device is not there or has too little memory, another run writes to `out`, or a
+        checkpoint there belongs to another configuration.
     RecordsError
         `out` holds another configuration's records, or cannot be written.
+    KeyboardInterrupt
+        Ctrl-C or SIGTERM, between two steps; see `ff.interruption`.
 
     Warns
     -----
@@ -79,22 +85,52 @@ def train(
         return finished
     device = _choose(config.device)
     dataset = load(config.dataset).to(device)
-    batch = _batch_size(config, dataset)
+    _batch_size(config, dataset)  # refuses before anything is written
     torch.backends.cuda.matmul.allow_tf32 = config.precision == "tf32"
-    plan = [(width, seeds) for width in config.widths for seeds in _chunks(config, width, device)]
-    chunks = checkpoints(out, config, plan, fresh=overwrite)
+    begun = None if overwrite else out
+    plan = [
+        (width, seeds)
+        for width in config.widths
+        for seeds in _chunks(config, width, device, division(begun, width, config.seed_list))
+    ]
+    advice = "name a folder for the records to be able to go on"
+    if out is not None:
+        advice = f"start the same run again to go on from its last checkpoint in {out}"
+    with nullcontext() if out is None else claim(out), Interruption(advice) as stop:
+        return _train(config, dataset, device, plan, out, overwrite, progress, stop)
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    device: torch.device,
+    plan: list[tuple[int, tuple[int, ...]]],
+    out: str | Path | None,
+    overwrite: bool,
+    progress: bool,
+    stop: Interruption,
+) -> Records:
+    """Train what is not trained yet, and write the records; nobody else writes to `out`."""
+    if out is not None and not overwrite and (finished := records.finished(out, config)):
+        return finished  # by another process, since the caller has looked
+    chunks = checkpoints(out, config, plan, overwrite, device)
     if out is not None and overwrite:
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
     layers, readouts, diverged = [], [], []
     with Bar(len(plan), config.epochs, shown=progress) as bar:
+
+        def on_step(share: float) -> None:
+            bar.advance(share)
+            stop.check()
+
         for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
             training = Training(config, width, seeds, dataset)
             training.epoch, before = checkpoint.restore(training.state())
             bar.enter(training.epoch)
             begin = time.perf_counter()
             while training.epoch < config.epochs:
-                training.run_epoch(bar.advance)
+                training.run_epoch(on_step)
                 spent = before + time.perf_counter() - begin
                 checkpoint.save(training.state(), training.epoch, spent)
                 bar.show(training.epoch, training.layers[:, training.epoch - 1, :, 0])
@@ -105,7 +141,7 @@ def train(
     run = {
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
-        "batch_size": batch,
+        "batch_size": _batch_size(config, dataset),
         "device": _name(device),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
@@ -300,12 +336,18 @@ def _batch_size(config: Config, dataset: Dataset) -> int:
     return batch
 
 
-def _chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
-    """Seeds that train side by side: as many as a layer's activations fit the memory of choice."""
+def _chunks(
+    config: Config, width: int, device: torch.device, begun: int | None = None
+) -> list[tuple[int, ...]]:
+    """Seeds that train side by side: as many as a layer's activations fit the memory of choice.
+
+    And no more than fit the device at all; or as many as a run that has begun trains.
+    """
     batch = config.batch_size or own_batch_size(config.dataset)
     size = 3 * batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
     most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    most = begun or min(most, memory.fitting(config, width, device))
     return [seeds[at : at + most] for at in range(0, len(seeds), most)]
 
 

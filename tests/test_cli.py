@@ -108,7 +108,7 @@ def test_ctrl_c_ends_a_run_that_then_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(Training, "run_epoch", cut_off)
     result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
-    assert_refused(result, "Aborted!")
+    assert_refused(result, "Aborted!", code=130)
     result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert begun == [0, 1, 1, 2], "an epoch was trained twice"
