@@ -46,7 +46,7 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
 
 
 def available(device: torch.device) -> float:
-    """Bytes that are free on a device; of the processor's memory, what a container may use of it."""
+    """Bytes that are free on a device; in a container, no more than it may use."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return min(psutil.virtual_memory().available, _container())

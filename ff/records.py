@@ -1,6 +1,7 @@
 """Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
 
 import hashlib
+import io
 import json
 import platform
 import subprocess
@@ -39,7 +40,9 @@ KEYS = {
 }
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
-KEY, CHECKSUM = b"ff", b"ff.sha256"  # in a file's metadata: provenance, and what `_digest` gives
+KEY = b"ff"  # of the provenance in a file's metadata
+SEAL = b"ff.sha256"  # of the checksum of the whole file, but for the checksum, which counts as
+BLANK = b"0" * 64
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 
 
@@ -104,15 +107,16 @@ def write(records: Records, folder: str | Path) -> None:
             for name in TABLES:
                 aside = both.enter_context(replacing(folder / f"{name}.parquet"))
                 arrow = pa.Table.from_pandas(getattr(records, name), preserve_index=False)
-                arrow = arrow.replace_schema_metadata({KEY: json.dumps(records.runs)})
+                note = {KEY: json.dumps(records.runs), SEAL: BLANK}
+                buffer = io.BytesIO()
                 pq.write_table(
-                    arrow.replace_schema_metadata(
-                        {**arrow.schema.metadata, CHECKSUM: _digest(arrow)}
-                    ),
-                    aside,
+                    arrow.replace_schema_metadata(note),
+                    buffer,
                     compression="zstd",
                     write_page_checksum=True,
                 )
+                content = buffer.getvalue()
+                aside.write_bytes(content.replace(BLANK, _sha256(content)))
     except (OSError, pa.ArrowException) as error:
         raise RecordsError(
             f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
@@ -299,7 +303,10 @@ def _read_one(folder: Path) -> Records:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        content = path.read_bytes()
+        note = pq.read_metadata(io.BytesIO(content)).metadata or {}
+        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+        kinds = {field.name: str(field.type) for field in arrow.schema}
     except (FileNotFoundError, NotADirectoryError):
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
@@ -309,34 +316,30 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise RecordsError(
             f"{path} is damaged ({reason}); delete it and train again, or restore it"
         ) from None
-    names = KEYS[path.stem]
-    if absent := [key for key in names if key not in arrow.column_names]:
-        raise RecordsError(
-            f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
-        )
-    # Page checksums guard the values; the names of the columns stand outside the pages.
-    kinds = dict.fromkeys(names, "int64") | dict.fromkeys(QUANTITIES[path.stem], "float")
-    for field in arrow.schema:
-        if kinds.get(field.name) != str(field.type):
-            raise RecordsError(
-                f"{path} has a column {field.name!r} of type {field.type}, which is unknown; "
-                "it was not written by this version of ff, or is damaged"
-            )
-    note = arrow.schema.metadata or {}
-    if CHECKSUM in note and note[CHECKSUM] != _digest(arrow):  # files of version 0.1.0 have none
+    # Files of version 0.1.0 have no seal. Arrow keeps a second copy of the metadata, with the
+    # blank: a damaged key does not pass for such a file.
+    seal, sealed = note.get(SEAL, BLANK), SEAL in note or SEAL in (arrow.schema.metadata or {})
+    if sealed and seal != _sha256(content.replace(seal, BLANK)):
         raise RecordsError(
             f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
         )
-    return arrow.replace_schema_metadata().to_pandas()
+    keys = KEYS[path.stem]
+    if absent := [key for key in keys if key not in kinds]:
+        raise RecordsError(
+            f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
+        )
+    known = dict.fromkeys(keys, "int64") | dict.fromkeys(QUANTITIES[path.stem], "float")
+    for name, kind in kinds.items():
+        if known.get(name) != kind:
+            raise RecordsError(
+                f"{path} has a column {name!r} of type {kind}, which is unknown; "
+                "it was not written by this version of ff, or is damaged"
+            )
+    return arrow.replace_schema_metadata().to_pandas()  # without what pandas notes about columns
 
 
-def _digest(arrow: pa.Table) -> bytes:
-    """SHA-256 of all that a table says: provenance, and each column's name, type and values."""
-    sha = hashlib.sha256(arrow.schema.metadata.get(KEY, b""))
-    for field, column in zip(arrow.schema, arrow.columns, strict=True):
-        sha.update(f"\0{field.name}\0{field.type}\0".encode())
-        sha.update(column.to_numpy().tobytes())
-    return sha.hexdigest().encode()
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _provenance(path: Path) -> list[dict[str, Any]]:
