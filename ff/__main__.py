@@ -68,7 +68,7 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     for key, rows in last.groupby(["hidden", "depth"]):
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {rows['validation_accuracy'].count()} seeds: "
+            f"width {width}, {depth} layers, {rows['test_accuracy'].notna().sum()} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

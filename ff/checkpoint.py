@@ -197,5 +197,5 @@ def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:
     """Checksum of everything that a file holds."""
     value = zlib.crc32(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].numpy(), value)
+        value = zlib.crc32(tensors[name].numpy().data, value)
     return str(value)

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -38,8 +39,12 @@ def claim(folder: str | Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout:
+        for _ in range(20):  # it may have begun this very moment
+            if about := _read(holder):
+                break
+            time.sleep(0.01)
         raise TrainingError(
-            f"{_describe(_read(holder))} is writing to {folder}; "
+            f"{_describe(about)} is writing to {folder}; "
             "wait until it has ended, or choose another folder"
         ) from None
     except OSError as error:

@@ -214,7 +214,7 @@ class Training:
         scale = cool_down(epoch, config.epochs)
         theta, steps = self.network.layers[0].theta, len(split) // self.batch
         order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
-        layers, depths = [], []
+        layers, depths, goodness = [], [], torch.empty(0)
         for step in range(steps):
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]

@@ -1,5 +1,6 @@
-"""Shared by all tests: one thread, no network, tiny runs."""
+"""Shared by all tests: one thread unless FF_TEST_THREADS says more, no network, tiny runs."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 import ff
 from ff.data import Dataset, Split, load
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("FF_TEST_THREADS", "1")))
 hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ff")
 

@@ -25,7 +25,7 @@ def test_what_was_there_stays_until_the_new_file_is_whole(monkeypatch, tmp_path,
 
     if where != "writing":
         monkeypatch.setattr(os, where, fail)
-    with pytest.raises(type(fault)), replacing(path) as aside:
+    with pytest.raises(type(fault)), replacing(path) as aside:  # noqa: PT012
         aside.write_text("half")
         if where == "writing":
             raise fault

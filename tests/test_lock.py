@@ -76,9 +76,9 @@ def test_a_run_on_another_machine_is_not_guessed_to_be_dead(monkeypatch, tmp_pat
     about = {"pid": 7, "host": "elsewhere", "since": "2025-01-01T00:00:00+00:00"}
     path = tmp_path / ".holder.json"
     path.write_text(json.dumps(about))
-    with pytest.raises(ff.TrainingError, match=r"process 7 on elsewhere .*may still be") as caught:
-        with claim(tmp_path):
-            pass
+    refused = pytest.raises(ff.TrainingError, match=r"process 7 on elsewhere .*may still be")
+    with refused as caught, claim(tmp_path):
+        pass
     assert f"delete {path}" in str(caught.value)
     assert json.loads(path.read_text()) == about
     path.unlink()
@@ -91,9 +91,9 @@ def test_a_damaged_name_is_of_nobody(tmp_path, content):
     (tmp_path / ".holder.json").write_text(content)
     with claim(tmp_path):
         (tmp_path / ".holder.json").write_text(content)
-        with pytest.raises(ff.TrainingError, match=r"(another process|process [1?] on .*) is writ"):
-            with claim(tmp_path):
-                pass
+        match = r"(another process|process [1?] on .*) is writ"
+        with pytest.raises(ff.TrainingError, match=match), claim(tmp_path):
+            pass
 
 
 def test_a_run_holds_its_folder(tiny, few, monkeypatch, tmp_path):

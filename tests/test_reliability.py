@@ -31,7 +31,8 @@ def experiment(name: str) -> Any:
 def test_50_runs_killed_at_random_moments_end_with_the_same_records():
     found = experiment("killed")
     assert found["equal"] == found["runs"] == 50
-    assert found["kills"] >= 100, "most were not killed several times"
+    assert found["kills"] >= 100
+    assert found["killed several times"] >= 40
 
 
 @forks
@@ -46,7 +47,9 @@ def test_runs_killed_at_each_write_end_with_the_same_records():
 @pytest.mark.slow
 def test_of_two_runs_in_one_folder_the_second_is_refused():
     found = experiment("rivals")
-    assert found == {"repetitions": 20, "refused, naming the first": 20, "equal": 20}
+    assert found["equal"] == 20
+    assert found["refused, naming the first"] + found["found it finished"] == 20
+    assert found["refused, naming the first"] >= 10, "they were not at the same time"
 
 
 @forks
