@@ -122,8 +122,8 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
         ),
         (
             f"{rivals['repetitions']} times two runs at the same time in one folder",
-            f"{rivals['refused, naming the first']} times the second was refused, naming the first; "
-            f"{rivals['found it finished']} times it came so late that the first had finished",
+            f"{rivals['refused, naming the first']} times one was refused, naming the other; "
+            f"{rivals['found it finished']} times it came so late that the other had finished",
         ),
         (
             f"{stale['repetitions']} runs killed while they held their folder",

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import math
+import pickle
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import torch
 import yaml
 from damage import damages
 from hypothesis import given
@@ -19,6 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
 from ff import checkpoint, data
+from ff.config import parse
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -146,6 +149,52 @@ def test_a_damaged_chapter_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(executed.ExtensionError, match=r"chapter.ipynb is no notebook \(.*restore"):
         executed.read(path)
+
+
+# --- payloads
+
+
+class Payload:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize("kind", ["archive", "layers", "readouts", "begun"])
+@pytest.mark.parametrize("how", ["pickle", "torch", "numpy"])
+def test_a_file_that_would_run_code_is_refused_unread(request, tmp_path, kind, how):
+    path, use = request.getfixturevalue(kind)
+    marker = tmp_path / "it-ran"
+    if how == "pickle":
+        path.write_bytes(pickle.dumps(Payload(marker)))
+    elif how == "torch":
+        torch.save(Payload(marker), path)
+    else:
+        with open(path, "wb") as file:
+            np.save(file, np.array([Payload(marker)], dtype=object), allow_pickle=True)
+    with pytest.raises(ff.FFError, match=path.name):
+        use()
+    assert not marker.exists(), "code from a file was run"
+
+
+def test_a_payload_is_a_payload(tmp_path):
+    pickle.loads(pickle.dumps(Payload(tmp_path / "it-ran")))
+    assert (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize("key", ["layers", "dataset", "out"])
+def test_params_that_would_run_code_are_refused_unread(tmp_path, key):
+    marker, path = tmp_path / "it-ran", tmp_path / "params.yaml"
+    path.write_text(f"{key}: !!python/object/apply:os.mknod ['{marker}']\n")
+    with pytest.raises(ff.ConfigError, match="is a tag"):
+        ff.Config.load(path)
+    with pytest.raises(ff.ConfigError, match="is a tag"):
+        parse(f"!!python/object/apply:os.mknod ['{marker}']", "--set")
+    assert not marker.exists()
 
 
 # --- params: text that a person edits has no checksum; what it says is taken exactly, or refused
