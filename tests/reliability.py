@@ -154,7 +154,7 @@ def stopped(folder: Path, number: int) -> tuple[int, str]:
     code = ended(pid)
     assert ended(fork(command(out))) == 0, "the run does not go on"
     assert same(out, folder / "undisturbed")
-    return code, said.read_text().splitlines()[-1]
+    return code, said.read_text().splitlines()[-1].replace(str(out), "OUT")
 
 
 def rivals(folder: Path, repetitions: int) -> dict[str, int]:

@@ -64,7 +64,9 @@ def test_the_lock_of_a_dead_process_is_no_obstacle():
 def test_a_signal_ends_a_run_which_says_how_to_go_on(name, code):
     found = experiment(name.lower())
     assert found[0] == code
-    assert f"Error: stopped by {name}; start the same run again to go on" in found[1]
+    assert found[1] == (
+        f"Error: stopped by {name}; start the same run again to go on from its last checkpoint in OUT"
+    )
 
 
 def test_the_page_has_the_figures_of_every_experiment():
