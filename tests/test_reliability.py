@@ -65,7 +65,8 @@ def test_a_signal_ends_a_run_which_says_how_to_go_on(name, code):
     found = experiment(name.lower())
     assert found[0] == code
     assert found[1] == (
-        f"Error: stopped by {name}; start the same run again to go on from its last checkpoint in OUT"
+        f"Error: stopped by {name}; "
+        "start the same run again to go on from its last checkpoint in OUT"
     )
 
 
