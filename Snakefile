@@ -6,6 +6,7 @@
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
 training. To add seeds, add a file. A run that is cut off continues from its last checkpoint.
+On a cluster: profiles/slurm and profiles/kubernetes.
 """
 
 RUNS = glob_wildcards("params/sweep/{run}.yaml").run
@@ -37,4 +38,4 @@ rule train:
         runtime="8h",
     shell:
         "OMP_NUM_THREADS={threads} papermill {input.notebook} {log.notebook}"
-        " -f {input.params} -p out book/results/{wildcards.run}"
+        " -f {input.params} -p out $(dirname {output.layers})"
