@@ -15,7 +15,7 @@ from torch import Tensor
 from ff import objective, records
 from ff.checkpoint import checkpoints
 from ff.config import Config
-from ff.data import Dataset, Split, load, own_batch_size, samples, wrong_labels
+from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
 from ff.errors import ConfigError, TrainingError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.network import Network
@@ -23,6 +23,7 @@ from ff.progress import Bar
 from ff.random import stream
 from ff.readout import Readouts
 from ff.records import Records
+from ff.samples import samples
 
 __all__ = ["Training", "cool_down", "train"]
 
