@@ -227,7 +227,7 @@ def complete(records: Records) -> Records:
 
 
 def _diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
-    return run.get("diverged", [])  # runs of version 0.1.0 do not say
+    return run.get("diverged", [])  # earlier runs do not say
 
 
 def published(
@@ -316,8 +316,8 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise RecordsError(
             f"{path} is damaged ({reason}); delete it and train again, or restore it"
         ) from None
-    # Files of version 0.1.0 have no seal. Arrow keeps a second copy of the metadata, with the
-    # blank: a damaged key does not pass for such a file.
+    # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
+    # with the blank: a damaged key does not pass for such a file.
     seal, sealed = note.get(SEAL, BLANK), SEAL in note or SEAL in (arrow.schema.metadata or {})
     if sealed and seal != _sha256(content.replace(seal, BLANK)):
         raise RecordsError(

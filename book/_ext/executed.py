@@ -15,6 +15,7 @@ import itertools
 import json
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ class Page:
     def execute(self) -> None:
         """Run the copy and put it in place. A run that fails raises and leaves no page."""
         key = self.key  # before the run: an edit made meanwhile must leave the page stale
+        begin = time.perf_counter()
         notebook = papermill.execute_notebook(
             prepare(read(self.source), self),
             None,
@@ -89,6 +91,7 @@ class Page:
         # What a reader finds is sealed: writing drops what has no place in a file.
         notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
         notebook.metadata["executed"] = seal(notebook, key)
+        notebook.metadata["seconds"] = round(time.perf_counter() - begin, 1)
         with replacing(self.target) as aside:
             aside.write_text(nbformat.writes(notebook), encoding="utf-8")
 
