@@ -100,7 +100,11 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
             pid = fork(command(out))
             time.sleep(chance.uniform(0, duration / wanted))
             os.kill(pid, signal.SIGKILL)
-            kills += ended(pid) == -signal.SIGKILL
+            if ended(pid) == -signal.SIGKILL:
+                kills += 1
+            else:  # it was faster than thought: on a busy machine, times vary
+                duration *= 0.7
+                break
         assert ended(fork(command(out))) == 0, "the run does not go on"
         count["kills"] += kills
         count["killed several times"] += kills > 1
