@@ -76,9 +76,9 @@ def agreement(
 
 def _summaries(records: Records, deepest: int, target: float) -> pd.DataFrame:
     """One row for each width and seed."""
-    layers = records.layers[records.layers["layer"] <= deepest]
-    readouts = records.readouts[records.readouts["depth"] == deepest]
-    last = readouts[readouts["epoch"] == readouts["epoch"].max()]
+    layers = records.layers.loc[records.layers["layer"] <= deepest]
+    readouts = records.readouts.loc[records.readouts["depth"] == deepest]
+    last = readouts.loc[readouts["epoch"] == readouts["epoch"].max()]
     delays = seed_delays(layers, target)
     delays["crossing"] = delays["crossing"].fillna(delays["last_epoch"])  # not reached: at least
     key = ["hidden", "seed"]
