@@ -5,13 +5,13 @@ is a few kilobytes of text. What shows layer k in a chart or a table is of the c
 that a style sheet alone can bring the layer out in all views at once.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from ff.style import INK, MUTED, shade
 
@@ -22,7 +22,7 @@ HOVERED = 64  # layers that answer to the pointer; the browser matches some rule
 STYLE = f"""
 .ff-panel {{ margin: 0; padding: 8px 10px; background: #fff; color: {INK}; border-radius: 6px; }}
 .ff-panel figcaption {{ font-size: 12.5px; line-height: 1.4; }}
-.ff-panel figcaption small {{ font-size: 11.5px; color: {MUTED}; }}
+.ff-panel figcaption small {{ display: block; font-size: 11.5px; color: {MUTED}; }}
 .ff-panel svg {{ display: block; width: 100%; height: auto; }}
 .ff-panel text {{ font: 11px var(--jp-ui-font-family, sans-serif); fill: {INK}; }}
 .ff-panel .grid {{ stroke: #e8e8e8; }}
@@ -82,13 +82,13 @@ class Plot:
         left, below = 44 if self.y.name else 4, 34 if self.x.name else 4
         return left, 8, self.width - 6, self.height - below
 
-    def _place(self, x: Iterable[float], y: Iterable[float]) -> tuple[np.ndarray, np.ndarray]:
+    def _place(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         left, top, right, bottom = self._box
         a = (np.asarray(x, float) - self.x.low) / (self.x.high - self.x.low)
         b = (np.asarray(y, float) - self.y.low) / (self.y.high - self.y.low)
         return left + a * (right - left), bottom - b * (bottom - top)
 
-    def line(self, x: Sequence[float], y: Sequence[float], dashed: bool = False) -> str:
+    def line(self, x: ArrayLike, y: ArrayLike, dashed: bool = False) -> str:
         """Polyline through the points whose y is a number, and a wide invisible one to point at."""
         there = np.isfinite(np.asarray(y, float))
         across, down = self._place(np.asarray(x, float)[there], np.asarray(y, float)[there])
@@ -116,7 +116,7 @@ class Plot:
         across, down = self._place([x, x], np.clip([low, high], self.y.low, self.y.high))
         return f'<path class="line" d="M{across[0]:.1f} {down[0]:.1f}V{down[1]:.1f}"/>'
 
-    def steps(self, edges: Sequence[float], heights: Sequence[float], look: str) -> str:
+    def steps(self, edges: ArrayLike, heights: ArrayLike, look: str) -> str:
         """Area of a histogram; `look` is SVG attributes, such as ``fill="#888"``."""
         x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(heights, 2), [0]])
         across, down = self._place(x, y)
@@ -196,7 +196,7 @@ def highlight(scope: str, depth: int, picked: int | None = None) -> str:
         f".{scope}{when} svg .layer:not(.layer-{k}){{opacity:.2}}"
         f".{scope}{when} .layer-{k} .line{{stroke-width:3}}"
         f".{scope}{when} .layer-{k} .dot{{stroke-width:4}}"
-        f".{scope}{when} tr.layer-{k}{{background:var(--jp-layout-color3, #e0e0e0)}}"
+        f".{scope}{when} tr.layer-{k}{{background:var(--jp-layout-color2, #eee)}}"
         for k, when in conditions
     ]
     return f"<style>{''.join(rules)}</style>"

@@ -1,4 +1,7 @@
-"""Controls of `ff.explore`: labelled, aligned, and with options that follow the data."""
+"""Controls of `ff.explore`: labelled, aligned, and with options that follow the data.
+
+What has a `value` is returned as Any: the type of a widget's value is not declared anywhere.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +13,16 @@ __all__ = ["button", "choice", "grid", "htmls", "look", "offer", "offer_span", "
 
 def look(description: str) -> dict[str, Any]:
     """Options of every control: its label, to the left of it and aligned with the others."""
-    style = {"description_width": "118px"}
+    style = {"description_width": "92px"}
     return {"description": description, "style": style, "layout": widgets.Layout(width="auto")}
 
 
-def choice(description: str, options: list[str], tooltip: str) -> widgets.Dropdown:
+def choice(description: str, options: list[str], tooltip: str) -> Any:
     """One of several; without options until `offer` brings some."""
     return widgets.Dropdown(options=options, tooltip=tooltip, **look(description))
 
 
-def span(description: str, tooltip: str) -> widgets.SelectionRangeSlider:
+def span(description: str, tooltip: str) -> Any:
     """From one to another of several numbers, which `offer_span` brings."""
     return widgets.SelectionRangeSlider(
         options=[0], index=(0, 0), continuous_update=False, tooltip=tooltip, **look(description)
@@ -36,7 +39,7 @@ def offer(widget: Any, options: list[Any]) -> None:
     widget.value = before if before in values else values[0]
 
 
-def offer_span(widget: widgets.SelectionRangeSlider, options: list[int]) -> None:
+def offer_span(widget: Any, options: list[int]) -> None:
     """Offer another range, and take all of it."""
     if list(widget.options) != options:
         widget.options = options

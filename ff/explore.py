@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 
 from ff import views
@@ -73,13 +74,12 @@ class ResultsExplorer(widgets.VBox):
             widget.observe(self._changed, "value")
         super().__init__(
             [
-                widgets.HTML(views.STYLES),
+                widgets.HTML(views.STYLES + views.NAMES),
                 self._highlight,
                 grid(*self._inputs, self.layer, least=280),
                 self.notice,
-                grid(self.traces, self.delays, self.correlations, least=340),
                 self.picked,
-                self.table,
+                grid(self.traces, self.delays, self.correlations, self.table, least=420),
                 self.downloads,
                 self.command,
             ]
@@ -132,7 +132,7 @@ class ResultsExplorer(widgets.VBox):
         self.traces.value = traces
         self.delays.value = views.delays(numbers, epochs, target)
         self.correlations.value = views.correlations(numbers)
-        self.table.value = views.table(numbers, kind)
+        self.table.value = views.table(numbers)
         name = f"{self.dataset.value}-{selection.depth}x{selection.hidden}-{selection.column}"
         link = download(selection.described(numbers, target), f"{name}-{target:g}")
         self.downloads.value = f"Download CSV: {link._repr_html_()}"
@@ -163,7 +163,7 @@ class TrainingLab(widgets.VBox):
         self.peer = widgets.FloatText(
             standard.peer_normalization,
             tooltip="Weight of the peer normalization loss",
-            **look("Peer normalization"),
+            **look("Peer norm."),
         )
         self.threshold = widgets.FloatText(
             standard.threshold,
@@ -183,9 +183,7 @@ class TrainingLab(widgets.VBox):
         self.pause = button("Pause", "pause", "Stop here; go on later", self._pause)
         self.step = button("Step", "step-forward", "Train to the end of an epoch", self._step)
         self.reset = button("Reset", "refresh", "Begin anew, with these settings", self._reset)
-        self.progress = widgets.FloatProgress(
-            max=1, tooltip="Share of the epoch that is done", **look("Epoch")
-        )
+        self.progress = widgets.FloatProgress(max=1, tooltip="Share of the epoch that is done")
         self.status, self.notice, self.traces, self.histograms, self.pictures = htmls(5)
         self.command, self._highlight = htmls(2)
         self._settings = (self.dataset, self.layers, self.hidden, self.peer, self.threshold)
@@ -196,14 +194,13 @@ class TrainingLab(widgets.VBox):
         self.lab = Lab(self._config(), load(self.dataset.value))
         super().__init__(
             [
-                widgets.HTML(views.STYLES),
+                widgets.HTML(views.STYLES + views.NAMES),
                 self._highlight,
                 grid(*self._settings, self.rate, least=280),
                 widgets.HBox([self.play, self.pause, self.step, self.reset, self.progress]),
                 self.notice,
                 self.status,
-                grid(self.traces, self.histograms, least=400),
-                self.pictures,
+                grid(widgets.VBox([self.traces, self.pictures]), self.histograms, least=400),
                 self.command,
             ]
         )
@@ -231,6 +228,7 @@ class TrainingLab(widgets.VBox):
 
     def _begin(self, lab: Lab) -> None:
         self.lab, self._refused = lab, ""
+        lab.change_rate(self._learning_rate())  # it may have been moved meanwhile
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
         self.pictures.value = views.pictures(lab.images[:PICTURES], labels, wrong)
         self._highlight.value = highlight(self._scope, max(lab.config.depths))
@@ -275,7 +273,9 @@ class TrainingLab(widgets.VBox):
         if self.lab.phase == "ready":
             self._renew(config)
         else:
-            self.notice.value = views.trouble("Press Reset to train with these settings.")
+            same = config == self.lab.config
+            text = "" if same else "Press Reset to train with these settings."
+            self.notice.value = views.trouble(text)
             self._enable()
 
     def _change_rate(self, _: object) -> None:
@@ -312,25 +312,30 @@ class TrainingLab(widgets.VBox):
         """Build and train networks, one slice after the other, until there is nothing to do."""
         run = asyncio.get_running_loop().run_in_executor
         while self._next or self.lab.running:
+            config = self._next
             try:
-                if config := self._next:
+                if config:
                     lab = await run(self._thread, _new_lab, config)
-                    if config is self._next:  # else the settings have changed meanwhile
-                        self._next = None
-                        self._begin(lab)
                 else:
-                    await run(self._thread, self.lab.advance, SLICE)
-                    self._show()
+                    lab = self.lab
+                    await run(self._thread, lab.advance, SLICE)
             except (FFError, MemoryError, RuntimeError) as error:  # torch's own are RuntimeErrors
-                self._next = None
                 self.lab.pause()
-                self._refuse(error)
-        self._show()
+                if config is self._next:
+                    self._next = None
+                    self._refuse(error)
+                continue
+            if config is not self._next:  # something else is wanted meanwhile
+                continue
+            if config:
+                self._next = None
+                self._begin(lab)
+            self._show()
 
 
 def _new_lab(config: Config) -> Lab:
     return Lab(config, load(config.dataset))
 
 
-def _distinct(column: pd.Series) -> list[int]:
-    return sorted(int(value) for value in column.unique())
+def _distinct(column: Any) -> list[int]:
+    return np.unique(column).tolist()

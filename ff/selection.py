@@ -103,13 +103,13 @@ class Selection:
     def layers(self) -> pd.DataFrame:
         """The rows of the `layers` table."""
         rows = self._chosen(self.records.layers)
-        return rows[rows["layer"] <= self.depth]
+        return rows.loc[rows["layer"] <= self.depth]
 
     @cached_property
     def readouts(self) -> pd.DataFrame:
         """The rows of the `readouts` table."""
         rows = self._chosen(self.records.readouts)
-        return rows[rows["depth"] == self.depth]
+        return rows.loc[rows["depth"] == self.depth]
 
     @cached_property
     def traces(self) -> pd.DataFrame:
@@ -154,9 +154,9 @@ class Selection:
     def hints(self, numbers: pd.DataFrame) -> list[str]:
         """Sentences on what cannot be seen in a table of `numbers`, and how it could."""
         found = []
-        if numbers["censored"].all():
+        if np.all(numbers["censored"]):
             found.append("No layer reaches the target: lower it, or take in more epochs.")
-        if numbers["pearson"].isna().all():
+        if np.all(np.isnan(numbers["pearson"])):
             found.append(
                 "A correlation needs accuracies that vary: take in more epochs, or more seeds."
             )
@@ -188,7 +188,7 @@ class Selection:
         return pd.DataFrame(chosen, index=table.index).join(table)
 
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[
+        return frame.loc[
             (frame["hidden"] == self.hidden)
             & frame["epoch"].between(*self.epochs)
             & frame["seed"].isin(self.seeds)

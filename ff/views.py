@@ -18,6 +18,7 @@ from ff.notebook import papermill
 from ff.style import INK
 
 __all__ = [
+    "NAMES",
     "STYLES",
     "command",
     "correlations",
@@ -32,19 +33,23 @@ __all__ = [
 ]
 
 SOME = 16  # layers shown one by one; they are evenly spread where there are more
-BINS = np.linspace(0, 3, 31)  # goodness in units of the threshold; the last bin takes all above
+BINS = 40
 POSITIVE, NEGATIVE = "#0072b2", "#d55e00"
 
 STYLES = f"""<style>{STYLE}
 .ff-app {{ color: var(--jp-ui-font-color1, #222); }}
 .ff-app .widget-html-content {{ line-height: 1.5; }}
-.ff-app .ff-scroll {{ max-height: 300px; overflow: auto; }}
-.ff-app table {{ border-collapse: collapse; font-size: 12.5px; width: 100%;
+.ff-app .ff-scroll {{ max-height: 310px; overflow: auto; }}
+.ff-app table {{ border-collapse: collapse; font-size: 12px; width: 100%;
   font-variant-numeric: tabular-nums; }}
-.ff-app th, .ff-app td {{ padding: 2px 8px; text-align: right; white-space: nowrap; }}
+.ff-app th, .ff-app td {{ padding: 2px 4px; text-align: right; white-space: nowrap; }}
+.ff-app th:first-child {{ text-align: left; }}
 .ff-app thead th {{ position: sticky; top: 0; background: var(--jp-layout-color2, #eee); }}
 .ff-app .ff-swatch {{ display: inline-block; width: 14px; height: 10px; margin-right: 6px;
   border: 1px solid #fff; }}
+.ff-app .ff-download {{ display: inline; }}
+.ff-app .ff-command {{ margin-top: 6px; }}
+.ff-app .ff-download a {{ color: var(--jp-content-link-color, #0057a8); }}
 .ff-app .ff-command code {{ user-select: all; overflow-wrap: anywhere; padding: 3px 6px;
   background: var(--jp-layout-color2, #eee); color: inherit; }}
 .ff-app .ff-trouble {{ border-left: 4px solid {NEGATIVE}; padding: 2px 10px;
@@ -54,9 +59,19 @@ STYLES = f"""<style>{STYLE}
 .ff-app .ff-pictures {{ display: flex; flex-wrap: wrap; gap: 8px 24px; }}
 .ff-app .ff-pictures div {{ display: flex; gap: 6px; }}
 .ff-app .ff-pictures figure {{ margin: 0; font-size: 11.5px; line-height: 1.35; }}
-.ff-app .ff-pictures img {{ display: block; width: 84px; margin: 0 0 4px;
+.ff-app .ff-pictures img {{ display: block; width: 64px; margin: 0 0 4px;
   image-rendering: pixelated; }}
 </style>"""
+
+# ipywidgets gives the handles of its sliders no name that a screen reader could say.
+NAMES = """<img src="data:," alt="" hidden onerror="
+window.addEventListener('focusin', ({target}) => {
+  const control = target.closest('.noUi-handle') && target.closest('.ff-app .widget-inline-hbox');
+  if (!control) return;
+  const ends = [...control.querySelectorAll('.noUi-handle')];
+  const end = ends.length > 1 ? [', first', ', last'][ends.indexOf(target)] : '';
+  target.setAttribute('aria-label', control.querySelector('.widget-label').textContent + end);
+})">"""
 
 
 def traces(
@@ -108,13 +123,13 @@ def delays(numbers: pd.DataFrame, epochs: tuple[int, int], target: float) -> str
     depth, last = len(numbers), max(last, first + 1)
     plot = Plot(Axis("layer", 0, depth + 1, True), Axis("epoch at target", first, last, True))
     shapes = []
-    for row in numbers.itertuples(index=False):
-        x, y = int(row.layer), float(row.crossing)
-        if row.censored:
+    for row in numbers.to_dict("records"):
+        x, y = int(row["layer"]), float(row["crossing"])
+        if row["censored"]:
             title, mark = f"not by epoch {last}", plot.dot(x, last, "triangle", filled=False)
         else:
             title, mark = f"epoch {y:.2f}", plot.dot(x, y)
-        whisker = plot.whisker(x, float(row.crossing_low), float(row.crossing_high))
+        whisker = plot.whisker(x, float(row["crossing_low"]), float(row["crossing_high"]))
         shapes.append(group(x, depth, f"layer {x}: {title}", whisker, mark))
     caption = (
         f"Delay: epoch at {target:g} <small>whiskers: 95 % interval over seeds; "
@@ -149,32 +164,30 @@ def correlations(numbers: pd.DataFrame) -> str:
     return panel(caption, plot.svg("correlation of each layer with the network", *shapes))
 
 
-def table(numbers: pd.DataFrame, kind: str) -> str:
+def table(numbers: pd.DataFrame) -> str:
     """The numbers of all layers, a row each.
 
     Parameters
     ----------
     numbers
         As `ff.selection.Selection.numbers` returns them.
-    kind
-        What counts as accuracy, in words.
     """
-    heads = ("layer", kind, "epoch", "crossing", "95 % interval", "Pearson", "Spearman")
+    heads = ("layer", "accuracy", "epoch", "crossing", "95 % interval", "Pearson", "Spearman")
     rows = []
-    for row in numbers.itertuples(index=False):
+    for row in numbers.to_dict("records"):
         cells = [
-            f"{row.accuracy:.3f}",
-            "never" if row.censored else f"{row.epoch:.0f}",
-            _number(row.crossing, 2),
-            f"{_number(row.crossing_low, 2)} to {_number(row.crossing_high, 2)}",
-            _number(row.pearson, 3),
-            _number(row.spearman, 3),
+            f"{row['accuracy']:.3f}",
+            "never" if row["censored"] else f"{row['epoch']:.0f}",
+            _number(row["crossing"], 2),
+            f"{_number(row['crossing_low'], 2)}–{_number(row['crossing_high'], 2)}",
+            _number(row["pearson"], 3),
+            _number(row["spearman"], 3),
         ]
         swatch = (
-            f'<span class="ff-swatch" style="background:{tint(row.layer, len(numbers))}"></span>'
+            f'<span class="ff-swatch" style="background:{tint(row["layer"], len(numbers))}"></span>'
         )
         rows.append(
-            f'<tr class="layer layer-{row.layer}"><th scope="row">{swatch}{row.layer}</th>'
+            f'<tr class="layer layer-{row["layer"]}"><th scope="row">{swatch}{row["layer"]}</th>'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
@@ -207,12 +220,14 @@ def histograms(goodness: np.ndarray, threshold: float) -> str:
     """
     depth = goodness.shape[1]
     layers = _some(depth)
-    parts = [_histogram(goodness[:, k - 1] / threshold, k, depth) for k in layers]
+    shares = goodness / threshold
+    axis = _around_threshold(shares)
+    parts = [_histogram(shares[:, k - 1], k, depth, axis) for k in layers]
     some = f"{len(layers)} of {depth} layers; " if len(layers) < depth else ""
     caption = (
         f'Goodness of <b style="color:{POSITIVE}">positive</b> and '
         f'<b style="color:{NEGATIVE}">negative</b> samples <small>{some}dashed: threshold; '
-        f"at the right edge: all from {BINS[-1]:g} thresholds up; number: accuracy on them</small>"
+        f"axis: {axis.low:g} to {axis.high:g} thresholds; number: accuracy on these samples</small>"
     )
     return panel(caption, f'<div class="ff-histograms">{"".join(parts)}</div>')
 
@@ -300,15 +315,25 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else "later" if value > 0 else "–"
 
 
-def _histogram(goodness: np.ndarray, layer: int, depth: int) -> str:
+def _around_threshold(shares: np.ndarray) -> Axis:
+    """Axis for nearly all goodness, in units of the threshold; it changes in leaps, thus seldom."""
+    far = abs(shares[np.isfinite(shares)] - 1)
+    reach = np.quantile(far, 0.98) if far.size else 1
+    half = float(2.0 ** np.clip(np.ceil(np.log2(max(reach, 1e-9))), -3, 6))
+    return Axis("", max(0, 1 - half), 1 + half)
+
+
+def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis) -> str:
     """One layer's, of goodness in units of the threshold, shape (2, images)."""
     if not np.isfinite(goodness).all():
         return f'<div class="layer layer-{layer}">layer {layer} has diverged</div>'
-    shares = [np.histogram(g.clip(max=BINS[-1]), BINS)[0] / len(g) for g in goodness]
-    plot = Plot(Axis("", 0, BINS[-1]), Axis("", 0, max(map(max, shares))), 170, 70)
+    edges = np.linspace(axis.low, axis.high, BINS + 1)
+    shown = goodness.clip(axis.low, axis.high)  # what lies beyond counts at the edge
+    shares = [np.histogram(g, edges)[0] / len(g) for g in shown]
+    plot = Plot(axis, Axis("", 0, max(map(max, shares))), 170, 70)
     right = (np.mean(goodness[0] > 1) + np.mean(goodness[1] < 1)) / 2  # Eq. 3
     areas = [
-        plot.steps(BINS, share, f'fill="{ink}" fill-opacity=".6"')
+        plot.steps(edges, share, f'fill="{ink}" fill-opacity=".6"')
         for share, ink in zip(shares, (POSITIVE, NEGATIVE), strict=True)
     ]
     drawing = plot.svg(f"goodness in layer {layer}", *areas, plot.rule(x=1))
