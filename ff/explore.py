@@ -200,7 +200,7 @@ class TrainingLab(widgets.VBox):
                 widgets.HBox([self.play, self.pause, self.step, self.reset, self.progress]),
                 self.notice,
                 self.status,
-                grid(widgets.VBox([self.traces, self.pictures]), self.histograms, least=400),
+                grid(grid(self.traces, self.pictures, least=400), self.histograms, least=400),
                 self.command,
             ]
         )

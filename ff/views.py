@@ -200,10 +200,12 @@ def table(numbers: pd.DataFrame) -> str:
 def sentence(numbers: pd.DataFrame, layer: int, target: float) -> str:
     """The numbers of one layer in words."""
     row = numbers.set_index("layer").loc[layer]
-    reached = "does not reach" if row["censored"] else f"in epoch {row['epoch']:.0f} reaches"
+    reached = f"reaches {target:g} in epoch {row['epoch']:.0f}"
+    if row["censored"]:
+        reached = f"does not reach {target:g}"
     pearson, spearman = (_number(row[name], 3) for name in ("pearson", "spearman"))
     return (
-        f'<span role="status">Layer {layer} {reached} {target:g}; its correlation with the whole '
+        f'<span role="status">Layer {layer} {reached}; its correlation with the whole '
         f"network is {pearson} (Pearson) and {spearman} (Spearman).</span>"
     )
 
@@ -227,7 +229,7 @@ def histograms(goodness: np.ndarray, threshold: float) -> str:
     caption = (
         f'Goodness of <b style="color:{POSITIVE}">positive</b> and '
         f'<b style="color:{NEGATIVE}">negative</b> samples <small>{some}dashed: threshold; '
-        f"axis: {axis.low:g} to {axis.high:g} thresholds; number: accuracy on these samples</small>"
+        f"axis: {axis.low:g} to {axis.high:g} thresholds; number: their accuracy</small>"
     )
     return panel(caption, f'<div class="ff-histograms">{"".join(parts)}</div>')
 

@@ -240,7 +240,8 @@ def test_picking_a_layer_brings_it_out_and_redraws_nothing(folder):
     assert f":not(:has(.layer:hover)) {rule}" not in app._highlight.value
     app.layer.value = 3
     assert f":not(:has(.layer:hover)) {rule}" in app._highlight.value
-    assert "Layer 3" in app.picked.value
+    epoch = app.selection.numbers(0.7)["epoch"][2]
+    assert f"Layer 3 reaches 0.7 in epoch {epoch:.0f};" in app.picked.value
     assert (app.traces.value, app.delays.value, app.table.value) == charts
     for view in (app.traces, app.delays, app.correlations, app.table):
         assert "layer-3" in view.value
@@ -429,7 +430,7 @@ def test_the_event_loop_is_free_while_the_network_trains(application, monkeypatc
     import threading
 
     release = threading.Event()
-    monkeypatch.setattr(Lab, "advance", lambda self, seconds: (release.wait(60), self.pause()))
+    monkeypatch.setattr(Lab, "advance", lambda self, seconds: (release.wait(10), self.pause()))
 
     async def scenario() -> None:
         app = application()

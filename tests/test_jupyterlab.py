@@ -200,10 +200,10 @@ def test_a_layer_that_is_pointed_at_or_picked_stands_out_everywhere(page):
     assert outstanding(7) == [False] * 3
 
     press(page, "Layer", "ArrowRight", times=4)
-    page.get_by_text(re.compile(r"^Layer 4 in epoch")).wait_for()
+    page.get_by_text(re.compile(r"^Layer 4 reaches 0.7 in epoch")).wait_for()
     assert outstanding(4) == [True] * 3
     press(page, "Layer", "Home")
-    page.get_by_text(re.compile(r"^Layer \d+ in epoch")).wait_for(state="detached")
+    page.get_by_text(re.compile(r"^Layer \d+ reaches")).wait_for(state="detached")
     assert outstanding(4) == [False] * 3
 
 
