@@ -5,6 +5,7 @@ import base64
 import io
 import re
 import shlex
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+import yaml
 from papermill.cli import _resolve_type
 from scipy import stats
 from torch.testing import assert_close
 
 import ff
 from ff import explore, records, views
+from ff.evaluation import LAYER_QUANTITIES
 from ff.lab import Lab
 from ff.notebook import configure, papermill
 from ff.records import RESULTS
@@ -143,8 +146,6 @@ def test_no_records_are_an_error_with_a_remedy(tmp_path):
 
 def parameters(command: str) -> dict[str, Any]:
     """What papermill makes of a command's parameters."""
-    import yaml
-
     words = iter(shlex.split(command))
     found = {}
     for word in words:
@@ -271,7 +272,6 @@ def test_what_cannot_be_shown_explains_itself_in_place(folder):
 
 
 def test_every_kind_is_a_column_that_training_records():
-    from ff.evaluation import LAYER_QUANTITIES
 
     assert set(KINDS.values()) <= set(LAYER_QUANTITIES)
 
@@ -427,20 +427,23 @@ def test_the_lab_plays_pauses_steps_and_resets(application):
 
 def test_the_event_loop_is_free_while_the_network_trains(application, monkeypatch):
     """A slice that lasts until it is told to end: only a free loop can tell it."""
-    import threading
+    begun, release, told = threading.Event(), threading.Event(), []
 
-    release = threading.Event()
-    monkeypatch.setattr(Lab, "advance", lambda self, seconds: (release.wait(10), self.pause()))
+    def advance(lab: Lab, seconds: float) -> None:
+        begun.set()
+        told.append(release.wait(10))
+        lab.pause()
 
     async def scenario() -> None:
         app = application()
+        monkeypatch.setattr(Lab, "advance", advance)
         app.play.click()
-        await until(lambda: app.lab.running)
+        await until(begun.is_set)
         release.set()
         await done(app)
-        assert app.lab.phase == "ready"
 
     run(scenario())
+    assert told == [True]
 
 
 def test_an_impossible_setting_explains_itself_and_can_be_put_right(application):
@@ -510,6 +513,11 @@ def test_the_learning_rate_can_be_moved_while_the_network_trains(application):
         await done(app)
         assert app.lab.config.learning_rate == 0.01
         assert parameters(re.sub("<.*?>", " ", app.command.value))["learning_rate"] == 0.01
+        app.reset.click()
+        app.rate.value = 0.002  # before the new network is there
+        await done(app)
+        assert app.lab.phase == "ready"
+        assert app.lab.config.learning_rate == 0.002
 
     run(scenario())
 
