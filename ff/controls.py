@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["button", "choice", "grid", "htmls", "look", "offer", "offer_span", "span"]
+__all__ = ["button", "choice", "grid", "htmls", "look", "offer", "offer_span", "row", "span"]
 
 
 def look(description: str) -> dict[str, Any]:
@@ -50,7 +50,8 @@ def button(
     description: str, icon: str, tooltip: str, action: Callable[[Any], object]
 ) -> widgets.Button:
     """Something to press."""
-    made = widgets.Button(description=description, icon=icon, tooltip=tooltip)
+    layout = widgets.Layout(width="100px")
+    made = widgets.Button(description=description, icon=icon, tooltip=tooltip, layout=layout)
     made.on_click(action)
     return made
 
@@ -65,3 +66,8 @@ def grid(*children: widgets.Widget, least: int) -> widgets.GridBox:
     columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
     layout = widgets.Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%")
     return widgets.GridBox(children, layout=layout)
+
+
+def row(*children: widgets.Widget) -> widgets.HBox:
+    """Side by side, as wide as they are."""
+    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap"))

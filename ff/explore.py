@@ -17,7 +17,7 @@ import pandas as pd
 from ff import views
 from ff.charts import highlight
 from ff.config import Config
-from ff.controls import button, choice, grid, htmls, look, offer, offer_span, span
+from ff.controls import button, choice, grid, htmls, look, offer, offer_span, row, span
 from ff.data import NAMES, load
 from ff.delay import TARGET
 from ff.errors import ConfigError, FFError
@@ -197,7 +197,7 @@ class TrainingLab(widgets.VBox):
                 widgets.HTML(views.STYLES + views.NAMES),
                 self._highlight,
                 grid(*self._settings, self.rate, least=280),
-                widgets.HBox([self.play, self.pause, self.step, self.reset, self.progress]),
+                row(self.play, self.pause, self.step, self.reset, self.progress),
                 self.notice,
                 self.status,
                 grid(grid(self.traces, self.pictures, least=400), self.histograms, least=400),

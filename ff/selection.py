@@ -23,7 +23,7 @@ KINDS = {
 }
 
 # Keys of a configuration that the records of one condition may differ in.
-SHARED = {"dataset", "layers", "hidden", "seeds", "precision", "device"}
+SHARED = {"dataset", "hidden", "seeds", "precision", "device"}
 
 
 def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
@@ -38,7 +38,7 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
     -------
     dict of dict of Records
         The inner names are such as ``"peer momentum 0.9"``, defaults first, or ``"all runs"``
-        where the runs differ in nothing but data set, depths, width, seeds, precision and device.
+        where the runs differ in nothing but data set, width, seeds, precision and device.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
             f"there are no records below {folder}; measure some with 'ff train --out' there"
         )
     keys = [key for key in Config.model_fields if key not in SHARED]
-    apart = [key for key in keys if len({config.get(key) for config in configs.values()}) > 1]
+    apart = [key for key in keys if len({str(config.get(key)) for config in configs.values()}) > 1]
     standard = Config()
     unusual = {
         p: [c.get(key) != getattr(standard, key) for key in apart] for p, c in configs.items()

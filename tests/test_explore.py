@@ -27,6 +27,8 @@ from ff.records import RESULTS
 from ff.selection import KINDS, Selection, conditions
 from ff.train import Training
 
+USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
+
 
 def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=100, seeds=5, epochs=12)
@@ -125,15 +127,20 @@ def test_what_cannot_be_seen_is_explained(measured):
 
 def test_conditions_are_told_apart_with_the_usual_one_first(folder):
     found = conditions(folder)
-    assert {name: list(named) for name, named in found.items()} == {
-        "digits": ["peer momentum 0.9", "peer momentum 0.5"]
-    }
-    assert len(found["digits"]["peer momentum 0.5"].layers) == 2 * 3 * 6
+    assert {name: list(named) for name, named in found.items()} == {"digits": [USUAL, OTHER]}
+    assert len(found["digits"][OTHER].layers) == 2 * 3 * 6
 
 
 def test_runs_that_differ_in_nothing_are_one_condition(measured, tmp_path):
     records.write(measured, tmp_path / "one")
     assert list(conditions(tmp_path)["digits"]) == ["all runs"]
+
+
+def test_the_same_seeds_at_two_depths_are_two_conditions(measured, tmp_path):
+    records.write(measured, tmp_path / "one")
+    other = synthetic.records(layers=3, depths=(3,))
+    records.write(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
+    assert list(conditions(tmp_path)["digits"]) == ["layers 3", "layers [2, 4]"][::-1]
 
 
 def test_no_records_are_an_error_with_a_remedy(tmp_path):
@@ -194,10 +201,10 @@ def cells(table: str) -> list[list[str]]:
 def test_the_explorer_offers_what_there_is(folder):
     app = explore.ResultsExplorer(folder)
     assert app.dataset.options == ("digits",)
-    assert app.condition.value == "peer momentum 0.9"
+    assert app.condition.value == USUAL
     assert (app.hidden.options, app.depth.options) == ((100,), (4, 2))
     assert (app.epochs.value, app.seeds.value, app.layer.options[-1]) == ((1, 12), (1, 5), ("4", 4))
-    app.condition.value = "peer momentum 0.5"
+    app.condition.value = OTHER
     assert (app.depth.options, app.epochs.value, app.seeds.value) == ((2,), (1, 6), (1, 3))
     assert len(cells(app.table.value)) == 2
 
@@ -264,7 +271,7 @@ def test_csv_holds_the_numbers_and_what_was_chosen(folder):
 
 def test_what_cannot_be_shown_explains_itself_in_place(folder):
     app = explore.ResultsExplorer(folder)
-    app.condition.value = "peer momentum 0.5"
+    app.condition.value = OTHER
     app.kind.value = "validation AUROC"  # these records have none
     assert "column &#x27;validation_auroc&#x27; is not in the records" in app.notice.value
     app.kind.value = "validation accuracy"
