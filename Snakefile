@@ -6,12 +6,16 @@
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
 training. To add seeds, add a file. A run that is cut off continues from its last checkpoint.
+On a cluster: profiles/slurm and profiles/kubernetes.
 """
 
 RUNS = glob_wildcards("params/sweep/{run}.yaml").run
 
 # What decides the numbers. Figures and statistics may change without training again.
-TRAINING = "config data objective network readout evaluation train checkpoint records random"
+TRAINING = (
+    "config data samples objective precision network readout evaluation train checkpoint"
+    " records random"
+)
 
 
 rule all:
@@ -37,4 +41,4 @@ rule train:
         runtime="8h",
     shell:
         "OMP_NUM_THREADS={threads} papermill {input.notebook} {log.notebook}"
-        " -f {input.params} -p out book/results/{wildcards.run}"
+        " -f {input.params} -p out $(dirname {output.layers})"

@@ -236,8 +236,8 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
     """Epoch at which each layer's mean accuracy reaches the target: Figure 4 as in the paper.
 
     A layer is not changed by what is above it, so its delay is the same in networks of every
-    depth: the paper's traces of one width lie on each other. One line is drawn for all of them,
-    and each network's marker stands where its trace ends, at its deepest layer.
+    depth: the paper's five traces of one width lie on each other. Each point has the marker of
+    the shallowest network that has such a layer.
 
     Parameters
     ----------
@@ -263,11 +263,11 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
         missing = f" ({len(reached)} of {len(rows)} layers reach the target)"
         label = f"{hidden} units" + (missing if len(reached) < len(rows) else "")
         axes.plot(rows["layer"], rows["epoch"], **look, label=label, gid=f"width-{hidden}")
-        for depth, marker in markers.items():
-            end = reached.loc[reached["layer"] == depth]
-            style = {"color": look["color"], "markeredgecolor": "white", "markersize": 8.5}
+        for above, (depth, marker) in zip([0, *markers], markers.items(), strict=False):
+            own = reached.loc[reached["layer"].between(above + 1, depth)]
+            style = {"color": look["color"], "markeredgecolor": "white", "markersize": 7}
             gid = f"width-{hidden}-depth-{depth}"
-            axes.plot(end["layer"], end["epoch"], marker, **style, gid=gid)
+            axes.plot(own["layer"], own["epoch"], marker, **style, gid=gid)
     _delay_axes([axes], delay)
     axes.set_title(f"mean accuracy of {_seeds(delay['seeds'])}")
     axes.legend(loc="upper left")

@@ -1,6 +1,7 @@
 """What a page of the book shows beside its figures: notes, verdicts and data to download."""
 
 import base64
+import json
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ff.notebook import Note
 from ff.records import RESULTS, Records, read
 from ff.style import shade
 
-__all__ = ["Html", "download", "grid", "measured", "provenance", "verdict_table"]
+__all__ = ["Html", "download", "execution_times", "grid", "measured", "provenance", "verdict_table"]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
 
@@ -95,6 +96,26 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
+    """Seconds that each parameterized notebook took to run into a page of the book.
+
+    Parameters
+    ----------
+    folder
+        Where the executed copies are; the book's by default.
+
+    Returns
+    -------
+    DataFrame
+        A row a file of parameters, a column a notebook.
+    """
+    seconds = {
+        (path.stem, path.parent.name): json.loads(path.read_text("utf-8"))["metadata"]["seconds"]
+        for path in sorted(folder.glob("*/*.ipynb"))
+    }
+    return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
+
+
 def verdict_table(records: Records, chapter: str | None = None, link: str = "") -> Html:
     """The paper's claims with our numbers, as a table.
 
@@ -162,7 +183,8 @@ def _row(rows: pd.DataFrame, link: str) -> str:
     first = rows.iloc[0]
     estimand = escape(first["estimand"])
     if link:
-        estimand += f' <a href="{link}{first["chapter"]}.html">Computed here</a>.'
+        cell = f"{first['chapter']}.html#claim-{first['key']}"
+        estimand += f' <a href="{link}{cell}">Computed here</a>.'
     numbers, badges = [], []
     for row in rows.to_dict("records"):
         label = "Width " + row["width"].replace("-", "\N{MINUS SIGN}")

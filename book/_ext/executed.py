@@ -15,6 +15,7 @@ import itertools
 import os
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Page:
     def execute(self) -> None:
         """Run the copy and put it in place. A run that fails raises and leaves no page."""
         key = self.key  # before the run: an edit made meanwhile must leave the page stale
+        begin = time.perf_counter()
         notebook = papermill.execute_notebook(
             prepare(nbformat.read(self.source, as_version=4), self),
             None,
@@ -80,7 +82,10 @@ class Page:
             resources={"metadata": {"path": str(self.source.parent)}},
         )
         kept = ("kernelspec", "language_info")
-        notebook.metadata = {name: notebook.metadata[name] for name in kept} | {"executed": key}
+        notebook.metadata = {name: notebook.metadata[name] for name in kept} | {
+            "executed": key,
+            "seconds": round(time.perf_counter() - begin, 1),
+        }
         self.target.parent.mkdir(parents=True, exist_ok=True)
         partial = self.target.with_suffix(".partial")
         nbformat.write(notebook, str(partial))

@@ -1,0 +1,129 @@
+"""The sweep's rules, run by Snakemake itself on small runs of digits."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+import ff
+
+ROOT = Path(__file__).parent.parent
+RUN = {"dataset": "digits", "layers": [2, 3], "hidden": 30, "seeds": [1, 2], "epochs": 3}
+PATIENCE = 300  # seconds that a busy machine may need to start a kernel
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("snakemake", reason="the extra 'sweep' is not installed")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the rules read, with two small runs to make, and a checkpoint every epoch."""
+    for name in ("ff", "profiles"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "book/train.ipynb", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    checkpoint = tmp_path / "ff" / "checkpoint.py"
+    text, found = re.subn(r"(?m)^EVERY = .*", "EVERY = 0", checkpoint.read_text(encoding="utf-8"))
+    assert found == 1
+    checkpoint.write_text(text, encoding="utf-8")
+    write(tmp_path, "one")
+    write(tmp_path, "two", seeds=[3])
+    return tmp_path
+
+
+def write(project: Path, run: str, **changes: object) -> None:
+    path = project / "params" / "sweep" / f"{run}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(RUN | changes), encoding="utf-8")
+
+
+@pytest.fixture
+def start(project: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Begin ``snakemake`` there, with arguments."""
+    paths = [str(project), str(Path(sys.executable).parent), os.environ["PATH"]]
+    own = {"PYTHONPATH": paths[0], "PATH": os.pathsep.join(paths[1:]), "HOME": str(project)}
+
+    def call(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=project,
+            env=os.environ | own,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    return call
+
+
+@pytest.fixture
+def snakemake(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
+    """Call ``snakemake`` there and return what it printed."""
+
+    def call(*arguments: str) -> str:
+        process = start(*arguments)
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, printed
+        return printed
+
+    return call
+
+
+def scheduled(printed: str) -> list[str]:
+    """Names of the runs that a dry run would train."""
+    return sorted(
+        line.removeprefix("    wildcards: run=")
+        for line in printed.splitlines()
+        if line.startswith("    wildcards: run=")
+    )
+
+
+def test_a_second_call_does_nothing_and_a_changed_file_schedules_its_run(project, snakemake):
+    assert scheduled(snakemake("--dry-run")) == ["one", "two"]
+    snakemake()
+    assert "Nothing to be done" in snakemake()
+    write(project, "two", seeds=[4])
+    assert scheduled(snakemake("--dry-run")) == ["two"]
+    write(project, "three", seeds=[5])
+    assert scheduled(snakemake("--dry-run")) == ["three", "two"]
+
+
+def test_a_sweep_that_was_killed_goes_on_where_it_was(project, start, snakemake):
+    write(project, "one", epochs=40)
+    target = "book/results/one/layers.parquet"
+    folder = project / "book" / "results" / "one"
+    process = start(target)
+    deadline = time.monotonic() + PATIENCE
+    while not list(folder.glob("checkpoints/*.safetensors")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.01)
+    for victim in [*psutil.Process(process.pid).children(recursive=True), process]:
+        victim.kill()
+    process.communicate()
+    assert not (project / target).exists()
+
+    snakemake(target)
+    assert not list(folder.glob("checkpoints/*"))
+    undisturbed = ff.train(ff.Config(**RUN | {"epochs": 40}))
+    found = ff.read(folder)
+    pd.testing.assert_frame_equal(found.layers, undisturbed.layers)
+    pd.testing.assert_frame_equal(found.readouts, undisturbed.readouts)
+
+
+def test_the_slurm_profile_submits_each_run_as_a_job(snakemake):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    printed = snakemake("--profile", "profiles/slurm", "--dry-run")
+    assert scheduled(printed) == ["one", "two"]
+    assert "runtime=480" in printed
+    assert "mem_mb=4000" in printed
