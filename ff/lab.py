@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from ff.config import Config
-from ff.data import Dataset, samples, wrong_labels
+from ff.data import Dataset, wrong_labels
 from ff.errors import ConfigError
 from ff.random import stream
+from ff.samples import samples
 from ff.train import Training
 
 __all__ = ["Lab", "Phase"]
@@ -143,8 +144,7 @@ class Lab:
 
     def _look(self) -> None:
         x = samples(self.images[None], self.labels[None], self.wrong[None])
-        shown = x[:, : 2 * len(self.labels)]  # without the neutral samples
         network = self.training.network
-        goodness = torch.stack([g[0] for _, _, g, _ in network.activity(shown)])  # (L, 2n)
-        split = goodness.unflatten(1, (2, -1)).movedim(1, 0)
+        goodness = torch.stack([g[0] for _, _, g, _ in network.activity(x)])  # (L, 3n)
+        split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
         self.goodness = (split / self.training.width).cpu().numpy()

@@ -13,8 +13,8 @@ from torch import Tensor
 from ff.charts import STYLE, Axis, Plot, group, panel, tint
 from ff.config import Config
 from ff.correlation import STRONG
-from ff.data import samples
 from ff.notebook import papermill
+from ff.samples import samples
 from ff.style import INK
 
 __all__ = [
@@ -267,7 +267,7 @@ def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int]) -> str
         The labels of their positive and negative samples.
     """
     truth, false = (images.new_tensor(values).long() for values in (labels, wrong))
-    x = samples(images[None], truth[None], false[None])[0]  # (3n, 784)
+    x = samples(images[None], truth[None], false[None]).dense()[0]  # (3n, 784)
     positive, negative, neutral = x.reshape(3, len(images), 28, 28).cpu().numpy()
     parts = []
     for i, (label, other) in enumerate(zip(labels, wrong, strict=True)):
