@@ -103,7 +103,9 @@ def traces(
         shapes.append(group(int(str(layer)), layers.shape[1], f"layer {layer}", trace, *dots))
     readout = plot.line(network.index, network, dashed=True)
     shapes.append(f'<g color="{INK}"><title>whole network</title>{readout}</g>')
-    caption = f"{kind.capitalize()} <small>dashed: whole network; rule: target {target:g}</small>"
+    caption = (
+        f"{kind[0].upper()}{kind[1:]} <small>dashed: whole network; rule: target {target:g}</small>"
+    )
     return panel(caption, plot.svg(f"{kind} of each layer against the epoch", *shapes))
 
 
@@ -179,7 +181,7 @@ def table(numbers: pd.DataFrame) -> str:
             f"{row['accuracy']:.3f}",
             "never" if row["censored"] else f"{row['epoch']:.0f}",
             _number(row["crossing"], 2),
-            f"{_number(row['crossing_low'], 2)}–{_number(row['crossing_high'], 2)}",
+            _interval(row["crossing_low"], row["crossing_high"]),
             _number(row["pearson"], 3),
             _number(row["spearman"], 3),
         ]
@@ -314,7 +316,15 @@ def _some(depth: int) -> list[int]:
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if np.isfinite(value) else "later" if value > 0 else "–"
+    return f"{value:.{digits}f}" if np.isfinite(value) else "–"
+
+
+def _interval(low: float, high: float) -> str:
+    """Ends of an interval, of which one is infinite where the target is too seldom reached."""
+    if np.isnan(low):
+        return "–"
+    ends = [f"{end:.2f}" if np.isfinite(end) else "later" for end in (low, high)]
+    return "–".join(dict.fromkeys(ends))
 
 
 def _around_threshold(shares: np.ndarray) -> Axis:

@@ -564,3 +564,18 @@ def test_pictures_name_their_labels(few):
 def test_text_is_not_taken_for_markup():
     assert "&lt;b&gt;" in views.trouble("<b>")
     assert views.trouble() == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (3.1, 4, "3.10–4.00"),
+        (3.1, np.inf, "3.10–later"),
+        (np.inf, np.inf, "later"),
+        (np.nan,) * 2 + ("–",),
+    ],
+)
+def test_an_interval_says_where_it_has_no_end(measured, low, high, shown):
+    numbers = Selection(measured, 100, 2, "train_accuracy", (1, 12), (1, 2)).numbers(0.7)
+    html = views.table(numbers.assign(crossing_low=low, crossing_high=high))
+    assert html.count(f"<td>{shown}</td>") == 2
