@@ -256,9 +256,11 @@
     for (const handle of [epochLine, epochGrip]) {
       fill(handle, { x1: x, x2: x, y1: traces.top, y2: traces.bottom }, []);
     }
+    fill(epochKnob, { cx: x, cy: traces.bottom }, []);
     for (const handle of [targetLine, targetGrip]) {
       fill(handle, { x1: traces.left, x2: traces.right, y1: y, y2: y }, []);
     }
+    fill(targetKnob, { cx: traces.left, cy: y }, []);
     const awake = rows.filter((row) => row.epoch !== null).length;
     const reached = `${awake} of ${state.layers} layers have reached ${state.target.toFixed(2)}`;
     status.textContent = `By epoch ${state.epoch}, ${reached}.`;
@@ -441,7 +443,9 @@
   const targetLine = svg("line", { class: "ff-target" });
   const epochGrip = svg("line", { class: "ff-grip ff-grip-epoch" });
   const targetGrip = svg("line", { class: "ff-grip ff-grip-target" });
-  traces.picture.append(epochLine, targetLine, epochGrip, targetGrip);
+  const epochKnob = svg("circle", { class: "ff-knob", r: 6 });
+  const targetKnob = svg("circle", { class: "ff-knob", r: 6 });
+  traces.picture.append(epochLine, targetLine, epochKnob, targetKnob, epochGrip, targetGrip);
 
   function drag(grip, move) {
     grip.addEventListener("pointerdown", (event) => {

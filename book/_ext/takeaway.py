@@ -14,8 +14,12 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-IMAGE = re.compile(r'<img [^>]*?src="(?P<file>[^"]*_images/[^"]+\.svg)"[^>]*>')
-NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*(?:<a [^>]*>\s*)?$')
+# Docutils puts an image with a given size into a link to itself, which ours replaces.
+IMAGE = re.compile(
+    r'(?:<a class="[^"]*image-reference[^>]*>\s*)?'
+    r'(?P<image><img [^>]*?src="(?P<file>[^"]*_images/[^"]+\.svg)"[^>]*>)(?:\s*</a>)?'
+)
+NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*$')
 COPY = re.compile(r"runs/([^/]+)/[^/]+(?=\.ipynb$)")
 LAUNCHERS = ("binderhub_url", "colab_url")
 
@@ -55,7 +59,7 @@ def offer_figures(body: str, page: str) -> str:
             f'<a class="ff-save" href="{image["file"]}" download="{name}.svg" '
             f'aria-label="Save {name} as SVG">SVG</a>'
         )
-        return f'<span class="ff-figure">{image[0]}{link}</span>'
+        return f'<span class="ff-figure">{image["image"]}{link}</span>'
 
     return IMAGE.sub(offer, body)
 
@@ -72,6 +76,6 @@ def finish(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
-    app.connect("config-inited", drop_launchers, priority=900)  # after jupyter_book has read the file
+    app.connect("config-inited", drop_launchers)
     app.connect("html-page-context", finish, priority=900)  # after the theme's buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}
