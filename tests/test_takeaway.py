@@ -20,7 +20,9 @@ def options(url: str, folder: Path) -> dict[str, Any]:
     book = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     book["repository"]["url"] = url
     (folder / "_config.yml").write_text(yaml.safe_dump(book))
-    final, _ = get_final_config(user_yaml=folder / "_config.yml", cli_config={"latex_individualpages": False})
+    final, _ = get_final_config(
+        user_yaml=folder / "_config.yml", cli_config={"latex_individualpages": False}
+    )
     config = SimpleNamespace(html_theme_options=final["html_theme_options"])
     takeaway.drop_launchers(SimpleNamespace(), config)
     return config.html_theme_options
@@ -77,7 +79,9 @@ def test_a_figure_is_saved_under_its_name():
 
 
 def test_no_link_lies_within_another():
-    linked = f'<figure id="fig-x">\n<a class="reference internal image-reference" href="x">{IMAGE}</a>'
+    linked = (
+        f'<figure id="fig-x">\n<a class="reference internal image-reference" href="x">{IMAGE}</a>'
+    )
     offered = takeaway.offer_figures(linked, "intro")
     assert offered.count("<a ") == offered.count("</a>") == 1
     assert 'download="fig-x.svg"' in offered

@@ -151,7 +151,7 @@
   const network = choice(
     "Network",
     "network",
-    networks.map(({ width, layers }) => `${layers} layers of ${width} units`),
+    networks.map(({ width, layers }) => `${layers} layers of ${width}`),
     (i) => change(networks[i]),
   );
   const kind = choice(
