@@ -287,7 +287,7 @@ def test_layers_light_up_pause_and_are_scrubbed(tab, site, tables):
     paused = epoch(tab)
     tab.clock.run_for(1000)
     assert epoch(tab) == paused
-    tab.get_by_label("Epoch").focus()
+    tab.get_by_role("slider", name="Epoch").focus()
     tab.keyboard.press("Home")
     for _ in range(9):
         tab.keyboard.press("ArrowRight")
