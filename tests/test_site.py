@@ -207,3 +207,16 @@ def test_every_page_is_accessible(pages, chromium, scheme):
                     found.add(f"{page.name}: {violation['id']}: {where}")
     context.close()
     assert not found, "\n".join(sorted(found))
+
+
+@pytest.mark.browser
+def test_a_dark_page_is_printed_light(site, chromium):
+    tab = chromium.new_page(color_scheme="dark")
+    tab.goto((site / "intro.html").as_uri())
+    theme = "document.documentElement.dataset.theme"
+    assert tab.evaluate(theme) == "dark"
+    tab.emulate_media(media="print")
+    tab.wait_for_function(f"{theme} === 'light'")
+    tab.emulate_media(media="screen")
+    tab.wait_for_function(f"{theme} === 'dark'")
+    tab.close()
