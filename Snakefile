@@ -12,7 +12,10 @@ On a cluster: profiles/slurm and profiles/kubernetes.
 RUNS = glob_wildcards("params/sweep/{run}.yaml").run
 
 # What decides the numbers. Figures and statistics may change without training again.
-TRAINING = "config data objective network readout evaluation train checkpoint records random"
+TRAINING = (
+    "config data samples objective precision network readout evaluation train checkpoint"
+    " records random"
+)
 
 
 rule all:

@@ -1,4 +1,4 @@
-"""Data sets as uint8 images on the device, and the three samples made of each image."""
+"""Data sets as uint8 images on the device, and the wrong labels of negative samples."""
 
 import functools
 import gzip
@@ -21,12 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ff.errors import DataError
+from ff.samples import CLASSES
 
-__all__ = ["CLASSES", "Dataset", "Split", "candidates", "fetch", "find", "load", "samples"]
-__all__ += ["own_batch_size", "wrong_labels"]
+__all__ = ["Dataset", "Split", "fetch", "find", "load", "own_batch_size", "wrong_labels"]
 
-CLASSES = 10
-NEUTRAL = 0.1  # every label pixel of a neutral sample
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
 DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
@@ -163,38 +161,6 @@ def wrong_labels(labels: Tensor, generator: torch.Generator) -> Tensor:
         1, CLASSES, labels.shape, generator=generator, device=labels.device, dtype=labels.dtype
     )
     return (labels + step) % CLASSES
-
-
-def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
-    """Positive, negative and neutral samples of a batch (paper, section 1.1).
-
-    The first ten pixels of the first row carry the label: one-hot of the true class (positive),
-    of a wrong one (negative), or 0.1 in each (neutral).
-
-    Parameters
-    ----------
-    images
-        uint8, shape ``(S, B, 784)``.
-    labels, wrong
-        int64, shape ``(S, B)``.
-
-    Returns
-    -------
-    Tensor
-        float32 in [0, 1], shape ``(S, 3B, 784)``: B positive, B negative, B neutral rows.
-    """
-    x = images.repeat(1, 3, 1).float().div_(255)  # (S, 3B, 784)
-    codes = F.one_hot(torch.cat([labels, wrong], dim=1), CLASSES)  # (S, 2B, 10)
-    x[:, : codes.shape[1], :CLASSES] = codes.float()
-    x[:, codes.shape[1] :, :CLASSES] = NEUTRAL
-    return x
-
-
-def candidates(images: Tensor) -> Tensor:
-    """Each image with each label in turn: ``(S, B, 784)`` uint8 -> ``(S, 10B, 784)`` float32."""
-    x = images.repeat_interleave(CLASSES, dim=1).float().div_(255)
-    x[..., :CLASSES] = torch.eye(CLASSES, device=x.device).repeat(images.shape[1], 1)
-    return x
 
 
 def _digits() -> Dataset:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ff import objective
-from ff.data import CLASSES, Split, candidates, samples
+from ff.data import Split
 from ff.network import Network
 from ff.readout import Readouts, score
+from ff.samples import CLASSES, candidates, samples
 
 __all__ = ["LAYER_QUANTITIES", "READOUT_QUANTITIES", "auroc", "evaluate"]
 
@@ -55,11 +56,11 @@ def evaluate(
         cross-entropy and accuracy of the K readouts.
     """
     seeds = wrong.shape[0]
-    goodness, active, scores = [], None, torch.zeros(2)
+    goodness, active, scores = [], None, torch.zeros(2, device=split.images.device)
     for at in _batches(len(split), BATCH):
         labels = split.labels[at].expand(seeds, -1)
         x = samples(split.images[at].expand(seeds, -1, -1), labels, wrong[:, at])
-        taught = x.shape[1] // 3 * 2
+        taught = 2 * labels.shape[1]
         g, top, neutral = [], [], []
         for _, z, layer_g, x_out in network.activity(x):
             g.append(layer_g[:, :taught].unflatten(1, (2, -1)))
@@ -69,7 +70,7 @@ def evaluate(
         responds = torch.stack(top, dim=1) > 0  # (S, L, D)
         active = responds if active is None else active | responds
         batch_scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
-        scores = scores.to(x.device) + batch_scores * (labels.shape[1] / len(split))
+        scores = scores + batch_scores * (labels.shape[1] / len(split))
     assert active is not None
     positive, negative = torch.cat(goodness, dim=-1).unbind(2)  # (S, L, n) each
     theta = network.layers[0].theta
@@ -113,7 +114,7 @@ def _goodness_accuracy(network: Network, split: Split, seeds: int) -> Tensor:
     for at in _batches(len(labels), BATCH // CLASSES):
         x = candidates(images[at].expand(seeds, -1, -1))
         g = torch.stack([g for _, _, g, _ in network.activity(x)], dim=1)
-        hits += (g.unflatten(-1, (-1, CLASSES)).argmax(-1) == labels[at]).sum(-1)
+        hits += (g.unflatten(-1, (CLASSES, -1)).argmax(-2) == labels[at]).sum(-1)
     return hits / len(labels)
 
 

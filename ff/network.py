@@ -25,9 +25,11 @@ from torch import Tensor
 
 from ff import objective
 from ff.config import Config
+from ff.precision import operands, product
 from ff.random import stream
+from ff.samples import Samples
 
-__all__ = ["SGD", "Layer", "Network", "operands", "product"]
+__all__ = ["SGD", "Layer", "Network"]
 
 
 class Layer:
@@ -57,18 +59,22 @@ class Layer:
         kept = ("weight", "bias", "running_mean", "weight_velocity", "bias_velocity")
         return {name: getattr(self, name) for name in kept}
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Samples) -> Tensor:
         """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
-        return product(x, self.weight.mT, self.dtype).add_(self.bias).relu_()
+        if isinstance(x, Samples):
+            xw = x.project(self.weight, self.dtype)
+        else:
+            xw = product(x, self.weight.mT, self.dtype)
+        return xw.add_(self.bias).relu_()
 
-    def learn(self, x: Tensor, z: Tensor, g: Tensor, rate: float) -> None:
+    def learn(self, x: Tensor | Samples, z: Tensor, g: Tensor, rate: float) -> None:
         """One step down the layer's own loss; the gradient is closed-form.
 
         Parameters
         ----------
         x, z, g
-            Inputs ``(S, 2B, I)``, activities ``(S, 2B, D)`` and goodness ``(S, 2B)`` of B
-            positive, then B negative samples. `z` is overwritten.
+            Inputs ``(S, N, I)``, activities ``(S, 2B, D)`` and goodness ``(S, 2B)`` of B
+            positive, then B negative samples. Further inputs teach nothing. `z` is overwritten.
         rate
             Learning rate.
         """
@@ -84,7 +90,10 @@ class Layer:
         dz = z.mul_(2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D), in place
         dz[:, :batch] += peer
 
-        dw = product(dz.mT, x, self.dtype)  # (S, D, I)
+        if isinstance(x, Samples):
+            dw = x.correlate(dz, self.dtype)  # (S, D, I)
+        else:
+            dw = product(dz.mT, x[:, : 2 * batch], self.dtype)
         db = dz.sum(1, keepdim=True)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
@@ -117,13 +126,13 @@ class Network:
             for depth in range(max(config.depths))
         ]
 
-    def learn(self, x: Tensor, rate: float) -> tuple[Tensor, list[Tensor]]:
+    def learn(self, x: Tensor | Samples, rate: float) -> tuple[Tensor, list[Tensor]]:
         """Show one batch to every layer, and let each take one step.
 
         Parameters
         ----------
         x
-            Samples ``(S, 3B, pixels)`` as `ff.data.samples` makes them.
+            Samples ``(S, 3B, pixels)`` as `ff.samples.samples` makes them.
         rate
             Learning rate.
 
@@ -133,15 +142,17 @@ class Network:
             Goodness ``(S, L, 2B)`` and each layer's normalized activity on the neutral samples,
             ``(S, B, D)``: both as they were before the step.
         """
-        taught = x.shape[1] // 3 * 2
         goodness, neutral = [], []
         for layer, (x_in, z, g, x_out) in zip(self.layers, self.activity(x), strict=True):
-            layer.learn(x_in[:, :taught], z[:, :taught], g[:, :taught], rate)
+            taught = z.shape[1] // 3 * 2  # 2B
+            layer.learn(x_in, z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
             neutral.append(x_out[:, taught:].clone())  # lets go of the other two thirds
         return torch.stack(goodness, dim=1), neutral
 
-    def activity(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def activity(
+        self, x: Tensor | Samples
+    ) -> Iterator[tuple[Tensor | Samples, Tensor, Tensor, Tensor]]:
         """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
 
         Parameters
@@ -155,7 +166,7 @@ class Network:
             ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, D)``; the last is the activity
             normalized, which is the next layer's input.
         """
-        x = objective.normalize(x).to(self.dtype)  # (S, N, pixels)
+        x = x.normalized() if isinstance(x, Samples) else objective.normalize(x).to(self.dtype)
         for layer in self.layers:
             z = layer.forward(x)  # (S, N, D)
             g = objective.goodness(z)  # (S, N)
@@ -179,16 +190,6 @@ def _weights(
     # Drawn on the CPU, so that a seed means the same weights on every device.
     drawn = [torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds]
     return torch.stack(drawn).div_(width**0.5).to(device)
-
-
-def operands(precision: str) -> torch.dtype:
-    """Type to which the factors of every matrix product are rounded; results are float32."""
-    return torch.bfloat16 if precision == "bf16" else torch.float32
-
-
-def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """Batched matrix product of factors rounded to `dtype`, in float32."""
-    return torch.bmm(a.to(dtype), b.to(dtype)).float()
 
 
 @dataclass(frozen=True)

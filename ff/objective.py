@@ -8,7 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["accuracy", "goodness", "loss", "loss_slope", "normalize", "peer_loss", "peer_slope"]
+__all__ = [
+    "accuracy",
+    "goodness",
+    "loss",
+    "loss_slope",
+    "normalize",
+    "peer_loss",
+    "peer_slope",
+    "scale",
+]
 
 
 def goodness(z: Tensor) -> Tensor:
@@ -27,7 +36,12 @@ def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
         Its goodness, shape ``(...)``, where that is known already.
     """
     g = goodness(z) if g is None else g
-    return z * g.div(z.shape[-1]).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
+    return z * scale(g, z.shape[-1]).unsqueeze(-1)
+
+
+def scale(g: Tensor, width: int) -> Tensor:
+    """What normalization multiplies with, 1 / (sqrt(G / D) + 1e-8); any shape."""
+    return g.div(width).sqrt_().add_(1e-8).reciprocal_()
 
 
 def loss(g: Tensor, theta: float) -> Tensor:

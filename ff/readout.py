@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ff.config import Config
-from ff.data import CLASSES
-from ff.network import SGD, operands, product
+from ff.network import SGD
+from ff.precision import operands, product
+from ff.samples import CLASSES
 
 __all__ = ["Readouts"]
 

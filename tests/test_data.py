@@ -1,4 +1,4 @@
-"""Data sets on disk and off, and the three samples of each image."""
+"""Data sets on disk and off, and wrong labels."""
 
 import gzip
 import hashlib
@@ -15,13 +15,14 @@ from scipy.stats import chisquare
 
 import ff
 from ff import data
-from ff.data import CLASSES, Dataset, Split, candidates, samples, wrong_labels
+from ff.data import Dataset, Split, wrong_labels
 from ff.random import stream
+from ff.samples import CLASSES
 
 DIGITS_SHA256 = "535f5c71580d3c138e0231bf2bce3a72129ac9cb1e8b8a362e404f464eaca5fc"
 MNIST_SHA256 = "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"
 
-# --- samples
+# --- wrong labels
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 keys = st.integers(1, 2**31)
@@ -44,34 +45,6 @@ def test_wrong_labels_are_uniform_over_the_nine_others(label):
     assert counts[label] == 0
     others = torch.cat([counts[:label], counts[label + 1 :]]).numpy()
     assert chisquare(others).pvalue > 1e-3, f"counts of the nine other labels: {others}"
-
-
-@given(st.integers(1, 3), label_lists, keys)
-def test_label_pixels_and_the_rest_of_the_image(seeds, labels, seed):
-    true = torch.tensor(labels).expand(seeds, -1)
-    wrong = wrong_labels(true, stream("wrong", seed, 0))
-    source = torch.Generator().manual_seed(seed)
-    images = torch.randint(256, (seeds, len(labels), 784), generator=source, dtype=torch.uint8)
-    before = images.clone()
-    x = samples(images, true, wrong)
-    assert x.shape == (seeds, 3 * len(labels), 784)
-    assert x.dtype == torch.float32
-    positive, negative, neutral = x.chunk(3, dim=1)
-    one_hot = torch.eye(CLASSES)
-    assert torch.equal(positive[..., :CLASSES], one_hot[true]), "positive: one-hot, true class"
-    assert torch.equal(negative[..., :CLASSES], one_hot[wrong]), "negative: one-hot, wrong class"
-    assert (neutral[..., :CLASSES] == torch.tensor(0.1)).all(), "neutral: 0.1 in each label pixel"
-    for kind in (positive, negative, neutral):
-        assert torch.equal(kind[..., CLASSES:], before[..., CLASSES:].float() / 255)
-    assert torch.equal(images, before), "the data set itself was overwritten"
-
-
-def test_candidates_are_each_image_with_each_label():
-    images = torch.randint(256, (2, 3, 784), dtype=torch.uint8)
-    x = candidates(images).unflatten(1, (3, CLASSES))
-    for label in range(CLASSES):
-        true = torch.full((2, 3), label)
-        assert torch.equal(x[:, :, label], samples(images, true, true)[:, :3])
 
 
 # --- digits

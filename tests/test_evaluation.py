@@ -11,10 +11,11 @@ from torch.testing import assert_close
 
 import ff
 from ff import evaluation
-from ff.data import Dataset, Split, samples
+from ff.data import Dataset, Split
 from ff.evaluation import LAYER_QUANTITIES, auroc, evaluate
 from ff.network import Network
 from ff.readout import Readouts
+from ff.samples import samples
 
 CPU = torch.device("cpu")
 WIDTH, SEEDS = 8, (3, 1)
@@ -82,7 +83,7 @@ def trained(few: Dataset) -> tuple[Network, Readouts]:
     labels = few.train.labels[:60].expand(2, -1)
     x = samples(few.train.images[:60].expand(2, -1, -1), labels, (labels + 1) % 10)
     for _ in range(20):
-        _, neutral = network.learn(x, 1e-4)
+        _, neutral = network.learn(x, 3e-6)
         readouts.learn(neutral, labels, 0.5)
     network.layers[1].bias[0, 0, 3] = -1e3  # after that, layer 3 still tells images apart
     return network, readouts

@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 
 from ff import objective
 from ff.config import Config
-from ff.data import samples
 from ff.network import Network
 from ff.readout import Readouts
+from ff.samples import samples
 
 REFERENCE = Path(__file__).parent / "data" / "reference_steps.npz"
 LAYERS, WIDTH = 4, 32

@@ -67,7 +67,9 @@ def build(project: Path) -> dict[str, tuple[str, pd.Series, str]]:
         image = soup.select_one("figure[id^=fig-delay-intervals] img")
         link = soup.select_one("a[download='delay.csv']")
         row = soup.select_one("#claim-rq1-h2")
-        assert image and link and row
+        assert image
+        assert link
+        assert row
         drawn = (page.parent / str(image["src"])).read_text(encoding="utf-8")
         table = base64.b64decode(re.sub(".*,", "", str(link["href"]))).decode()
         crossing = pd.Series([line.split(",") for line in table.splitlines()])

@@ -187,7 +187,7 @@ def test_no_network_ever_sees_a_negative_sample_with_the_true_label(tiny, few, m
     training, shown = Training(tiny(), 10, (1, 2), few), []
     learn = training.network.learn
     monkeypatch.setattr(
-        training.network, "learn", lambda x, rate: (shown.append(x.clone()), learn(x, rate))[1]
+        training.network, "learn", lambda x, rate: (shown.append(x.dense()), learn(x, rate))[1]
     )
     training.run_epoch()
     truth = {

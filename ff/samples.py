@@ -1,0 +1,102 @@
+"""Samples: each image with several labels drawn into it, its other pixels kept only once.
+
+The samples of an image differ in ten of its pixels. Products with a first layer's weights are
+therefore computed once an image, and what the ten pixels and the normalization change is added
+for each sample: the same numbers, up to rounding, for a third of the work.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ff import objective
+from ff.precision import product
+
+__all__ = ["CLASSES", "Samples", "candidates", "samples"]
+
+CLASSES = 10
+NEUTRAL = 0.1  # every label pixel of a neutral sample
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N samples of B images, times S seeds. Sample n shows image n mod B.
+
+    Attributes
+    ----------
+    pixels
+        Images in [0, 1], float32 ``(S, B, I)``; the label pixels, the first ten, are 0.
+    codes
+        Label pixels of each sample, float32 ``(S, N, 10)``.
+    scale
+        What normalization multiplies each sample with, ``(S, N, 1)``; 1 before.
+    """
+
+    pixels: Tensor
+    codes: Tensor
+    scale: Tensor
+
+    def normalized(self) -> "Samples":
+        """Divide each sample by its root mean square, as `ff.objective.normalize` does."""
+        copies = self.codes.shape[1] // self.pixels.shape[1]
+        squares = objective.goodness(self.pixels).repeat(1, copies)
+        squares = squares + objective.goodness(self.codes)
+        return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1))
+
+    def dense(self) -> Tensor:
+        """Write every sample out: ``(S, N, I)``."""
+        x = self.pixels.repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
+        x[..., :CLASSES] = self.codes
+        return x * self.scale
+
+    def project(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """Product x Wᵀ with weights ``(S, D, I)``: ``(S, N, D)``."""
+        shared = product(self.pixels, weight.mT, dtype)  # (S, B, D)
+        scale = self.scale.unflatten(1, (-1, shared.shape[1]))  # (S, N / B, B, 1)
+        x = (shared.unsqueeze(1) * scale).flatten(1, 2)  # (S, N, D)
+        return x.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
+
+    def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
+        """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
+        dz = dz * self.scale[:, : dz.shape[1]]
+        shared = dz.unflatten(1, (-1, self.pixels.shape[1])).sum(1)  # (S, B, D)
+        dw = product(shared.mT, self.pixels, dtype)
+        dw[..., :CLASSES] = torch.bmm(dz.mT, self.codes[:, : dz.shape[1]])
+        return dw
+
+
+def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
+    """Positive, negative and neutral samples of a batch (paper, section 1.1).
+
+    The first ten pixels of the first row carry the label: one-hot of the true class (positive),
+    of a wrong one (negative), or 0.1 in each (neutral).
+
+    Parameters
+    ----------
+    images
+        uint8, shape ``(S, B, 784)``.
+    labels, wrong
+        int64, shape ``(S, B)``.
+
+    Returns
+    -------
+    Samples
+        B positive, B negative, B neutral ones.
+    """
+    one_hot = F.one_hot(torch.stack([labels, wrong], dim=1), CLASSES).float()  # (S, 2, B, 10)
+    neutral = torch.full_like(one_hot[:, 0], NEUTRAL)
+    return _draw(images, torch.cat([*one_hot.unbind(1), neutral], dim=1))
+
+
+def candidates(images: Tensor) -> Samples:
+    """All images with the first label, then all with the second, ...: ``(S, B, 784)`` uint8."""
+    codes = torch.eye(CLASSES, device=images.device).repeat_interleave(images.shape[1], dim=0)
+    return _draw(images, codes.expand(len(images), -1, -1))
+
+
+def _draw(images: Tensor, codes: Tensor) -> Samples:
+    pixels = images.float().div_(255)
+    pixels[..., :CLASSES] = 0
+    return Samples(pixels, codes, torch.ones_like(codes[..., :1]))
