@@ -119,15 +119,17 @@ def _means(cube: Cube) -> list[list[float]]:
 def _correlations(
     records: Records, layers: Cube, column: str, overall: str
 ) -> dict[str, dict[str, list[list[float | None]]]]:
+    tables: list[Any] = [records.layers, records.readouts]
     rows = [
-        frame[(frame["hidden"] == layers.hidden) & frame["epoch"].isin(layers.epochs)]
-        for frame in (records.layers, records.readouts)
+        table[(table["hidden"] == layers.hidden) & table["epoch"].isin(layers.epochs)]
+        for table in tables
     ]
     spans = [(int(layers.epochs[0]), int(last)) for last in layers.epochs]
-    table = by_span(rows[0], rows[1], spans=spans, column=column, overall=overall, bootstrap=_ONCE)
+    table = by_span(*rows, spans=spans, column=column, overall=overall, bootstrap=_ONCE)
     found: dict[str, dict[str, list[list[float | None]]]] = {}
     keys = ["coefficient", "depth", "layer"]
-    for (coefficient, depth, _), part in table.sort_values([*keys, "last_epoch"]).groupby(keys):
+    parts: Any = table.sort_values([*keys, "last_epoch"]).groupby(keys)
+    for (coefficient, depth, _), part in parts:
         values = [None if np.isnan(r) else round(float(r), 3) for r in part["r"]]
         found.setdefault(coefficient, {}).setdefault(str(depth), []).append(values)
     return found

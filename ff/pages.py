@@ -137,8 +137,9 @@ def verdict_summary(records: Records) -> Html:
     """
     rows = []
     for width, table in verdicts(records).groupby("width", sort=False):
-        measured = table["verdict"].ne("not measured").sum()
-        count = f"<b>{table['verdict'].eq('supported').sum()}</b> of {measured} claims supported"
+        decisions = table["verdict"].tolist()
+        measured = len(decisions) - decisions.count("not measured")
+        count = f"<b>{decisions.count('supported')}</b> of {measured} claims supported"
         signs = "".join(map(_sign, table.to_dict("records")))
         rows.append(
             f"<p>{_width(str(width))}: {count if measured else 'not measured'}</p><ul>{signs}</ul>"
