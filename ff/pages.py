@@ -17,6 +17,7 @@ from ff.style import shade
 
 __all__ = [
     "Html",
+    "disturbances",
     "download",
     "execution_times",
     "grid",
@@ -105,6 +106,56 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
             "data SHA-256": run["dataset"]["sha256"][:10],
         }
     return pd.DataFrame(rows).T
+
+
+def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
+    """What was done to running trainings and how it ended, as ``tests/reliability.py`` found it.
+
+    Parameters
+    ----------
+    folder
+        Where the results are; the book's by default.
+    """
+    found = json.loads((folder / "reliability.json").read_text(encoding="utf-8"))
+    killed, writes = found["killed"], found["killed_at_writes"]
+    rivals, stale = found["rivals"], found["stale_locks"]
+    rows = [
+        (
+            f"{killed['runs']} runs killed (SIGKILL) {killed['kills']} times at random moments",
+            f"{killed['equal']} with the records of an undisturbed run, bit for bit",
+        ),
+        (
+            f"{writes['kills']} runs killed just before or just after a file took its place",
+            f"{writes['equal']} with the records of an undisturbed run, bit for bit",
+        ),
+        *(
+            (f"{name} in the middle of a run", f"exit code {found[name.lower()][0]}; continued")
+            for name in ("SIGINT", "SIGTERM")
+        ),
+        (
+            f"{rivals['repetitions']} times two runs at the same time in one folder",
+            f"{rivals['refused, naming the first']} times one was refused, naming the other; "
+            f"{rivals['found it finished']} times it came so late that the other had finished",
+        ),
+        (
+            f"{stale['repetitions']} runs killed while they held their folder",
+            f"{stale['taken over']} folders taken over by the next run",
+        ),
+        *(
+            (
+                f"A checkpoint of 32 layers of {row['width']} units, two seeds: "
+                f"{row['megabytes']} MB",
+                f"{row['seconds']} s, {row['percent of a minute']} % of a minute",
+            )
+            for row in found["checkpoints"]
+        ),
+        (
+            "32 layers of 20,000 units on a machine with "
+            f"{found['memory']['gigabytes available']} GB free",
+            f"refused before it allocates {found['memory']['gigabytes needed']} GB for a seed",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["What was done", "What came of it"])
 
 
 def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:

@@ -1,5 +1,6 @@
-"""Shared by all tests: one thread, no network, tiny runs."""
+"""Shared by all tests: one thread unless FF_TEST_THREADS says more, no network, tiny runs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from ff.data import Dataset, Split, load
 
 ROOT = Path(__file__).parent.parent
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("FF_TEST_THREADS", "1")))
 hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ff")
 
