@@ -66,9 +66,10 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
         )
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
+        trained = rows.dropna(subset=["validation_accuracy"])
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {rows['test_accuracy'].notna().sum()} seeds: "
+            f"width {width}, {depth} layers, {len(trained)} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

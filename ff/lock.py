@@ -39,10 +39,10 @@ def claim(folder: str | Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout:
-        for _ in range(20):  # it may have begun this very moment
-            if about := _read(holder):
-                break
+        about, patience = _read(holder), 20
+        while not about and patience:  # it may have begun this very moment
             time.sleep(0.01)
+            about, patience = _read(holder), patience - 1
         raise TrainingError(
             f"{_describe(about)} is writing to {folder}; "
             "wait until it has ended, or choose another folder"

@@ -19,6 +19,7 @@ make of them is what the readout sees.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -152,7 +153,7 @@ class Network:
 
     def activity(
         self, x: Tensor | Samples
-    ) -> Iterator[tuple[Tensor | Samples, Tensor, Tensor, Tensor]]:
+    ) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
         """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
 
         Parameters
