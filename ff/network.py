@@ -151,9 +151,7 @@ class Network:
             neutral.append(x_out[:, taught:].clone())  # lets go of the other two thirds
         return torch.stack(goodness, dim=1), neutral
 
-    def activity(
-        self, x: Tensor | Samples
-    ) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
+    def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
         """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
 
         Parameters
