@@ -64,12 +64,12 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
             f"{row['epoch']}, layer {row['layer']} ({row['reason']}) and was stopped",
             err=True,
         )
-    last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
+    last = records.readouts.loc[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
-        trained = rows.dropna(subset=["validation_accuracy"])
+        trained = rows["validation_accuracy"].count()
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {len(trained)} seeds: "
+            f"width {width}, {depth} layers, {trained} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

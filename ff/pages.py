@@ -189,11 +189,11 @@ def verdict_summary(records: Records) -> Html:
     rows = []
     for width, table in verdicts(records).groupby("width", sort=False):
         decisions = table["verdict"].tolist()
-        measured = len(decisions) - decisions.count("not measured")
-        count = f"<b>{decisions.count('supported')}</b> of {measured} claims supported"
+        decided = sum(decision in SIGNS for decision in decisions)
+        count = f"<b>{decisions.count('supported')}</b> of {decided} claims supported"
         signs = "".join(map(_sign, table.to_dict("records")))
         rows.append(
-            f"<p>{_width(str(width))}: {count if measured else 'not measured'}</p><ul>{signs}</ul>"
+            f"<p>{_width(str(width))}: {count if decided else decisions[0]}</p><ul>{signs}</ul>"
         )
     return Html(f'<div class="ff-summary">{"".join(rows)}</div>')
 
