@@ -19,7 +19,17 @@ from torch import Tensor
 from ff.config import Config
 from ff.errors import RecordsError
 
-__all__ = ["Records", "finished", "published", "read", "remove", "table", "versions", "write"]
+__all__ = [
+    "Records",
+    "finished",
+    "published",
+    "read",
+    "remove",
+    "save",
+    "table",
+    "versions",
+    "write",
+]
 
 KEYS = {
     "layers": ("hidden", "seed", "epoch", "layer"),
@@ -85,18 +95,11 @@ def write(records: Records, folder: str | Path) -> None:
         The folder cannot be written.
     """
     folder = Path(folder)
-    note = {KEY: json.dumps(records.runs).encode()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as aside:
             for name in TABLES:
-                arrow = pa.Table.from_pandas(getattr(records, name), preserve_index=False)
-                pq.write_table(
-                    arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **note}),
-                    Path(aside) / name,
-                    compression="zstd",
-                    write_page_checksum=True,
-                )
+                save(getattr(records, name), Path(aside) / name, records.runs)
             for name in TABLES:
                 os.replace(Path(aside) / name, folder / f"{name}.parquet")
     except OSError as error:
@@ -104,6 +107,24 @@ def write(records: Records, folder: str | Path) -> None:
             f"cannot write records to {folder}: {error.strerror or error}; "
             "choose a folder that you may write to"
         ) from None
+
+
+def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
+    """Write one table as parquet.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    path
+        The file.
+    note
+        Provenance, anything that JSON can hold; goes into the file's metadata.
+    """
+    arrow = pa.Table.from_pandas(rows, preserve_index=False)
+    metadata = {**(arrow.schema.metadata or {}), KEY: json.dumps(note).encode()}
+    arrow = arrow.replace_schema_metadata(metadata)
+    pq.write_table(arrow, path, compression="zstd", write_page_checksum=True)
 
 
 def remove(folder: str | Path) -> None:
