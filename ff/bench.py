@@ -233,7 +233,8 @@ def _share(
     config, batch = Config(dataset=dataset.name, seeds=seeds), own_batch_size(dataset.name)
     chunk = _chunks(config, hidden, device)[0]  # the seeds that train side by side
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    ours = Ours(part(dataset, 5).to(device), layers, hidden, chunk, precision)
+    steps = 3 if hidden == WIDE else 10
+    ours = Ours(part(dataset, steps).to(device), layers, hidden, chunk, precision)
     shapes = products(layers, hidden, batch)
     step = alone(shapes, len(chunk), operands(precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
@@ -267,7 +268,7 @@ def _straight(dataset: Dataset) -> pd.DataFrame:
     deep = {n: Ours(few, n, NARROW, chunks(SEEDS)[0]) for n in POINTS}
     many = {n: [Ours(few, LAYERS, NARROW, seeds) for seeds in chunks(n)] for n in POINTS}
     seeds: list[Work] = [lambda n=n: [run.learn() for run in many[n]] for n in POINTS]
-    epochs = turns(4, [lambda: deep[LAYERS].cost(few)] * POINTS[-1])
+    epochs = turns(3, [lambda: deep[LAYERS].cost(few)] * POINTS[-1])
     costs = {
         "layers": timed(5, [deep[n].learn for n in POINTS]),
         "seeds": timed(5, seeds),
@@ -288,7 +289,7 @@ def _threads(dataset: Dataset) -> pd.DataFrame:
     """Seconds a step with one thread, with all, and with the powers of two between."""
     most, rows = torch.get_num_threads(), []
     for hidden in (WIDE, NARROW):
-        run, at = Ours(part(dataset, 5), LAYERS, hidden), {}
+        run, at = Ours(part(dataset, 3), LAYERS, hidden), {}
         for threads in sorted({most, *(2**i for i in range(most.bit_length()))}):
             torch.set_num_threads(threads)
             at[f"at {threads}"] = (timed(5, [run.learn])[0] / run.steps, "s")

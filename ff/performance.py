@@ -165,9 +165,9 @@ def baseline(rows: pd.DataFrame) -> Figure:
         both = pd.concat([ours, theirs])
         colors = [*PALETTE[: len(ours)], MUTED]
         _bars(axes, both, names, colors)
-        for y, value in enumerate(both["value"]):
+        for y, (value, high) in enumerate(zip(both["value"], both["high"], strict=True)):
             axes.annotate(
-                f"{value:.3g} s", (value, y), (4, 0), textcoords="offset points", va="center"
+                f"{value:.3g} s", (high, y), (4, 0), textcoords="offset points", va="center"
             )
         axes.set(title=f"layers of {width} units", xlabel="seconds an epoch")
         axes.margins(x=0.2)
@@ -285,8 +285,9 @@ def _precision(row: str) -> str:
 
 def _shown(quantity: Any, spread: bool = False) -> str:
     """A value with its unit, and the least and the greatest where they differ."""
-    value, low, high = (f"{quantity[name]:.3g}" for name in ("value", "low", "high"))
-    if value == "nan":
+    if np.isnan(quantity["value"]):
         return ""
+    numbers = quantity[["value", "low", "high"]]
+    value, low, high = (f"{n:.3g}" if n < 1000 else f"{n:,.0f}" for n in numbers)
     between = f" [{low}, {high}]" if spread and low != high else ""
     return f"{value}{between} {quantity['unit']}".rstrip()
