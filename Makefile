@@ -1,5 +1,7 @@
 # make book   build the site: _build/html/index.html
 # make test   run every test; make test PYTEST_ARGS='-m "not slow"' runs the quick ones
+# make retest the quick tests once more: on two threads, with a fixed hash seed, in another order
+# make audit  compare requirements.lock with the database of known vulnerabilities; needs the network
 # make lint   ruff, pyright, and no outputs in notebooks
 # make env    install the locked environment into .venv (the targets above do it when needed)
 # make lock   resolve requirements.lock anew; needs uv
@@ -17,13 +19,19 @@ BIN = .venv/bin
 STAMP = .venv/.installed
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
-.PHONY: book test lint env lock clean
+.PHONY: book test retest audit lint env lock clean
 
 book: $(STAMP)
 	$(BIN)/jupyter-book build book/ -W --keep-going -n
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+retest: $(STAMP)
+	FF_TEST_THREADS=2 PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+audit: $(STAMP)
+	$(BIN)/pip-audit --strict -r requirements.lock --require-hashes --disable-pip --progress-spinner off
 
 lint: $(STAMP)
 	$(BIN)/ruff check

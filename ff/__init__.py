@@ -14,6 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 from ff.config import Config as Config
 from ff.errors import ConfigError as ConfigError
 from ff.errors import DataError as DataError
+from ff.errors import DivergenceWarning as DivergenceWarning
 from ff.errors import FFError as FFError
 from ff.errors import RecordsError as RecordsError
 from ff.errors import TrainingError as TrainingError

@@ -1,6 +1,8 @@
 """The `ff` command."""
 
 import os
+import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,16 @@ from ff.records import TABLES
 
 
 class _Group(click.Group):
-    """Shows an error of ours as one sentence and ends with exit code 1."""
+    """Shows an error of ours as one sentence; ends with exit code 1, or 128 and the signal."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ff.FFError as error:
             raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt as stop:
+            click.echo(f"Error: {stop}" if str(stop) else "Aborted!", err=True)
+            ctx.exit(128 + getattr(stop, "signal", signal.SIGINT))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,12 +55,21 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     """
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
-    records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
+        records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    for row in records.runs[0].get("diverged", []):
+        click.echo(
+            f"Warning: seed {row['seed']} of width {row['hidden']} has diverged in epoch "
+            f"{row['epoch']}, layer {row['layer']} ({row['reason']}) and was stopped",
+            err=True,
+        )
     last = records.readouts[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
+        trained = rows.dropna(subset=["validation_accuracy"])
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {len(rows)} seeds: "
+            f"width {width}, {depth} layers, {len(trained)} seeds: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

@@ -16,6 +16,7 @@ from ff import records
 from ff.config import Config
 from ff.data import Dataset, find, load, own_batch_size
 from ff.errors import DataError, RecordsError
+from ff.files import replacing
 from ff.precision import operands
 from ff.roofline import alone, operations, products
 from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
@@ -94,9 +95,9 @@ def bench(
         parts.append(rows)
         yield rows
     if out:
-        with _writing(out):
+        with _writing(out), replacing(out) as aside:
             note = _provenance(dataset, effort, started)
-            records.save(pd.concat(parts, ignore_index=True), out, note)
+            records.save(pd.concat(parts, ignore_index=True), aside, note)
 
 
 def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
@@ -230,7 +231,8 @@ def _share(
     target: float,
 ) -> pd.DataFrame:
     """Rate of the products in training, against that of the products alone, at its best."""
-    config, batch = Config(dataset=dataset.name, seeds=seeds), own_batch_size(dataset.name)
+    config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
+    batch = own_batch_size(dataset.name)
     chunk = _chunks(config, hidden, device)[0]  # the seeds that train side by side
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     steps = 3 if hidden == WIDE else 10
@@ -314,7 +316,8 @@ def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
     yield pd.DataFrame(_rows(runs, wall, "at most 120", how))
     yield _share(dataset, *shared, 0.5)
     torch.cuda.reset_peak_memory_stats()
-    chunk = _chunks(Config(dataset=dataset.name, seeds=SEEDS), WIDE, CUDA)[0]
+    config = Config(dataset=dataset.name, layers=list(DEPTHS), seeds=SEEDS)
+    chunk = _chunks(config, WIDE, CUDA)[0]
     ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, WIDE, chunk, "tf32")
     ours.cost(ours.training.dataset)
     kept = ours.training.network.state() | ours.training.readouts.state()

@@ -1,26 +1,34 @@
 """Checkpoints: a run that is cut off loses at most the last minute."""
 
 import json
-import os
 import time
 import zlib
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ff.config import Config
 from ff.errors import TrainingError
+from ff.files import replacing
 
-__all__ = ["Checkpoint", "checkpoints"]
+__all__ = ["Checkpoint", "checkpoints", "division"]
 
 EVERY = 60.0  # seconds
+SHARE = 0.03  # of a run's time that its checkpoints may cost
+CPU = torch.device("cpu")
 
 
 def checkpoints(
-    folder: str | Path | None, config: Config, plan: list[tuple[int, tuple[int, ...]]], fresh: bool
+    folder: str | Path | None,
+    config: Config,
+    plan: list[tuple[int, tuple[int, ...]]],
+    fresh: bool,
+    device: torch.device = CPU,
 ) -> list["Checkpoint"]:
     """Prepare the checkpoints of all chunks of a run.
 
@@ -34,13 +42,15 @@ def checkpoints(
         Width and seeds of each chunk.
     fresh
         Forget what is there.
+    device
+        Where the run trains.
 
     Raises
     ------
     TrainingError
         The folder cannot be written, or holds checkpoints of another plan.
     """
-    chunks = [Checkpoint(folder, config, *chunk) for chunk in plan]
+    chunks = [Checkpoint(folder, config, *chunk, device) for chunk in plan]
     if folder is None:
         return chunks
     place = Path(folder) / "checkpoints"
@@ -48,11 +58,11 @@ def checkpoints(
         place.mkdir(parents=True, exist_ok=True)
         there = set(place.glob("width-*.safetensors"))
         if fresh:
-            for path in there:
+            for path in place.glob("*width-*"):  # and what a killed process has left aside
                 path.unlink()
         elif strangers := there - {chunk.path for chunk in chunks}:
             raise TrainingError(
-                f"{min(strangers)} is of another configuration or device; "
+                f"{min(strangers)} is of another configuration; "
                 "start with --overwrite, or choose another folder"
             )
     except OSError as error:
@@ -63,6 +73,25 @@ def checkpoints(
     return chunks
 
 
+def division(folder: str | Path | None, width: int, seeds: tuple[int, ...]) -> int | None:
+    """How many seeds an unfinished run trains side by side; None where none has begun.
+
+    It goes on with them, whatever would fit now: how products round depends on their number.
+
+    Parameters
+    ----------
+    folder
+        Where the run's records go.
+    width, seeds
+        Of the run.
+    """
+    place = Path(folder or "") / "checkpoints"
+    for count in range(1, len(seeds) + 1):
+        if folder is not None and (place / _name(width, seeds[:count])).exists():
+            return count
+    return None
+
+
 class Checkpoint:
     """The file that holds one chunk of a run: one width, some seeds.
 
@@ -70,40 +99,52 @@ class Checkpoint:
     ----------
     folder
         Where the run's records go; None keeps no checkpoint.
-    config, width, seeds
-        What the chunk trains.
+    config, width, seeds, device
+        What the chunk trains, and where.
     """
 
     def __init__(
-        self, folder: str | Path | None, config: Config, width: int, seeds: tuple[int, ...]
+        self,
+        folder: str | Path | None,
+        config: Config,
+        width: int,
+        seeds: tuple[int, ...],
+        device: torch.device = CPU,
     ) -> None:
-        name = f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
-        self.path = None if folder is None else Path(folder) / "checkpoints" / name
-        self.about = {"config": config.model_dump_json(), "seeds": json.dumps(seeds)}
+        self.path = None if folder is None else Path(folder) / "checkpoints" / _name(width, seeds)
+        self.about = {  # a run that goes on as another would not end with the same records
+            "configuration": config.model_dump_json(),
+            "choice of seeds": json.dumps(seeds),
+            "device": device.type,
+            "version of ff": version("ff"),
+            "version of torch": version("torch"),
+        }
         self.epochs = config.epochs
         self._saved = time.monotonic()
+        self._pause = EVERY
 
     def save(self, state: dict[str, Tensor], epoch: int, seconds: float) -> None:
-        """Write the state if a minute has passed, or the chunk is complete; whole or not at all."""
+        """Write the state if a minute has passed, or the chunk is complete; whole or not at all.
+
+        Where a write takes longer than 3 % of a minute, the next one waits longer.
+        """
         if self.path is None:
             return
-        if epoch < self.epochs and time.monotonic() - self._saved < EVERY:
+        begin = time.monotonic()
+        if epoch < self.epochs and begin - self._saved < self._pause:
             return
         whole = {name: value.cpu().contiguous() for name, value in state.items()}
         about = {**self.about, "epoch": str(epoch), "seconds": str(seconds)}
-        aside = self.path.with_suffix(".writing")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(whole, aside, {**about, "crc32": _crc32(about, whole)})
-            os.replace(aside, self.path)
+            with replacing(self.path) as aside:
+                save_file(whole, aside, {**about, "crc32": _crc32(about, whole)})
         except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                aside.unlink()
             raise TrainingError(
                 f"cannot write the checkpoint {self.path}: {error}; "
                 "make room or choose another folder, then start the same run again"
             ) from None
         self._saved = time.monotonic()
+        self._pause = max(EVERY, (self._saved - begin) / SHARE)
 
     def restore(self, state: dict[str, Tensor]) -> tuple[int, float]:
         """Copy the file's tensors into `state`.
@@ -129,8 +170,9 @@ class Checkpoint:
             raise TrainingError(f"{self.path} is damaged ({error}); {remedy}") from None
         if about.pop("crc32", None) != _crc32(about, whole):
             raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
-        if any(about.get(key) != value for key, value in self.about.items()):
-            raise TrainingError(f"{self.path} is of another configuration; {remedy}")
+        for key, value in self.about.items():
+            if about.get(key) != value:
+                raise TrainingError(f"{self.path} is of another {key}; {remedy}")
         if {n: v.shape for n, v in state.items()} != {n: v.shape for n, v in whole.items()}:
             raise TrainingError(f"{self.path} is of another version of ff; {remedy}")
         for name, value in state.items():
@@ -141,14 +183,19 @@ class Checkpoint:
         """Delete the file, and its folder once that is empty."""
         if self.path is None:
             return
-        self.path.unlink(missing_ok=True)
-        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+        with suppress(OSError):  # the records are written: nothing depends on it
+            self.path.unlink(missing_ok=True)
+            if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
+                self.path.parent.rmdir()
+
+
+def _name(width: int, seeds: tuple[int, ...]) -> str:
+    return f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
 
 
 def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:
     """Checksum of everything that a file holds."""
     value = zlib.crc32(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].numpy().tobytes(), value)
+        value = zlib.crc32(tensors[name].numpy().data, value)
     return str(value)

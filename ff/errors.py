@@ -1,6 +1,7 @@
 """What can go wrong, said in one sentence that ends with the remedy."""
 
 __all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
+__all__ += ["DivergenceWarning"]
 
 
 class FFError(Exception):
@@ -21,3 +22,7 @@ class RecordsError(FFError):
 
 class TrainingError(FFError):
     """A training run cannot start or go on."""
+
+
+class DivergenceWarning(RuntimeWarning):
+    """A seed has diverged and stops; the other seeds of the run go on."""

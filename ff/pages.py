@@ -15,9 +15,21 @@ from ff.notebook import Note
 from ff.records import RESULTS, Records, read
 from ff.style import shade
 
-__all__ = ["Html", "download", "execution_times", "grid", "measured", "provenance", "verdict_table"]
+__all__ = [
+    "Html",
+    "disturbances",
+    "download",
+    "execution_times",
+    "grid",
+    "measured",
+    "provenance",
+    "verdict_summary",
+    "verdict_table",
+]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+SIGNS = {"supported": "\N{CHECK MARK}", "not supported": "\N{MULTIPLICATION X}", "undecided": "?"}
+DASH = "\N{EN DASH}"  # where nothing is measured
 
 
 class Html:
@@ -96,6 +108,56 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
+    """What was done to running trainings and how it ended, as ``tests/reliability.py`` found it.
+
+    Parameters
+    ----------
+    folder
+        Where the results are; the book's by default.
+    """
+    found = json.loads((folder / "reliability.json").read_text(encoding="utf-8"))
+    killed, writes = found["killed"], found["killed_at_writes"]
+    rivals, stale = found["rivals"], found["stale_locks"]
+    rows = [
+        (
+            f"{killed['runs']} runs killed (SIGKILL) {killed['kills']} times at random moments",
+            f"{killed['equal']} with the records of an undisturbed run, bit for bit",
+        ),
+        (
+            f"{writes['kills']} runs killed just before or just after a file took its place",
+            f"{writes['equal']} with the records of an undisturbed run, bit for bit",
+        ),
+        *(
+            (f"{name} in the middle of a run", f"exit code {found[name.lower()][0]}; continued")
+            for name in ("SIGINT", "SIGTERM")
+        ),
+        (
+            f"{rivals['repetitions']} times two runs at the same time in one folder",
+            f"{rivals['refused, naming the first']} times one was refused, naming the other; "
+            f"{rivals['found it finished']} times it came so late that the other had finished",
+        ),
+        (
+            f"{stale['repetitions']} runs killed while they held their folder",
+            f"{stale['taken over']} folders taken over by the next run",
+        ),
+        *(
+            (
+                f"A checkpoint of 32 layers of {row['width']} units, two seeds: "
+                f"{row['megabytes']} MB",
+                f"{row['seconds']} s, {row['percent of a minute']} % of a minute",
+            )
+            for row in found["checkpoints"]
+        ),
+        (
+            "32 layers of 20,000 units on a machine with "
+            f"{found['memory']['gigabytes available']} GB free",
+            f"refused before it allocates {found['memory']['gigabytes needed']} GB for a seed",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["What was done", "What came of it"])
+
+
 def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
     """Seconds that each parameterized notebook took to run into a page of the book.
 
@@ -114,6 +176,26 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
         for path in sorted(folder.glob("*/*.ipynb"))
     }
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
+
+
+def verdict_summary(records: Records) -> Html:
+    """How many of the paper's claims hold: a count and a row of signs for each width.
+
+    Parameters
+    ----------
+    records
+        As in `verdict_table`, whose rows the signs link to.
+    """
+    rows = []
+    for width, table in verdicts(records).groupby("width", sort=False):
+        decisions = table["verdict"].tolist()
+        measured = len(decisions) - decisions.count("not measured")
+        count = f"<b>{decisions.count('supported')}</b> of {measured} claims supported"
+        signs = "".join(map(_sign, table.to_dict("records")))
+        rows.append(
+            f"<p>{_width(str(width))}: {count if measured else 'not measured'}</p><ul>{signs}</ul>"
+        )
+    return Html(f'<div class="ff-summary">{"".join(rows)}</div>')
 
 
 def verdict_table(records: Records, chapter: str | None = None, link: str = "") -> Html:
@@ -179,6 +261,19 @@ def _polyline(trace: pd.Series, look: str) -> str:
     return f'<polyline points="{points}" {look}/>'
 
 
+def _width(width: str) -> str:
+    return "Width " + width.replace("-", "\N{MINUS SIGN}")
+
+
+def _sign(row: dict[Any, Any]) -> str:
+    statement, verdict = escape(row["statement"]), row["verdict"]
+    return (
+        f'<li><a href="#claim-{row["key"]}" class="{verdict.replace(" ", "-")}" '
+        f'title="{statement}" aria-label="{statement} {verdict.capitalize()}.">'
+        f"{SIGNS.get(verdict, DASH)}</a></li>"
+    )
+
+
 def _row(rows: pd.DataFrame, link: str) -> str:
     first = rows.iloc[0]
     estimand = escape(first["estimand"])
@@ -187,7 +282,7 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         estimand += f' <a href="{link}{cell}">Computed here</a>.'
     numbers, badges = [], []
     for row in rows.to_dict("records"):
-        label = "Width " + row["width"].replace("-", "\N{MINUS SIGN}")
+        label = _width(row["width"])
         value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
         if not np.isnan(row["low"]):
             value += f" [{row['low']:.3g}, {row['high']:.3g}]"

@@ -94,8 +94,10 @@ def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy and accuracy, mean over images: ``(S, B, K, 10), (S, B) -> (S, K)`` each."""
     labels = labels.unsqueeze(2).expand(logits.shape[:3])  # (S, B, K)
     loss = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
-    correct = logits.argmax(-1) == labels
-    return loss.view_as(labels).mean(1), correct.float().mean(1)
+    loss = loss.view_as(labels)
+    # A readout that has diverged is right about nothing, not about every image of class 0.
+    correct = (logits.argmax(-1) == labels).float().where(loss.isfinite(), torch.nan)
+    return loss.mean(1), correct.mean(1)
 
 
 def _layers(depths: tuple[int, ...]) -> range:

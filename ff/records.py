@@ -1,11 +1,12 @@
 """Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
 
+import hashlib
+import io
 import json
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +19,12 @@ from torch import Tensor
 
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.files import replacing
 
 __all__ = [
     "Records",
+    "complete",
     "finished",
     "published",
     "read",
@@ -35,8 +39,11 @@ KEYS = {
     "layers": ("hidden", "seed", "epoch", "layer"),
     "readouts": ("hidden", "seed", "epoch", "depth"),
 }
+QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
-KEY = b"ff"
+KEY = b"ff"  # of the provenance in a file's metadata
+SEAL = b"ff.sha256"  # of the checksum of the whole file, but for the checksum, which counts as
+BLANK = b"0" * 64
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 
 
@@ -52,7 +59,8 @@ class Records:
     readouts
         A row for each (hidden, seed, epoch, depth).
     runs
-        The provenance of each run: configuration, data set, versions, device, commit, wall time.
+        The provenance of each run: configuration, data set, versions, device, commit, wall time,
+        and under ``"diverged"`` the seeds that were stopped, with layer, epoch and reason.
     """
 
     layers: pd.DataFrame
@@ -96,15 +104,13 @@ def write(records: Records, folder: str | Path) -> None:
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as aside:
+        with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
-                save(getattr(records, name), Path(aside) / name, records.runs)
-            for name in TABLES:
-                os.replace(Path(aside) / name, folder / f"{name}.parquet")
-    except OSError as error:
+                aside = both.enter_context(replacing(folder / f"{name}.parquet"))
+                save(getattr(records, name), aside, records.runs)
+    except (OSError, pa.ArrowException) as error:
         raise RecordsError(
-            f"cannot write records to {folder}: {error.strerror or error}; "
+            f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
             "choose a folder that you may write to"
         ) from None
 
@@ -122,9 +128,11 @@ def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
         Provenance, anything that JSON can hold; goes into the file's metadata.
     """
     arrow = pa.Table.from_pandas(rows, preserve_index=False)
-    metadata = {**(arrow.schema.metadata or {}), KEY: json.dumps(note).encode()}
-    arrow = arrow.replace_schema_metadata(metadata)
-    pq.write_table(arrow, path, compression="zstd", write_page_checksum=True)
+    arrow = arrow.replace_schema_metadata({KEY: json.dumps(note), SEAL: BLANK})
+    buffer = io.BytesIO()
+    pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
+    content = buffer.getvalue()
+    path.write_bytes(content.replace(BLANK, _sha256(content)))
 
 
 def remove(folder: str | Path) -> None:
@@ -205,6 +213,34 @@ def read(*folders: str | Path) -> Records:
     return Records(layers, readouts, tuple(run for part in parts for run in part.runs))
 
 
+def complete(records: Records) -> Records:
+    """Leave out the seeds that have diverged, which the statistics refuse.
+
+    Raises
+    ------
+    RecordsError
+        No seed is left.
+    """
+    lost = {(row["hidden"], row["seed"]) for run in records.runs for row in _diverged(run)}
+    tables = (getattr(records, name) for name in TABLES)
+    kept = (
+        rows[[key not in lost for key in zip(rows["hidden"], rows["seed"], strict=True)]]
+        for rows in tables
+    )
+    left = Records(*kept, runs=records.runs)
+    if left.layers.empty:
+        row = _diverged(records.runs[0])[0]
+        raise RecordsError(
+            f"every seed has diverged ({row['reason']}: seed {row['seed']}, epoch {row['epoch']}, "
+            f"layer {row['layer']}); train again with a lower learning_rate"
+        )
+    return left
+
+
+def _diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return run.get("diverged", [])  # earlier runs do not say
+
+
 def published(
     hidden: int | None = None, peer_momentum: float = 0.9, folder: str | Path = RESULTS
 ) -> Records:
@@ -222,7 +258,7 @@ def published(
     Raises
     ------
     RecordsError
-        Nothing of the kind was measured.
+        Nothing of the kind was measured, or a seed of it has diverged.
     """
     chosen = []
     for found in sorted(Path(folder).glob("**/layers.parquet")):
@@ -236,6 +272,11 @@ def published(
             "measure them with 'ff train --out' below that folder"
         )
     found = read(*chosen)
+    if lost := [row for run in found.runs for row in _diverged(run)]:
+        raise RecordsError(
+            f"{folder} holds a run whose seed {lost[0]['seed']} of width {lost[0]['hidden']} has "
+            "diverged; publish runs in which every seed is complete"
+        )
     if hidden is None:
         return found
     tables = (getattr(found, name) for name in TABLES)
@@ -273,7 +314,10 @@ def _read_one(folder: Path) -> Records:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        content = path.read_bytes()
+        note = pq.read_metadata(io.BytesIO(content)).metadata or {}
+        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+        kinds = {field.name: str(field.type) for field in arrow.schema}
     except (FileNotFoundError, NotADirectoryError):
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
@@ -283,11 +327,30 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise RecordsError(
             f"{path} is damaged ({reason}); delete it and train again, or restore it"
         ) from None
-    if absent := [key for key in KEYS[path.stem] if key not in arrow.column_names]:
+    # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
+    # with the blank: a damaged key does not pass for such a file.
+    seal, sealed = note.get(SEAL, BLANK), SEAL in note or SEAL in (arrow.schema.metadata or {})
+    if sealed and seal != _sha256(content.replace(seal, BLANK)):
+        raise RecordsError(
+            f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
+        )
+    keys = KEYS[path.stem]
+    if absent := [key for key in keys if key not in kinds]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
         )
+    known = dict.fromkeys(keys, "int64") | dict.fromkeys(QUANTITIES[path.stem], "float")
+    for name, kind in kinds.items():
+        if known.get(name) != kind:
+            raise RecordsError(
+                f"{path} has a column {name!r} of type {kind}, which is unknown; "
+                "it was not written by this version of ff, or is damaged"
+            )
     return arrow.replace_schema_metadata().to_pandas()  # without what pandas notes about columns
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _provenance(path: Path) -> list[dict[str, Any]]:

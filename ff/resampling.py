@@ -59,7 +59,8 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
     Raises
     ------
     RecordsError
-        If the column is absent or empty, a row occurs twice, or rows are missing.
+        If the column is absent or empty, a row occurs twice, rows are missing, or a seed lacks
+        what the others have.
     """
     if column not in frame:
         raise RecordsError(
@@ -86,7 +87,13 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
             raise RecordsError(
                 f"column {column!r} of hidden {hidden} was never measured, choose another column"
             )
-        yield Cube(int(hidden), seeds, epochs[measured], keys, values[:, measured])
+        values = values[:, measured]
+        if (lost := seeds[np.isnan(values).any(axis=(1, 2))]).size:
+            raise RecordsError(
+                f"seed {lost[0]} of hidden {hidden} lacks {column!r} in some epochs, as one that "
+                "has diverged does; leave such seeds out with ff.records.complete"
+            )
+        yield Cube(int(hidden), seeds, epochs[measured], keys, values)
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,26 @@ import ctypes
 import os
 import platform
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from ff import objective, records
-from ff.checkpoint import checkpoints
+from ff import memory, objective, records
+from ff.checkpoint import checkpoints, division
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
-from ff.errors import ConfigError, TrainingError
+from ff.errors import ConfigError, DivergenceWarning, TrainingError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
+from ff.interruption import Interruption
+from ff.lock import claim
 from ff.network import Network
 from ff.progress import Bar
 from ff.random import stream
@@ -65,45 +70,86 @@ def train(
     DataError
         The data set is absent or damaged.
     TrainingError
-        The device is not there, or a checkpoint in `out` belongs to another configuration.
+        The device is not there or has too little memory, another run writes to `out`, or a
+        checkpoint there belongs to another configuration.
     RecordsError
         `out` holds another configuration's records, or cannot be written.
+    KeyboardInterrupt
+        Ctrl-C or SIGTERM, between two steps; see `ff.interruption`.
+
+    Warns
+    -----
+    DivergenceWarning
+        A layer has diverged: its numbers are no longer finite, or all its units are dead. That
+        seed stops in this epoch, and the others go on.
     """
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
     device = _choose(config.device)
     dataset = load(config.dataset).to(device)
-    batch = _batch_size(config, dataset)
+    _batch_size(config, dataset)  # refuses before anything is written
     torch.backends.cuda.matmul.allow_tf32 = config.precision == "tf32"
-    plan = [(width, seeds) for width in config.widths for seeds in _chunks(config, width, device)]
-    chunks = checkpoints(out, config, plan, fresh=overwrite)
+    begun = None if overwrite else out
+    plan = [
+        (width, seeds)
+        for width in config.widths
+        for seeds in _chunks(config, width, device, division(begun, width, config.seed_list))
+    ]
+    advice = "name a folder for the records to be able to go on"
+    if out is not None:
+        advice = f"start the same run again to go on from its last checkpoint in {out}"
+    with nullcontext() if out is None else claim(out), Interruption(advice) as stop:
+        return _train(config, dataset, device, plan, out, overwrite, progress, stop)
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    device: torch.device,
+    plan: list[tuple[int, tuple[int, ...]]],
+    out: str | Path | None,
+    overwrite: bool,
+    progress: bool,
+    stop: Interruption,
+) -> Records:
+    """Train what is not trained yet, and write the records; nobody else writes to `out`."""
+    if out is not None and not overwrite and (finished := records.finished(out, config)):
+        return finished  # by another process, since the caller has looked
+    chunks = checkpoints(out, config, plan, overwrite, device)
     if out is not None and overwrite:
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
-    layers, readouts = [], []
+    layers, readouts, diverged = [], [], []
     with Bar(len(plan), config.epochs, shown=progress) as bar:
+
+        def on_step(share: float) -> None:
+            bar.advance(share)
+            stop.check()
+
         for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
             training = Training(config, width, seeds, dataset)
             training.epoch, before = checkpoint.restore(training.state())
             bar.enter(training.epoch)
             begin = time.perf_counter()
             while training.epoch < config.epochs:
-                training.run_epoch(bar.advance)
+                training.run_epoch(on_step)
                 spent = before + time.perf_counter() - begin
                 checkpoint.save(training.state(), training.epoch, spent)
                 bar.show(training.epoch, training.layers[:, training.epoch - 1, :, 0])
             seconds += before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())
+            diverged += training.divergences()
     run = {
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
-        "batch_size": batch,
+        "batch_size": _batch_size(config, dataset),
         "device": _name(device),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(seconds, 1),
+        "diverged": diverged,
     }
     result = Records(
         pd.concat(layers, ignore_index=True), pd.concat(readouts, ignore_index=True), (run,)
@@ -136,6 +182,9 @@ class Training:
     layers, depths
         What was measured so far, on the CPU: ``(S, E, L, 9)`` and ``(S, E, K, 5)``, quantities as
         in `ff.evaluation`, NaN where nothing was measured.
+    diverged
+        What has stopped a seed, ``(S, 3)``: layer and epoch (from 1), and 1 if all units were dead
+        or 0 if a number was not finite. Zeros for a seed that goes on.
 
     Raises
     ------
@@ -157,6 +206,7 @@ class Training:
         seen = (len(seeds), config.epochs)
         self.layers = torch.full((*seen, max(config.depths), len(LAYER_QUANTITIES)), torch.nan)
         self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
+        self.diverged = torch.zeros(len(seeds), 3, dtype=torch.int64)
 
     def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
         """Show the training images, but for those that do not fill a batch, then measure.
@@ -166,12 +216,26 @@ class Training:
         on_step
             Called after each step with the share of the epoch that is done.
         """
-        config, split, epoch = self.config, self.dataset.train, self.epoch
-        scale = cool_down(epoch, config.epochs)
+        for share in self.steps():
+            on_step(share)
+
+    def steps(self) -> Iterator[float]:
+        """One epoch in slices: a step for each item that is taken, then the measurement.
+
+        Yields
+        ------
+        float
+            The share of the epoch that is done, up to 1. The epoch is over, and its measurements
+            are there, when the iterator ends. `config` is read anew for every step: a learning
+            rate may be changed in between.
+        """
+        epoch, split = self.epoch, self.dataset.train
+        scale = cool_down(epoch, self.config.epochs)
         theta, steps = self.network.layers[0].theta, len(split) // self.batch
         order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
-        layers, depths = [], []
+        layers, depths, goodness = [], [], torch.empty(0)
         for step in range(steps):
+            config = self.config
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]
             x = samples(split.images[chosen], labels, wrong.gather(1, chosen))
@@ -179,21 +243,68 @@ class Training:
             scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
-            on_step((step + 1) / steps)
+            yield (step + 1) / steps
         # Added one by one: how a reduction rounds would depend on the number of layers and seeds.
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
-        last = self.epoch == config.epochs
-        if last or self.epoch % config.validation_index == 0:
+        finite, dead = (verdict.cpu() for verdict in self._health(goodness))
+        last = self.epoch == self.config.epochs
+        if last or self.epoch % self.config.validation_index == 0:
             layer_values, depth_values = self._evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
-            # A layer that has diverged is on no side of any threshold: it measures nothing.
-            lost = ~self.layers[:, epoch].isfinite().all(-1)
-            self.layers[:, epoch][lost] = torch.nan
+            finite &= self.layers[:, epoch].isfinite().all(-1)
+            dead |= self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
         if last:
             self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
+        self._stop_diverged(finite, dead)
+
+    def divergences(self) -> list[dict[str, Any]]:
+        """Each seed that was stopped, with the layer and epoch and the reason."""
+        return [
+            {"hidden": self.width, "seed": seed, "layer": layer, "epoch": epoch}
+            | {"reason": "all units dead" if dead else "not finite"}
+            for seed, (layer, epoch, dead) in zip(self.seeds, self.diverged.tolist(), strict=True)
+            if epoch
+        ]
+
+    def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether a layer's numbers are finite, and whether no unit responds: ``(S, L)`` each.
+
+        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it.
+        """
+        weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
+        finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
+        return finite, (goodness == 0).all(-1)
+
+    def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
+        """End the seeds of which a layer has diverged; a network that has no seed left ends whole.
+
+        A diverged layer measures nothing: it is on no side of any threshold. Nor do the layers
+        above it, which see nothing else. The tensors keep their shapes, because how a batched
+        product rounds depends on the number of seeds: the others go on bit for bit.
+        """
+        epoch = self.epoch - 1
+        before = self.diverged[:, 1] > 0
+        self.layers[before, epoch] = self.depths[before, epoch] = torch.nan
+        lost = dead | ~finite
+        for s in (lost.any(1) & ~before).nonzero().flatten().tolist():
+            layer = int(lost[s].int().argmax())  # the lowest: those above follow from it
+            self.diverged[s] = torch.tensor([layer + 1, self.epoch, finite[s, layer]])
+            what = "all units are dead" if finite[s, layer] else "numbers are no longer finite"
+            warnings.warn(
+                f"seed {self.seeds[s]} of width {self.width} has diverged and stops: in epoch "
+                f"{self.epoch}, layer {layer + 1}, {what}; try a lower learning_rate",
+                DivergenceWarning,
+                stacklevel=4,
+            )
+            self.layers[s, epoch, layer:] = torch.nan
+            self.depths[s, epoch, [depth > layer for depth in self.config.depths]] = torch.nan
+            for tensor in (self.network.state() | self.readouts.state()).values():
+                tensor[s] = 0
+        if (self.diverged[:, 1] > 0).all():
+            self.epoch = self.config.epochs
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the rest of the run depends on; copy into them to restore it.
@@ -201,6 +312,7 @@ class Training:
         No random state is among them: each stream depends on (seed, layer) or (seed, epoch) alone.
         """
         measured = {"measured.layers": self.layers, "measured.depths": self.depths}
+        measured["measured.diverged"] = self.diverged
         return measured | self.network.state() | self.readouts.state()
 
     def layer_table(self) -> pd.DataFrame:
@@ -244,12 +356,18 @@ def _batch_size(config: Config, dataset: Dataset) -> int:
     return batch
 
 
-def _chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
-    """Seeds that train side by side: as many as a layer's activations fit the memory of choice."""
+def _chunks(
+    config: Config, width: int, device: torch.device, begun: int | None = None
+) -> list[tuple[int, ...]]:
+    """Seeds that train side by side: as many as a layer's activations fit the memory of choice.
+
+    And no more than fit the device at all; or as many as a run that has begun trains.
+    """
     batch = config.batch_size or own_batch_size(config.dataset)
     size = 3 * batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
     most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    most = begun or min(most, memory.fitting(config, width, device))
     return [seeds[at : at + most] for at in range(0, len(seeds), most)]
 
 

@@ -1,6 +1,8 @@
 """Runs that are cut off, continued, damaged, or not theirs."""
 
+import itertools
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -50,6 +52,7 @@ def cut(chunk: int, epoch: int) -> Iterator[None]:
 def config(tiny, few, monkeypatch) -> ff.Config:
     """Two widths and two chunks of seeds each, written after every epoch."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
     monkeypatch.setattr(train, "CACHE", 1)
     monkeypatch.setattr(train, "load", lambda name: few)
     return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
@@ -112,7 +115,7 @@ def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
 
 def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch, tmp_path):
     config = tiny(epochs=5, seeds=1)
-    times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0))
+    times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0, 221.0))
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
     chunk = Checkpoint(tmp_path, config, 10, (1,))
     assert chunk.path is not None
@@ -122,6 +125,27 @@ def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch,
         written.append(chunk.path.exists())
         chunk.path.unlink(missing_ok=True)
     assert written == [False, True, False, False, True]
+
+
+def test_checkpoints_that_take_long_are_written_less_often(tiny, monkeypatch, tmp_path):
+    """At 6 s a write, two in 200 s at most: they may cost 3 % of a run."""
+    clock, written = 0.0, []
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock)
+    chunk = Checkpoint(tmp_path, tiny(epochs=1000), 10, (1,))
+
+    def slow(*_: object) -> None:
+        nonlocal clock
+        written.append(clock)
+        assert chunk.path is not None
+        chunk.path.with_name(f".{chunk.path.name}.writing").touch()
+        clock += 6.0
+
+    monkeypatch.setattr(checkpoint, "save_file", slow)
+    for epoch in range(1, 600):
+        clock += 1.0
+        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0)
+    assert written[0] == 60.0, "the first costs nobody knows what"
+    assert [later - before for before, later in itertools.pairwise(written)] == [206.0, 206.0]
 
 
 def test_the_state_holds_all_that_a_run_depends_on(tiny, few):
@@ -223,10 +247,29 @@ def test_a_checkpoint_of_another_configuration_is_refused(config, begun, change)
     assert begun.read_bytes() == before
 
 
-def test_a_checkpoint_of_another_division_of_seeds_is_refused(config, begun, monkeypatch):
-    """As left by another device, where more seeds train side by side: not silently from scratch."""
+def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tmp_path):
+    """Whatever fits now: how products round depends on how many seeds train side by side."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
+    monkeypatch.setattr(train, "load", lambda name: few)
+    config = tiny(seeds=5, epochs=2)
+    two = 3 * 20 * 10 * 4 * 2  # bytes of the activities of two seeds
+    monkeypatch.setattr(train, "CACHE", two)
+    undisturbed = ff.train(config)
+    with cut(1, 1):
+        ff.train(config, tmp_path)
     monkeypatch.setattr(train, "CACHE", 1e9)
-    with pytest.raises(ff.TrainingError, match="of another configuration or device"):
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+
+
+@pytest.mark.parametrize("key", ["device", "version of ff", "version of torch"])
+def test_a_checkpoint_of_another_machine_or_version_is_refused(config, begun, monkeypatch, key):
+    with safe_open(begun, framework="pt") as file:
+        about = {name: value for name, value in file.metadata().items() if name != "crc32"}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about[key] = "another"
+    save_file(tensors, begun, {**about, "crc32": checkpoint._crc32(about, tensors)})
+    with pytest.raises(ff.TrainingError, match=f"is of another {key}; start with --overwrite"):
         ff.train(config, begun.parent.parent)
 
 
@@ -278,8 +321,8 @@ def test_a_run_cut_off_between_its_two_tables_continues(config, tmp_path):
 def test_a_checkpoint_says_what_it_is_of(config, begun):
     with safe_open(begun, framework="pt") as file:
         about = file.metadata()
-    assert json.loads(about["config"]) == config.model_dump(mode="json")
-    assert json.loads(about["seeds"]) == [2]
+    assert json.loads(about["configuration"]) == config.model_dump(mode="json")
+    assert json.loads(about["choice of seeds"]) == [2]
 
 
 # --- writing

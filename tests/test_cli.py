@@ -76,6 +76,15 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert seen[0][1] == seen[1][1] < seen[2][1]
 
 
+def test_a_seed_that_diverges_is_named_now_and_later(tmp_path):
+    changes = ("learning_rate=1e10", "seeds=[3]")
+    for _ in range(2):
+        result = invoke("train", *settings(*QUICK, *changes), "--out", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "Warning: seed 3 of width 4 has diverged in epoch 1, layer 1 (" in result.stderr
+        assert "2 layers, 0 seeds: readout accuracy nan" in result.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"], ["data", "--help"]])
 def test_help(arguments):
     result = invoke(*arguments)
@@ -99,7 +108,7 @@ def test_ctrl_c_ends_a_run_that_then_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(Training, "run_epoch", cut_off)
     result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
-    assert_refused(result, "Aborted!")
+    assert_refused(result, "Aborted!", code=130)
     result = invoke("train", *settings(*QUICK, "epochs=3"), "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert begun == [0, 1, 1, 2], "an epoch was trained twice"

@@ -1,5 +1,7 @@
 """Measurements of speed, read back and shown."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,11 +63,9 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
         records.save(frame, tmp_path / f"{i}.parquet", {"device": device})
-    found = performance.read(tmp_path)
-    ratio = found[found["quantity"] == "ratio"].set_index("device")
-    assert ratio.loc["b", ["value", "low", "high", "files"]].tolist() == [5, 2.5, 9.5, 3]
-    assert ratio.loc["a", ["value", "low", "high", "files"]].tolist() == [7, 6.5, 7.5, 1]
-    assert found["device"].unique().tolist() == ["b", "a"]
+    found: Any = performance.read(tmp_path)
+    ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
+    assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):

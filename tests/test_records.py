@@ -169,25 +169,39 @@ def test_a_truncated_table_is_refused(tmp_path, name, share):
     assert "delete it and train again" in str(caught.value)
 
 
-def test_no_flipped_bit_passes_for_a_measurement(tmp_path):
-    """Damage of the values is found; damage of anything else is found or does no harm."""
-    path = written(tmp_path) / "layers.parquet"
-    whole, original = path.read_bytes(), ff.read(tmp_path)
-    group = pq.ParquetFile(path).metadata.row_group(0)
-    columns = [group.column(i) for i in range(group.num_columns)]
-    end = max(column.dictionary_page_offset + column.total_compressed_size for column in columns)
-    refused, chance = 0, random.Random(0)
+@pytest.mark.parametrize("name", TABLES)
+def test_no_flipped_bit_passes_for_a_measurement(tmp_path, name):
+    """Wherever it is: in the values, the columns' names, the provenance or the checksum."""
+    path = written(tmp_path) / f"{name}.parquet"
+    whole, chance = path.read_bytes(), random.Random(0)
     for _ in range(200):
         content = bytearray(whole)
-        content[chance.randrange(4, end)] ^= 1 << chance.randrange(8)
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         path.write_bytes(content)
-        try:
-            found = ff.read(tmp_path)
-        except ff.RecordsError:
-            refused += 1
-        else:
-            pd.testing.assert_frame_equal(found.layers, original.layers, check_exact=True)
-    assert refused > 100
+        with pytest.raises(ff.RecordsError, match=name):
+            ff.read(tmp_path)
+
+
+def test_results_written_before_files_had_a_checksum_are_read(tmp_path):
+    """Their columns are verified by name and type."""
+    whole = made()
+    for name in TABLES:
+        table = pa.Table.from_pandas(getattr(whole, name), preserve_index=False)
+        note = {b"ff": json.dumps(whole.runs)}
+        pq.write_table(table.replace_schema_metadata(note), tmp_path / f"{name}.parquet")
+    assert_equal(ff.read(tmp_path), whole)
+    path = tmp_path / "layers.parquet"
+    path.write_bytes(path.read_bytes().replace(b"goodness_accuracy", b"goofness_accuracy"))
+    with pytest.raises(ff.RecordsError, match="a column 'goofness_accuracy' of type float, which"):
+        ff.read(tmp_path)
+
+
+def test_a_column_of_another_type_is_refused(tmp_path):
+    whole = made()
+    layers = whole.layers.astype({"dead_units": "float64"})
+    records.write(ff.Records(layers, whole.readouts, whole.runs), tmp_path)
+    with pytest.raises(ff.RecordsError, match="a column 'dead_units' of type double, which is"):
+        ff.read(tmp_path)
 
 
 def test_a_foreign_table_is_refused(tmp_path):
@@ -218,15 +232,15 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 def test_a_full_disk_leaves_the_old_records_whole(tmp_path, monkeypatch):
     written(tmp_path)
     before = ff.read(tmp_path)
-    write_table = pq.write_table
+    write_bytes = Path.write_bytes
 
-    def full(table: pa.Table, path: Path, **options: Any) -> None:
-        if path.name == "readouts":
-            path.write_bytes(b"half")
+    def full(path: Path, content: bytes) -> int:
+        if "readouts" in path.name:
+            write_bytes(path, content[: len(content) // 2])
             raise OSError(28, "No space left on device")
-        write_table(table, path, **options)
+        return write_bytes(path, content)
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ff.RecordsError, match="No space left on device"):
         records.write(made(value=0.7), tmp_path)
     assert_equal(ff.read(tmp_path), before)
@@ -276,6 +290,23 @@ def test_published_results_of_all_widths(results):
 def test_published_results_of_table_1s_momentum(results):
     found = ff.published(100, 0.09, folder=results)
     assert [run["config"]["peer_momentum"] for run in found.runs] == [0.09]
+
+
+def test_a_run_with_a_lost_seed_is_not_published(results):
+    whole = made(hidden=200)
+    row = {"hidden": 200, "seed": 2, "layer": 3, "epoch": 1, "reason": "not finite"}
+    records.write(
+        ff.Records(whole.layers, whole.readouts, ({**whole.runs[0], "diverged": [row]},)),
+        results / "lost",
+    )
+    with pytest.raises(ff.RecordsError, match="seed 2 of width 200 has diverged"):
+        ff.published(folder=results)
+    assert len(ff.published(100, folder=results).runs) == 2, "another width is not concerned"
+    left = records.complete(ff.read(results / "lost", results / "0.9" / "one"))
+    assert left.layers.groupby("hidden")["seed"].unique().map(list).to_dict() == {
+        100: [1, 2],
+        200: [1],
+    }
 
 
 def test_one_width_of_a_run_of_several(tiny, tmp_path):

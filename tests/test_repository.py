@@ -184,9 +184,17 @@ def unsafe(source: str) -> list[str]:
 
 
 def test_the_library_loads_no_file_that_can_run_code():
-    sources = sorted((ROOT / "ff").rglob("*.py"))
-    assert sources
+    sources = sorted([*(ROOT / "ff").rglob("*.py"), *(ROOT / "book" / "_ext").glob("*.py")])
+    assert len(sources) > 2
     assert {p.name: f for p in sources if (f := unsafe(p.read_text(encoding="utf-8")))} == {}
+
+
+def test_the_notebooks_load_no_file_that_can_run_code():
+    for path in notebooks():
+        cells = nbformat.read(path, as_version=4).cells
+        for cell in cells:
+            if cell.cell_type == "code":
+                assert unsafe(cell.source) == [], path.name
 
 
 @pytest.mark.parametrize(

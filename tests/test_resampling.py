@@ -36,10 +36,13 @@ def test_tables_that_are_no_grid_are_refused():
     layers = records().layers
     twice = layers.iloc[[*range(len(layers)), 0]]
     empty = layers.assign(train_accuracy=np.nan)
+    diverged = layers.copy()
+    diverged.loc[(diverged["seed"] == 3) & (diverged["epoch"] > 9), "train_accuracy"] = np.nan
     for table, column, message in [
         (twice, "train_accuracy", "more than one row .* one configuration at a time"),
         (layers.iloc[1:], "train_accuracy", "239 rows where 5 seeds x 12 epochs x 4 layers"),
         (empty, "train_accuracy", "never measured, choose another column"),
+        (diverged, "train_accuracy", "seed 3 of hidden 100 lacks .*ff.records.complete"),
         (layers, "accuracy", "choose one of .*train_accuracy"),
     ]:
         with pytest.raises(ff.RecordsError, match=message):

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
+from ff import network
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.objective import accuracy
 from ff.random import stream
+from ff.records import complete
 from ff.train import Training, cool_down
 
 train = import_module("ff.train")  # `ff.train` is the function of the same name
@@ -187,7 +189,7 @@ def test_no_network_ever_sees_a_negative_sample_with_the_true_label(tiny, few, m
     training, shown = Training(tiny(), 10, (1, 2), few), []
     learn = training.network.learn
     monkeypatch.setattr(
-        training.network, "learn", lambda x, rate: (shown.append(x.clone()), learn(x, rate))[1]
+        training.network, "learn", lambda x, rate: (shown.append(x.dense()), learn(x, rate))[1]
     )
     training.run_epoch()
     truth = {
@@ -327,14 +329,90 @@ def test_the_first_layers_learn(tiny):
     assert records.readouts.query("epoch == 8")["test_accuracy"].item() > 0.5
 
 
+# --- divergence
+
+
 def test_a_layer_that_diverges_is_recorded_as_lost(tiny, few):
     """Not as one that is right half the time; the other seeds are not touched."""
     training = Training(tiny(), 10, (1, 2), few)
     training.network.layers[1].weight[0] *= 1e30  # layer 2 of seed 1
-    training.run_epoch()
+    with pytest.warns(ff.DivergenceWarning, match=r"seed 1 of width 10 .* epoch 1, layer 2, num"):
+        training.run_epoch()
     assert training.layers[0, 0, 0].isfinite().all(), "layer 1 is below it"
-    assert training.layers[0, 0, 1].isnan().all(), "its goodness is infinite"
+    assert training.layers[0, 0, 1:].isnan().all(), "its goodness is infinite; layer 3 sees it"
+    assert training.depths[0, 0].isnan().all(), "the readout sees it"
     assert training.layers[1, 0].isfinite().all(), "another seed"
+    assert training.depths[1, 0, :, :4].isfinite().all(), "another seed"
+    training.run_epoch()
+    assert training.layers[0, 1].isnan().all(), "it has not stopped"
+    assert training.layers[1, 1].isfinite().all(), "the other has stopped, too"
+
+
+def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
+    """The seven others are, bit for bit, those of a run in which nothing diverges."""
+
+    class Fast(network.SGD):
+        def step(self, parameter, velocity, gradient, rate):
+            before = parameter[4].clone()
+            super().step(parameter, velocity, gradient, rate)
+            parameter[4] = before - 1e3 * velocity[4]
+
+    config = tiny(seeds=8, layers=[2, 3, 4])
+    undisturbed = run(config, few, config.seed_list)
+    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr(network, "SGD", Fast)
+    with pytest.warns(ff.DivergenceWarning, match="seed 5 of width 10 has diverged") as caught:
+        records = ff.train(config)
+    assert len(caught) == 1, "said once"
+    (found,) = records.runs[0]["diverged"]
+    assert found.items() >= {"hidden": 10, "seed": 5, "epoch": 1}.items()
+    assert found["layer"] in (1, 2, 3, 4)
+    for name, expected in (
+        ("layers", undisturbed.layer_table()),
+        ("readouts", undisturbed.readout_table()),
+    ):
+        rows, left = getattr(records, name), getattr(complete(records), name)
+        assert left.equals(rows.query("seed != 5"))
+        assert left.equals(expected.query("seed != 5")), "not the bits of an undisturbed run"
+        assert rows.query("seed == 5 and epoch > 1").iloc[:, 4:].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_divergence_is_noticed_in_its_epoch_whether_or_not_it_is_evaluated(tiny, few, every):
+    training = Training(tiny(validation_index=every, epochs=4), 10, (1, 2, 3), few)
+    training.run_epoch()
+    training.network.layers[2].weight[1, 0, 0] = torch.nan
+    training.network.layers[0].weight[2] = -1.0  # relu of anything is 0
+    with pytest.warns(ff.DivergenceWarning, match="diverged"):
+        training.run_epoch()
+    assert training.divergences() == [
+        {"hidden": 10, "seed": 2, "layer": 3, "epoch": 2, "reason": "not finite"},
+        {"hidden": 10, "seed": 3, "layer": 1, "epoch": 2, "reason": "all units dead"},
+    ]
+    training.run_epoch()
+    assert [row["epoch"] for row in training.divergences()] == [2, 2], "recorded anew"
+    assert training.layers[0, 2, :, 0].isfinite().all()
+    assert all(tensor.isfinite().all() for tensor in training.network.state().values())
+
+
+def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
+    monkeypatch.setattr(train, "load", lambda name: few)
+    epochs, run_epoch = [], Training.run_epoch
+    monkeypatch.setattr(
+        Training, "run_epoch", lambda self, *rest: (epochs.append(self.epoch), run_epoch(self))
+    )
+    with pytest.warns(ff.DivergenceWarning):
+        records = ff.train(tiny(learning_rate=1e10, epochs=5))
+    assert epochs == [0], "it trained on with nothing left"
+    assert len(records.layers) == 2 * 5 * 3, "the table has holes"
+    with pytest.raises(ff.RecordsError, match=r"every seed has diverged .* lower learning_rate"):
+        complete(records)
+
+
+def test_a_readout_that_diverges_is_right_about_nothing(tiny, few):
+    training = run(tiny(downstream_learning_rate=1e38), few, (1, 2))
+    assert training.depths[:, -1].isnan().all()
+    assert training.layers[:, -1].isfinite().all(), "layers never depend on the readout"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "tf32"])

@@ -12,7 +12,7 @@ whose own key sees nothing but the cells. A link in a chapter to another page mu
 
 import hashlib
 import itertools
-import os
+import json
 import re
 import shutil
 import time
@@ -23,12 +23,16 @@ from typing import Any
 
 import nbformat
 import papermill
-import yaml
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+
+from ff.config import read_yaml
+from ff.errors import FFError
+from ff.files import replacing
+from ff.lock import claim
 
 LOGGER = logging.getLogger(__name__)
 INPUTS = ("../ff", "../params", "results", "_ext/executed.py")  # what an executed page depends on
@@ -62,8 +66,9 @@ class Page:
     def is_current(self) -> bool:
         """Whether the executed copy exists and was made from what is there now."""
         try:
-            return nbformat.read(self.target, as_version=4).metadata.get("executed") == self.key
-        except (OSError, ValueError):  # missing, or not a notebook
+            notebook = nbformat.read(self.target, as_version=4)
+            return notebook.metadata.get("executed") == seal(notebook, self.key)
+        except Exception:  # missing, or damaged in whatever way: it is run again
             return False
 
     def execute(self) -> None:
@@ -71,7 +76,7 @@ class Page:
         key = self.key  # before the run: an edit made meanwhile must leave the page stale
         begin = time.perf_counter()
         notebook = papermill.execute_notebook(
-            prepare(nbformat.read(self.source, as_version=4), self),
+            prepare(read(self.source), self),
             None,
             parameters=self.parameters,
             kernel_name="python3",
@@ -82,14 +87,30 @@ class Page:
             resources={"metadata": {"path": str(self.source.parent)}},
         )
         kept = ("kernelspec", "language_info")
-        notebook.metadata = {name: notebook.metadata[name] for name in kept} | {
-            "executed": key,
-            "seconds": round(time.perf_counter() - begin, 1),
-        }
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.target.with_suffix(".partial")
-        nbformat.write(notebook, str(partial))
-        os.replace(partial, self.target)
+        notebook.metadata = {name: notebook.metadata[name] for name in kept}
+        # What a reader finds is sealed: writing drops what has no place in a file.
+        notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
+        notebook.metadata["executed"] = seal(notebook, key)
+        notebook.metadata["seconds"] = round(time.perf_counter() - begin, 1)
+        with replacing(self.target) as aside:
+            aside.write_text(nbformat.writes(notebook), encoding="utf-8")
+
+
+def seal(notebook: NotebookNode, key: str) -> str:
+    """Hash of what an executed copy depends on and of the cells it holds."""
+    cells = json.dumps(notebook.cells, sort_keys=True)
+    return hashlib.sha256(f"{key} {cells}".encode()).hexdigest()
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook that is to be run."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises whatever it stumbles over
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ExtensionError(f"{path.name} is no notebook ({reason[:200]}); restore it") from None
+    return notebook
 
 
 def prepare(notebook: NotebookNode, page: Page) -> NotebookNode:
@@ -153,7 +174,7 @@ def pages(config: Config, book: Path) -> list[Page]:
             source=book / f"{name}.ipynb",
             target=book / "runs" / name / f"{params}.ipynb",
             title=None,
-            parameters=yaml.safe_load((book.parent / "params" / f"{params}.yaml").read_text())
+            parameters=read_yaml(book.parent / "params" / f"{params}.yaml")
             | {"out": f"../_build/records/{params}", "overwrite": True},
             inputs=config.executed_inputs,
         )
@@ -185,10 +206,19 @@ def name_cache(app: Sphinx, config: Config) -> None:
 def execute_stale(app: Sphinx) -> None:
     """Run what is missing or stale, remove what nobody asked for."""
     book = Path(app.srcdir)
-    wanted = pages(app.config, book)
-    for orphan in set((book / "runs").glob("*/*")) - {page.target for page in wanted}:
-        orphan.unlink()
-    stale = [page for page in wanted if not page.is_current()]
+    try:
+        wanted = pages(app.config, book)
+        for orphan in set((book / "runs").glob("*/*")) - {page.target for page in wanted}:
+            orphan.unlink()
+        if stale := [page for page in wanted if not page.is_current()]:
+            with claim(book / "runs"):
+                execute(stale, book)
+    except FFError as error:
+        raise ExtensionError(str(error)) from None
+
+
+def execute(stale: list[Page], book: Path) -> None:
+    """Run pages, some at a time; the first that fails ends the build."""
     with ThreadPoolExecutor(WORKERS) as pool:
         runs = {pool.submit(page.execute): page for page in stale}
         for count, run in enumerate(as_completed(runs), start=1):

@@ -1,0 +1,103 @@
+"""One run at a time writes to a folder."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ff.errors import TrainingError
+
+__all__ = ["claim"]
+
+
+@contextmanager
+def claim(folder: str | Path) -> Iterator[None]:
+    """Keep other runs out of a folder while the block runs.
+
+    The lock is the operating system's, which frees it when its process dies, however that
+    happens. A file beside it names the process.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+
+    Raises
+    ------
+    TrainingError
+        Another run writes there, or may do so on another machine, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    lock, holder = FileLock(folder / ".lock"), folder / ".holder.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        about, patience = _read(holder), 20
+        while not about and patience:  # it may have begun this very moment
+            time.sleep(0.01)
+            about, patience = _read(holder), patience - 1
+        raise TrainingError(
+            f"{_describe(about)} is writing to {folder}; "
+            "wait until it has ended, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write to {folder}: {error.strerror or error}; "
+            "choose a folder that you may write to"
+        ) from None
+    try:
+        before = _read(holder)
+        # Here, whoever is named has died: the lock was free. But some network file systems do not
+        # tell one machine of another's locks.
+        if before.get("host", socket.gethostname()) != socket.gethostname():
+            raise TrainingError(
+                f"{_describe(before)} may still be writing to {folder}; make sure that it has "
+                f"ended and delete {holder}, or choose another folder"
+            )
+        try:
+            _name(holder)
+            yield
+        finally:
+            with suppress(OSError):  # the next run overwrites it
+                holder.unlink()
+    finally:
+        with suppress(OSError):  # Windows refuses to delete an open file
+            (folder / ".lock").unlink()
+        lock.release()
+
+
+def _name(holder: Path) -> None:
+    """Write down who this is."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    try:
+        holder.write_text(json.dumps(about))
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write {holder}: {error.strerror or error}; "
+            "make room, or choose a folder that you may write to"
+        ) from None
+
+
+def _read(holder: Path) -> dict[str, object]:
+    """What a run has written about itself; nothing if there is none, or it is just writing it."""
+    try:
+        about = json.loads(holder.read_text())
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _describe(about: dict[str, object]) -> str:
+    if not about:
+        return "another process"
+    return "process {pid} on {host} (since {since})".format(
+        **{"pid": "?", "host": "?", "since": "?"} | about
+    )

@@ -1,0 +1,246 @@
+"""What `book/reliability.md` states, measured: disturbs real runs and compares what they leave.
+
+    python tests/reliability.py             # every figure of that page, within ten minutes
+    python tests/reliability.py rivals      # one experiment, shown
+
+The tests run the same experiments. Python and torch are loaded once; each run is a fork of that
+process, which dies by the signals that a person, a scheduler or the kernel would send.
+"""
+
+import json
+import math
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+import ff
+from ff import checkpoint
+from ff.__main__ import main
+from ff.data import load
+from ff.memory import available, needed
+from ff.records import versions
+from ff.train import Training
+
+ROOT = Path(__file__).parent.parent
+RESULT = ROOT / "book" / "results" / "reliability.json"
+train = import_module("ff.train")
+
+# Two widths of two chunks of seeds each, with a checkpoint after every epoch.
+CONFIG = ff.Config(
+    dataset="digits",
+    layers=[2, 3],
+    hidden=[6, 10],
+    seeds=2,
+    epochs=3,
+    batch_size=65,
+    learning_rate=1e-4,
+    device="cpu",
+)
+COMMAND = ["train", *(f"--set={k}={v}" for k, v in CONFIG.model_dump(exclude_none=True).items())]
+
+
+def prepare() -> None:
+    """Many small writes, and nothing to load: done once, before the forks."""
+    torch.set_num_threads(1)
+    digits = load("digits")
+    train.load = lambda name: digits  # pyright: ignore[reportAttributeAccessIssue]
+    train.CACHE = 1  # pyright: ignore[reportAttributeAccessIssue]
+    checkpoint.EVERY, checkpoint.SHARE = 0.0, math.inf
+
+
+def fork(act: Callable[[], object], said: Path | None = None) -> int:
+    """Start a process that acts and ends with the command's exit code; its words go to a file."""
+    if pid := os.fork():
+        return pid
+    code = 1
+    try:
+        with open(said or os.devnull, "w") as file, redirect_stdout(file), redirect_stderr(file):
+            act()
+            code = 0
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def command(out: Path) -> Callable[[], object]:
+    """`ff train ... --out OUT`."""
+    return lambda: main([*COMMAND, "--out", str(out)])
+
+
+def ended(pid: int) -> int:
+    """Exit code of a process, or minus the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def same(one: Path, other: Path) -> bool:
+    ours, theirs = ff.read(one), ff.read(other)
+    return ours.layers.equals(theirs.layers) and ours.readouts.equals(theirs.readouts)
+
+
+def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
+    """Kill runs several times each at random moments, then let them end; count equal records."""
+    chance, count = random.Random(seed), Counter(runs=runs)
+    begin = time.monotonic()
+    assert ended(fork(command(folder / "undisturbed"))) == 0
+    duration = time.monotonic() - begin
+    for run in range(runs):
+        out, kills, wanted = folder / f"run-{run}", 0, chance.randint(3, 6)
+        for _ in range(wanted):
+            pid = fork(command(out))
+            time.sleep(chance.uniform(0, duration / wanted))
+            os.kill(pid, signal.SIGKILL)
+            kills += ended(pid) == -signal.SIGKILL
+        assert ended(fork(command(out))) == 0, "the run does not go on"
+        count["kills"] += kills
+        count["killed several times"] += kills > 1
+        count["equal"] += same(out, folder / "undisturbed")
+    return dict(count)
+
+
+def killed_at_writes(folder: Path) -> dict[str, int]:
+    """Kill a run just before and just after each time that a file takes its place."""
+    count: Counter[str] = Counter()
+    assert ended(fork(command(folder / "undisturbed"))) == 0
+    replace = os.replace
+    for after in (False, True):
+        for nth in range(1, 1000):
+            out, calls = folder / f"write-{nth}-{after}", iter(range(1, 1000))
+
+            def deadly(source: Path, target: Path, after=after, nth=nth, calls=calls) -> None:
+                fatal = next(calls) == nth
+                if after or not fatal:
+                    replace(source, target)
+                if fatal:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            os.replace = deadly
+            pid = fork(command(out))
+            os.replace = replace
+            if ended(pid) == 0:
+                break  # it writes no more files than that
+            for path in [*out.glob("*.parquet"), *out.glob("checkpoints/*.safetensors")]:
+                assert path.stat().st_size, "half a file"
+            assert ended(fork(command(out))) == 0, "the run does not go on"
+            count["kills"] += 1
+            count["equal"] += same(out, folder / "undisturbed")
+    return dict(count)
+
+
+def stopped(folder: Path, number: int) -> tuple[int, str]:
+    """Send a signal in the middle of a run; exit code and last words. Then let it end."""
+    out, said = folder / signal.Signals(number).name, folder / "said"
+    assert ended(fork(command(folder / "undisturbed"))) == 0
+    run_epoch = Training.run_epoch
+
+    def interrupted(self: Training, on_step: Callable[[float], object]) -> None:
+        if (self.width, self.epoch) == (10, 1):
+            os.kill(os.getpid(), number)
+        run_epoch(self, on_step)
+
+    Training.run_epoch = interrupted  # pyright: ignore[reportAttributeAccessIssue]
+    pid = fork(command(out), said)
+    Training.run_epoch = run_epoch
+    code = ended(pid)
+    assert ended(fork(command(out))) == 0, "the run does not go on"
+    assert same(out, folder / "undisturbed")
+    return code, said.read_text().splitlines()[-1].replace(str(out), "OUT")
+
+
+def rivals(folder: Path, repetitions: int) -> dict[str, int]:
+    """Start two runs in one folder at the same time: one trains, and what becomes of the other."""
+    count = Counter(repetitions=repetitions)
+    assert ended(fork(command(folder / "undisturbed"))) == 0
+    for repetition in range(repetitions):
+        out = folder / f"rivals-{repetition}"
+        said = [folder / f"said-{i}" for i in range(2)]
+        pids = [fork(command(out), path) for path in said]
+        codes = [ended(pid) for pid in pids]
+        words = "".join(path.read_text() for path in said)
+        holder = pids[codes.index(0)] if 0 in codes else None
+        count["refused, naming the first"] += sorted(codes) == [0, 1] and (
+            f"process {holder} on " in words and f"is writing to {out}" in words
+        )
+        count["found it finished"] += codes == [0, 0] and words.count("finished before") == 1
+        count["equal"] += same(out, folder / "undisturbed")
+    return dict(count)
+
+
+def stale_locks(folder: Path, repetitions: int) -> dict[str, int]:
+    """Kill the holder of a folder; how often the next run takes it over."""
+    count = Counter(repetitions=repetitions)
+    for repetition in range(repetitions):
+        out = folder / f"stale-{repetition}"
+        run_epoch = Training.run_epoch
+        Training.run_epoch = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # pyright: ignore[reportAttributeAccessIssue]
+        pid = fork(command(out))
+        Training.run_epoch = run_epoch
+        assert ended(pid) == -signal.SIGKILL
+        assert json.loads((out / ".holder.json").read_text())["pid"] == pid, "no stale lock"
+        count["taken over"] += ended(fork(command(out))) == 0
+    return dict(count)
+
+
+def checkpoint_cost(folder: Path, width: int) -> dict[str, float]:
+    """Time a write of the state of two networks of 32 layers; its share of the minute between."""
+    config = ff.Config(dataset="digits", layers=32, hidden=width, seeds=2, device="cpu")
+    training = Training(config, width, (1, 2), load("digits"))
+    chunk = checkpoint.Checkpoint(folder, config, width, (1, 2))
+    times = []
+    for _ in range(5):
+        begin = time.monotonic()
+        chunk.save(training.state(), config.epochs, 0.0)
+        times.append(time.monotonic() - begin)
+    assert chunk.path is not None
+    seconds = sorted(times)[len(times) // 2]
+    return {
+        "width": width,
+        "megabytes": round(chunk.path.stat().st_size / 1e6, 1),
+        "seconds": round(seconds, 3),
+        "percent of a minute": round(100 * seconds / 60, 2),
+    }
+
+
+def memory(folder: Path) -> dict[str, float]:
+    """What 32 layers of 20,000 units need, and what there is here."""
+    config = ff.Config(layers=32, hidden=20_000)
+    return {
+        "gigabytes needed": round(needed(config, 20_000) / 1e9),
+        "gigabytes available": round(available(torch.device("cpu")) / 1e9),
+    }
+
+
+EXPERIMENTS: dict[str, Callable[[Path], object]] = {
+    "checkpoints": lambda folder: [checkpoint_cost(folder, width) for width in (100, 1000)],
+    "memory": memory,
+    "killed": lambda folder: killed(folder, runs=50),
+    "killed_at_writes": killed_at_writes,
+    "rivals": lambda folder: rivals(folder, repetitions=20),
+    "stale_locks": lambda folder: stale_locks(folder, repetitions=20),
+    "sigint": lambda folder: stopped(folder, signal.SIGINT),
+    "sigterm": lambda folder: stopped(folder, signal.SIGTERM),
+}
+
+
+def run(name: str) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        return EXPERIMENTS[name](Path(folder))
+
+
+if __name__ == "__main__":
+    prepare()
+    if len(sys.argv) > 1:
+        print(json.dumps(run(sys.argv[1])))
+    else:
+        found = {"versions": versions()} | {name: run(name) for name in EXPERIMENTS}
+        RESULT.write_text(json.dumps(found, indent=2) + "\n")

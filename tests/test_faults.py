@@ -1,0 +1,207 @@
+"""Full and read-only disks: what was there stays, one clear message, exit code not 0."""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+import torchvision.datasets.utils
+from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_notebook
+
+import ff
+from ff import checkpoint, data, records
+from ff.__main__ import main
+from ff.checkpoint import Checkpoint
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
+
+train = import_module("ff.train")
+
+
+class Disk:
+    """A small file system in memory, which can be filled up or made read-only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        try:
+            with open(self.folder / "filler", "wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        except OSError:
+            return
+
+    def empty(self) -> None:
+        (self.folder / "filler").unlink()
+
+    def read_only(self) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a file system can be mounted only by root, and on Linux")
+    yield Disk(folder)
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def config(tiny, few, monkeypatch) -> ff.Config:
+    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
+    return tiny()
+
+
+def command(config: ff.Config, out: Path, *more: str) -> tuple[int, str]:
+    """Exit code and messages of the command that trains a configuration."""
+    changes = [
+        f"--set={key}={value}" for key, value in config.model_dump(exclude_none=True).items()
+    ]
+    result = CliRunner().invoke(main, ["train", *changes, "--out", str(out), *more])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == (result.exit_code != 0), result.stderr
+    return result.exit_code, "".join(errors)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_full_disk_stops_a_run_which_then_goes_on(config, disk, monkeypatch):
+    """Full after the second checkpoint; the first words say so, and nothing is lost."""
+    undisturbed = ff.train(config)
+    save_file = checkpoint.save_file
+
+    def save(tensors: object, path: Path, about: dict[str, str]) -> None:
+        if about["epoch"] == "2" and not (disk.folder / "filler").exists():
+            disk.fill()
+        save_file(tensors, path, about)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(checkpoint, "save_file", save)
+    out = disk.folder / "out"
+    code, message = command(config, out)
+    assert code == 1
+    assert "cannot write the checkpoint" in message
+    assert "make room or choose another folder, then start the same run again" in message
+    assert names(out) == {"checkpoints/width-10-seeds-1-2.safetensors"}, "half a file was left"
+    code, message = command(config, out)
+    assert code == 1, "the disk is still full"
+    assert "No space left on device" in message
+    disk.empty()
+    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    begun = []
+    run_epoch = train.Training.run_epoch
+    monkeypatch.setattr(
+        train.Training,
+        "run_epoch",
+        lambda self, *rest: (begun.append(self.epoch), run_epoch(self, *rest)),
+    )
+    assert command(config, out)[0] == 0
+    assert begun == [1, 2], "the first epoch was lost"
+    assert ff.read(out).layers.equals(undisturbed.layers)
+    assert names(out) == {"layers.parquet", "readouts.parquet"}
+
+
+def test_a_full_disk_leaves_the_old_tables(config, disk):
+    ff.train(config, disk.folder)
+    before = {name: (disk.folder / name).read_bytes() for name in names(disk.folder)}
+    larger = ff.train(config.model_copy(update={"epochs": 40}))
+    disk.fill()
+    with pytest.raises(ff.RecordsError, match=r"cannot write .*No space left on device; choose"):
+        records.write(larger, disk.folder)
+    assert names(disk.folder) == {*before, "filler"}
+    assert all((disk.folder / name).read_bytes() == content for name, content in before.items())
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(config, disk):
+    chunk = Checkpoint(disk.folder, config, 10, (1,))
+    chunk.save({"x": torch.ones(3)}, 3, 1.0)
+    before = names(disk.folder)
+    disk.fill()
+    with pytest.raises(ff.TrainingError, match="No space left on device"):
+        chunk.save({"x": torch.zeros(100_000)}, 3, 2.0)
+    assert names(disk.folder) == {*before, "filler"}
+    state = {"x": torch.zeros(3)}
+    assert chunk.restore(state) == (3, 1.0)
+    assert state["x"].tolist() == [1, 1, 1]
+
+
+def test_a_read_only_disk_refuses_a_run_and_keeps_a_finished_one(config, disk):
+    done, new = disk.folder / "done", disk.folder / "new"
+    ff.train(config, done)
+    disk.read_only()
+    for out, more in ((new, ()), (done, ("--overwrite",))):
+        code, message = command(config, out, *more)
+        assert code == 1
+        assert "Read-only file system" in message
+        assert "choose" in message
+    assert names(disk.folder) == {"done/layers.parquet", "done/readouts.parquet"}
+    assert command(config, done) == (0, ""), "it has nothing to write"
+
+
+@pytest.mark.parametrize("how", ["fill", "read_only"])
+def test_a_data_set_that_cannot_be_stored(disk, how, monkeypatch):
+    monkeypatch.setenv("FF_DATA", str(disk.folder))
+    sums = [(name, "0" * 32) for name in ("a", "b", "c", "d")]
+    monkeypatch.setattr(data, "_archives", lambda name: sums)
+
+    def download(url: str, root: str, filename: str, md5: str) -> None:
+        (Path(root) / filename).write_bytes(bytes(1_000_000))
+
+    monkeypatch.setattr(torchvision.datasets.utils, "download_url", download)
+    (disk.folder / "MNIST" / "raw").mkdir(parents=True)
+    (disk.folder / "MNIST" / "raw" / "a").write_text("mine")
+    getattr(disk, how)()
+    result = CliRunner().invoke(main, ["data", "fetch", "mnist"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("Error: cannot write ")
+    assert message.endswith("set FF_DATA to a folder that you may write to")
+    assert names(disk.folder) - {"filler"} == {"MNIST/raw/a"}
+
+
+@pytest.mark.parametrize("how", ["fill", "read_only"])
+def test_a_page_that_cannot_be_written(disk, how, monkeypatch, tmp_path):
+    source, target = tmp_path / "a.ipynb", disk.folder / "runs" / "a" / "b.ipynb"
+    cell = new_code_cell("1", metadata={"tags": ["parameters"]})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = new_notebook(
+        cells=[cell], metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
+    nbformat.write(made, source)
+    target.parent.mkdir(parents=True)
+    target.write_text("old")
+    made.cells.append(new_code_cell("x" * 1_000_000))
+    monkeypatch.setattr(executed.papermill, "execute_notebook", lambda *_, **__: made)
+    getattr(disk, how)()
+    with pytest.raises(executed.ExtensionError, match=r"b.ipynb failed:\n.*(No space|Read-only)"):
+        executed.execute([executed.Page(source, target, None, {}, "")], disk.folder)
+    assert names(disk.folder) - {"filler"} == {"runs/a/b.ipynb"}
+    assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_folder_without_permission_is_refused(config, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    code, message = command(config, tmp_path / "locked" / "out")
+    assert code == 1
+    assert "Permission denied; choose a folder that you may write to" in message

@@ -1,0 +1,101 @@
+"""What a run needs is known before it begins."""
+
+import math
+from importlib import import_module
+
+import pytest
+import torch
+
+import ff
+from ff import memory
+from ff.network import Network
+from ff.readout import Readouts
+
+train = import_module("ff.train")
+CPU = torch.device("cpu")
+
+
+def test_a_configuration_that_cannot_fit_says_so_before_it_allocates(monkeypatch, tmp_path):
+    """32 layers of 20,000 units: 99 GB of weights and momentum for each seed."""
+    monkeypatch.setattr(memory, "available", lambda device: 32e9)
+    monkeypatch.setattr(train, "Training", None)  # fails if it is reached
+    config = ff.Config(dataset="digits", layers=32, hidden=20_000, seeds=8, device="cpu")
+    assert memory.needed(config, 20_000) > 99e9
+    with pytest.raises(ff.TrainingError) as caught:
+        ff.train(config, tmp_path / "out")
+    message = str(caught.value)
+    for part in ("32 layers of 20000 units need", "GB are free on cpu", "none of 8 seeds fits"):
+        assert part in message, message
+    assert not (tmp_path / "out").exists()
+    units, layers = (int(part.split()[-1].strip(";")) for part in message.split(" or "))
+    for change, fits in (
+        ({"hidden": units}, True),
+        ({"hidden": units + 1}, False),
+        ({"layers": layers}, True),
+        ({"layers": layers + 1}, False),
+    ):
+        other = ff.Config(**{**config.model_dump(), **change})
+        assert (memory.needed(other, other.widths[0]) <= memory.SHARE * 32e9) == fits, change
+
+
+def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
+    config = tiny(seeds=8, hidden=10)
+    one = memory.needed(config, 10)
+    for free, sizes in ((1.1, [1] * 8), (3.9, [3, 3, 2]), (100, [8])):
+        monkeypatch.setattr(
+            memory, "available", lambda device, free=free: free * one / memory.SHARE
+        )
+        assert [len(seeds) for seeds in train._chunks(config, 10, CPU)] == sizes
+
+
+def test_a_run_in_little_memory_has_the_records_of_any_other(tiny, few, monkeypatch):
+    monkeypatch.setattr(train, "load", lambda name: few)
+    config = tiny(seeds=3)
+    whole = ff.train(config)
+    monkeypatch.setattr(memory, "available", lambda device: 1.2 * memory.needed(config, 10))
+    parts = ff.train(config)
+    keys = ["hidden", "seed", "epoch", "layer"]
+    assert parts.layers[keys].equals(whole.layers[keys])
+
+
+def test_what_is_too_large_in_every_way_is_refused_still(tiny, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda device: 1e3)
+    with pytest.raises(ff.TrainingError, match="choose a smaller batch_size"):
+        memory.fitting(tiny(), 10, CPU)
+
+
+@pytest.mark.parametrize(("layers", "hidden"), [(4, 300), ([2, 8], 100), (2, 1000)])
+def test_the_estimate_counts_every_weight(layers, hidden):
+    config = ff.Config(dataset="digits", layers=layers, hidden=hidden, seeds=1)
+    network = Network(config, 784, hidden, (1,), CPU)
+    readouts = Readouts(config, hidden, 1, CPU)
+    held = sum(t.numel() * 4 for t in (network.state() | readouts.state()).values())
+    activities = 4 * 1000 * (3 * (2 * 784 + 3 * hidden) + max(config.depths) * hidden)
+    gradient = 4 * hidden * max(hidden, 784)
+    rest = memory.needed(config, hidden) - max(activities + gradient, held)
+    assert rest == pytest.approx(held, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("5000", 4000), ("max", math.inf), (None, math.inf)]
+)
+def test_a_container_may_use_no_more_than_its_limit(monkeypatch, tmp_path, limit, expected):
+    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
+    if limit:
+        (tmp_path / "memory.max").write_text(limit + "\n")
+        (tmp_path / "memory.stat").write_text("anon 1000\nfile 9000\n")
+    assert memory._container() == expected
+    assert 0 < memory.available(CPU) <= expected
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_the_estimate_bounds_what_a_gpu_allocates():
+    config = ff.Config(
+        dataset="digits", layers=8, hidden=2000, seeds=4, epochs=1, batch_size=650, device="cuda"
+    )
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    ff.train(config)
+    used = torch.cuda.max_memory_allocated()
+    assert 0.4 < used / (4 * memory.needed(config, 2000)) < 1

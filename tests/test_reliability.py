@@ -1,0 +1,77 @@
+"""Killed, stopped and rival runs; the experiments of `reliability.py`, each in its own process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reliability
+
+SCRIPT = Path(__file__).parent / "reliability.py"
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
+
+
+def experiment(name: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), name],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=1200,
+    )
+    return json.loads(done.stdout)
+
+
+@forks
+@pytest.mark.slow
+def test_50_runs_killed_at_random_moments_end_with_the_same_records():
+    found = experiment("killed")
+    assert found["equal"] == found["runs"] == 50
+    assert found["kills"] >= 100
+    assert found["killed several times"] >= 40
+
+
+@forks
+@pytest.mark.slow
+def test_runs_killed_at_each_write_end_with_the_same_records():
+    found = experiment("killed_at_writes")
+    writes = 2 * 2 * reliability.CONFIG.epochs + 2  # widths, chunks, epochs; tables
+    assert found == {"kills": 2 * writes, "equal": 2 * writes}
+
+
+@forks
+@pytest.mark.slow
+def test_of_two_runs_in_one_folder_the_second_is_refused():
+    found = experiment("rivals")
+    assert found["equal"] == 20
+    assert found["refused, naming the first"] + found["found it finished"] == 20
+    assert found["refused, naming the first"] >= 10, "they were not at the same time"
+
+
+@forks
+@pytest.mark.slow
+def test_the_lock_of_a_dead_process_is_no_obstacle():
+    assert experiment("stale_locks") == {"repetitions": 20, "taken over": 20}
+
+
+@forks
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_a_run_which_says_how_to_go_on(name, code):
+    found = experiment(name.lower())
+    assert found[0] == code
+    assert found[1] == (
+        f"Error: stopped by {name}; "
+        "start the same run again to go on from its last checkpoint in OUT"
+    )
+
+
+def test_the_page_has_the_figures_of_every_experiment():
+    found = json.loads(reliability.RESULT.read_text(encoding="utf-8"))
+    assert set(found) == {"versions", *reliability.EXPERIMENTS}
+    assert found["killed"]["equal"] == found["killed"]["runs"] == 50
+    assert all(row["percent of a minute"] < 3 for row in found["checkpoints"][:1])
