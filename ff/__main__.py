@@ -104,6 +104,26 @@ def verdicts() -> None:
         click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
 
 
+@main.command()
+@click.option("--full", is_flag=True, help="Run the long rows whole: hours instead of minutes.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the rows (parquet)."
+)
+def bench(full: bool, out: Path | None) -> None:
+    """Measure how fast training is here, beside the published style and the machine's limit.
+
+    Takes under five minutes on two idle cores, and needs MNIST. Each line is printed when it has
+    been measured: the median, the least and the greatest in brackets, and whether the target is
+    met.
+    """
+    from ff import performance
+    from ff.bench import FULL, QUICK, bench
+
+    for rows in bench(FULL if full else QUICK, out):
+        for line in performance.lines(rows):
+            click.echo(line)
+
+
 def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
