@@ -14,7 +14,7 @@ RUNS = glob_wildcards("params/sweep/{run}.yaml").run
 # What decides the numbers. Figures and statistics may change without training again.
 TRAINING = (
     "config data samples objective precision network readout evaluation train checkpoint"
-    " records random"
+    " records random memory"
 )
 
 

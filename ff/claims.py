@@ -2,8 +2,8 @@
 
 A claim is turned into one number with a 95 % interval (seeds resampled) and the range in which
 the number must lie if the claim holds. The verdict follows by one rule: *supported* if the whole
-interval lies in the range, *not supported* if none of it does, *undecided* otherwise, and *not
-measured* where a width is missing or has a single seed.
+interval lies in the range, *not supported* if none of it does, *undecided* otherwise. There is none
+where a width has too few seeds to know how much they vary, or is *not measured* at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ HALF = 16  # layers 1 to 16 of 32 count as shallow, 17 to 32 as deep
 FIRST = 4  # layers 1 to 4 are those that every configuration with a deep layer shares
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
 NARROW, WIDE = 100, 1000
+FEWEST = 5  # seeds that a verdict needs
 
 Draw = Callable[["Evidence"], np.ndarray]  # a statistic of one width: estimate, then resamples
 
@@ -384,13 +385,16 @@ def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFra
     DataFrame
         A row for each claim and width: key, where, statement, estimand, width ("100", "1000" or
         "1000 - 100"), value, low, high, seeds, verdict, chapter. A claim that compares widths is
-        "not measured" unless both are there with two seeds or more.
+        "not measured" unless both are there.
     """
     found = dict(_evidence(records, bootstrap))
     rows = []
     for claim in CLAIMS:
-        for width, seeds, draws in _measure(claim, found):
+        for width, counts, draws in _measure(claim, found):
             value, (low, high) = draws[0], bootstrap.interval(draws[1:])
+            verdict = claim.verdict(float(low), float(high))
+            if 0 < min(counts) < FEWEST:
+                verdict = "too few seeds"
             rows.append(
                 {
                     "key": claim.key,
@@ -401,8 +405,8 @@ def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFra
                     "value": float(value),
                     "low": float(low),
                     "high": float(high),
-                    "seeds": seeds,
-                    "verdict": claim.verdict(float(low), float(high)),
+                    "seeds": " and ".join(map(str, counts)),
+                    "verdict": verdict,
                     "chapter": claim.chapter,
                 }
             )
@@ -419,17 +423,19 @@ def _evidence(records: Records, bootstrap: Bootstrap) -> Iterator[tuple[int, Evi
         yield layers.hidden, Evidence(layers, networks[layers.hidden], own)
 
 
-def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Width, seeds, and the draws of a claim's number."""
+def _measure(
+    claim: Claim, found: dict[int, Evidence]
+) -> Iterator[tuple[str, list[int], np.ndarray]]:
+    """Width, seeds of each width, and the draws of a claim's number."""
     if claim.widths is None:
         for width, evidence in found.items():
-            yield str(width), str(evidence.seeds), claim.measure(evidence)
+            yield str(width), [evidence.seeds], claim.measure(evidence)
         return
     narrow, wide = claim.widths
     if narrow in found and wide in found:
         with np.errstate(invalid="ignore"):  # infinity minus infinity
             draws = claim.measure(found[wide]) - claim.measure(found[narrow])
-        seeds = f"{found[narrow].seeds} and {found[wide].seeds}"
+        seeds = [found[narrow].seeds, found[wide].seeds]
     else:
-        draws, seeds = np.full(2, np.nan), "0"
+        draws, seeds = np.full(2, np.nan), [0]
     yield f"{wide} - {narrow}", seeds, draws

@@ -19,6 +19,7 @@ make of them is what the readout sees.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -150,9 +151,7 @@ class Network:
             neutral.append(x_out[:, taught:].clone())  # lets go of the other two thirds
         return torch.stack(goodness, dim=1), neutral
 
-    def activity(
-        self, x: Tensor | Samples
-    ) -> Iterator[tuple[Tensor | Samples, Tensor, Tensor, Tensor]]:
+    def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
         """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
 
         Parameters

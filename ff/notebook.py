@@ -11,9 +11,10 @@ from ff.config import Config
 from ff.data import fetch, find
 from ff.errors import ConfigError, DataError
 
-__all__ = ["Note", "configure", "default_folder"]
+__all__ = ["Note", "configure", "default_folder", "papermill"]
 
 KNOWN = {*Config.model_fields, "out", "overwrite"}
+ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # named although they be the default
 
 
 class Note:
@@ -74,6 +75,26 @@ def default_folder(config: Config) -> Path:
     key = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
     return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
+
+
+def papermill(config: Config) -> str:
+    """Command that trains a configuration with the training notebook.
+
+    Parameters
+    ----------
+    config
+        What to train. Where to train it, `device`, is left to the machine that runs the command.
+    """
+    chosen = config.model_dump(exclude={"device"})
+    if config.seed_list == tuple(range(1, len(config.seed_list) + 1)):
+        chosen["seeds"] = len(config.seed_list)
+    standard = Config()
+    options = [
+        f'-y "{key}: {value}"' if isinstance(value, list) else f"-p {key} {value}"
+        for key, value in chosen.items()
+        if key in ALWAYS or value != getattr(standard, key)
+    ]
+    return " ".join(["papermill book/train.ipynb out.ipynb", *options])
 
 
 def _is_parameter(name: str, value: Any) -> bool:

@@ -15,10 +15,21 @@ from ff.notebook import Note
 from ff.records import RESULTS, Records, read
 from ff.style import shade
 
-__all__ = ["Html", "disturbances", "download", "execution_times", "grid", "measured", "provenance"]
-__all__ += ["verdict_table"]
+__all__ = [
+    "Html",
+    "disturbances",
+    "download",
+    "execution_times",
+    "grid",
+    "measured",
+    "provenance",
+    "verdict_summary",
+    "verdict_table",
+]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+SIGNS = {"supported": "\N{CHECK MARK}", "not supported": "\N{MULTIPLICATION X}", "undecided": "?"}
+DASH = "\N{EN DASH}"  # where nothing is measured
 
 
 class Html:
@@ -167,6 +178,26 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
 
 
+def verdict_summary(records: Records) -> Html:
+    """How many of the paper's claims hold: a count and a row of signs for each width.
+
+    Parameters
+    ----------
+    records
+        As in `verdict_table`, whose rows the signs link to.
+    """
+    rows = []
+    for width, table in verdicts(records).groupby("width", sort=False):
+        decisions = table["verdict"].tolist()
+        decided = sum(decision in SIGNS for decision in decisions)
+        count = f"<b>{decisions.count('supported')}</b> of {decided} claims supported"
+        signs = "".join(map(_sign, table.to_dict("records")))
+        rows.append(
+            f"<p>{_width(str(width))}: {count if decided else decisions[0]}</p><ul>{signs}</ul>"
+        )
+    return Html(f'<div class="ff-summary">{"".join(rows)}</div>')
+
+
 def verdict_table(records: Records, chapter: str | None = None, link: str = "") -> Html:
     """The paper's claims with our numbers, as a table.
 
@@ -230,6 +261,19 @@ def _polyline(trace: pd.Series, look: str) -> str:
     return f'<polyline points="{points}" {look}/>'
 
 
+def _width(width: str) -> str:
+    return "Width " + width.replace("-", "\N{MINUS SIGN}")
+
+
+def _sign(row: dict[Any, Any]) -> str:
+    statement, verdict = escape(row["statement"]), row["verdict"]
+    return (
+        f'<li><a href="#claim-{row["key"]}" class="{verdict.replace(" ", "-")}" '
+        f'title="{statement}" aria-label="{statement} {verdict.capitalize()}.">'
+        f"{SIGNS.get(verdict, DASH)}</a></li>"
+    )
+
+
 def _row(rows: pd.DataFrame, link: str) -> str:
     first = rows.iloc[0]
     estimand = escape(first["estimand"])
@@ -238,7 +282,7 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         estimand += f' <a href="{link}{cell}">Computed here</a>.'
     numbers, badges = [], []
     for row in rows.to_dict("records"):
-        label = "Width " + row["width"].replace("-", "\N{MINUS SIGN}")
+        label = _width(row["width"])
         value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
         if not np.isnan(row["low"]):
             value += f" [{row['low']:.3g}, {row['high']:.3g}]"

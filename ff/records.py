@@ -29,6 +29,7 @@ __all__ = [
     "published",
     "read",
     "remove",
+    "save",
     "table",
     "versions",
     "write",
@@ -106,22 +107,32 @@ def write(records: Records, folder: str | Path) -> None:
         with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
                 aside = both.enter_context(replacing(folder / f"{name}.parquet"))
-                arrow = pa.Table.from_pandas(getattr(records, name), preserve_index=False)
-                note = {KEY: json.dumps(records.runs), SEAL: BLANK}
-                buffer = io.BytesIO()
-                pq.write_table(
-                    arrow.replace_schema_metadata(note),
-                    buffer,
-                    compression="zstd",
-                    write_page_checksum=True,
-                )
-                content = buffer.getvalue()
-                aside.write_bytes(content.replace(BLANK, _sha256(content)))
+                save(getattr(records, name), aside, records.runs)
     except (OSError, pa.ArrowException) as error:
         raise RecordsError(
             f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
             "choose a folder that you may write to"
         ) from None
+
+
+def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
+    """Write one table as parquet.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    path
+        The file.
+    note
+        Provenance, anything that JSON can hold; goes into the file's metadata.
+    """
+    arrow = pa.Table.from_pandas(rows, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({KEY: json.dumps(note), SEAL: BLANK})
+    buffer = io.BytesIO()
+    pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
+    content = buffer.getvalue()
+    path.write_bytes(content.replace(BLANK, _sha256(content)))
 
 
 def remove(folder: str | Path) -> None:

@@ -1,8 +1,9 @@
 """The look of every figure: colors that a color-blind reader can tell apart, on white paper.
 
-A figure is drawn on a white ground in light and in dark pages alike: a scale of lightness needs one
-ground to stand out from. As SVG a figure is the same, byte for byte, whenever it is drawn from the
-same numbers, so that a rebuilt page does not change.
+A figure is drawn on a white ground: a scale of lightness needs one ground to stand out from. Dark
+pages of the site invert its lightness and keep its hues, so that what stands out still does. As SVG
+a figure is the same, byte for byte, whenever it is drawn from the same numbers, so that a rebuilt
+page does not change.
 """
 
 import io

@@ -5,7 +5,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import reduce
@@ -216,12 +216,26 @@ class Training:
         on_step
             Called after each step with the share of the epoch that is done.
         """
-        config, split, epoch = self.config, self.dataset.train, self.epoch
-        scale = cool_down(epoch, config.epochs)
+        for share in self.steps():
+            on_step(share)
+
+    def steps(self) -> Iterator[float]:
+        """One epoch in slices: a step for each item that is taken, then the measurement.
+
+        Yields
+        ------
+        float
+            The share of the epoch that is done, up to 1. The epoch is over, and its measurements
+            are there, when the iterator ends. `config` is read anew for every step: a learning
+            rate may be changed in between.
+        """
+        epoch, split = self.epoch, self.dataset.train
+        scale = cool_down(epoch, self.config.epochs)
         theta, steps = self.network.layers[0].theta, len(split) // self.batch
         order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
         layers, depths, goodness = [], [], torch.empty(0)
         for step in range(steps):
+            config = self.config
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]
             x = samples(split.images[chosen], labels, wrong.gather(1, chosen))
@@ -229,14 +243,14 @@ class Training:
             scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
-            on_step((step + 1) / steps)
+            yield (step + 1) / steps
         # Added one by one: how a reduction rounds would depend on the number of layers and seeds.
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
         finite, dead = (verdict.cpu() for verdict in self._health(goodness))
-        last = self.epoch == config.epochs
-        if last or self.epoch % config.validation_index == 0:
+        last = self.epoch == self.config.epochs
+        if last or self.epoch % self.config.validation_index == 0:
             layer_values, depth_values = self._evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()

@@ -1,7 +1,10 @@
 """Shared by all tests: one thread unless FF_TEST_THREADS says more, no network, tiny runs."""
 
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import torch
 
 import ff
 from ff.data import Dataset, Split, load
+
+ROOT = Path(__file__).parent.parent
 
 torch.set_num_threads(int(os.environ.get("FF_TEST_THREADS", "1")))
 hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
@@ -58,3 +63,39 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site in `_build`, or one built for these tests if there is none."""
+    built = ROOT / "_build" / "html"
+    if not (built / "index.html").is_file():
+        out = tmp_path_factory.mktemp("site")
+        command = [
+            sys.executable,
+            "-m",
+            "jupyter_book",
+            "build",
+            "book/",
+            "--path-output",
+            str(out),
+        ]
+        build = subprocess.run(
+            [*command, "-W", "--keep-going", "-n"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert build.returncode == 0, build.stdout[-2000:] + build.stderr[-4000:]
+        built = out / "_build" / "html"
+    return built
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The system's Chromium, for tests marked `browser`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+    if path is None:
+        pytest.skip("no chromium on the path")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -65,8 +65,13 @@ def test_claims_that_compare_widths_need_both(narrow: Any) -> None:
     assert (both.loc[pairs, "width"] == "1000 - 100").all()
 
 
-def test_one_seed_decides_nothing() -> None:
-    assert set(verdicts(synthetic(32, (32,), seeds=1), FEW)["verdict"]) == {"not measured"}
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_fewer_than_five_seeds_give_a_number_but_no_verdict(seeds: int) -> None:
+    found: Any = verdicts(synthetic(32, (32,), seeds=seeds), FEW)
+    measured = found[found["seeds"] == str(seeds)]
+    assert set(measured["verdict"]) == {"too few seeds"}
+    assert measured["value"].notna().all()
+    assert set(found["verdict"]) == {"too few seeds", "not measured"}
 
 
 def test_at_least_the_paper_s_hypotheses_and_a_dozen_sentences() -> None:
@@ -101,7 +106,7 @@ def test_tables_of_a_page_escape_and_say_what_they_hold() -> None:
     data = synthetic(32, (2, 32), hidden=(100, 1000))
     html = verdict_table(data, "rq1_delay", link="./")._repr_html_()
     assert html.count("<tr id=") == sum(claim.chapter == "rq1_delay" for claim in CLAIMS)
-    assert 'href="./rq1_delay.html"' in html
+    assert 'href="./rq1_delay.html#claim-rq1-h1"' in html
     link = download(pd.DataFrame({"a": [1]}), '"><script>')._repr_html_()
     assert "<script>" not in link
 

@@ -1,9 +1,6 @@
 """The built site: links, alt texts, nothing fetched from elsewhere; statically and in a browser."""
 
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,32 +10,14 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 FETCHING_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "preconnect"}
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Every page of the site in `_build`, or of one built for these tests if there is none."""
-    site = ROOT / "_build" / "html"
-    if not (site / "index.html").is_file():
-        out = tmp_path_factory.mktemp("site")
-        command = [
-            sys.executable,
-            "-m",
-            "jupyter_book",
-            "build",
-            "book/",
-            "--path-output",
-            str(out),
-        ]
-        build = subprocess.run(
-            [*command, "-W", "--keep-going", "-n"], cwd=ROOT, capture_output=True, text=True
-        )
-        assert build.returncode == 0, build.stdout[-2000:] + build.stderr[-4000:]
-        site = out / "_build" / "html"
+def pages(site: Path) -> list[Path]:
+    """Every page of the site."""
     return sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
 
 
@@ -78,10 +57,10 @@ def test_every_page_has_one_first_heading(pages):
 
 
 def test_the_reference_describes_every_module():
-    text = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    described = set(re.findall(r"automodule:: ff\.(\w+)", text))
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("api*.md")]
+    described = set(re.findall(r"automodule:: ff\.(\w+)", "".join(texts)))
     modules = {path.stem for path in (ROOT / "ff").glob("*.py") if not path.stem.startswith("_")}
-    assert described == modules, f"book/api.md must name {sorted(described ^ modules)} too, or not"
+    assert described == modules, f"book/api*.md must name {sorted(described ^ modules)} too, or not"
 
 
 def test_links_within_the_site_lead_somewhere(pages):
@@ -127,35 +106,117 @@ def test_no_page_asks_for_anything_from_elsewhere(pages):
     assert not asked, "\n".join(asked)
 
 
+def weight(pages: list[Path], page: Path) -> tuple[int, int]:
+    """Bytes that a page makes a browser read from disk, ours and all of them.
+
+    Ours are the page, its pictures and what lies in ``book/_assets``, less MathJax.
+    """
+    site = pages[0].parent
+    read = {page} | {
+        (page.parent / unquote(urlsplit(url).path)).resolve()
+        for url in urls(page, fetched=True)
+        if urlsplit(url).path and not is_elsewhere(url) and not urlsplit(url).scheme
+    }
+    assets = {path.name for path in (ROOT / "book" / "_assets").iterdir()}
+    own = [
+        path
+        for path in read
+        if "_static" not in path.parts or (path.parent.name == "_static" and path.name in assets)
+    ]
+    assert all(path.is_relative_to(site) for path in read)
+    return sum(path.stat().st_size for path in own), sum(path.stat().st_size for path in read)
+
+
+def test_pages_are_light(pages):
+    heavy = []
+    for page in pages:
+        own, whole = weight(pages, page)
+        if own > 500_000 or whole > 3_000_000:
+            heavy.append(f"{page.name}: {own / 1e3:.0f} kB of ours, {whole / 1e3:.0f} kB in all")
+    assert not heavy, "at most 500 kB of ours and 3 MB in all:\n" + "\n".join(heavy)
+
+
+def test_every_figure_can_be_saved(pages):
+    kept = [
+        f"{page.name}: {image['src']}"
+        for page in pages
+        for image in parse(page).select("article img[src$='.svg']")
+        if not parse(page).select(f"a[download][href='{image['src']}']")
+    ]
+    assert not kept, "\n".join(kept)
+
+
+def test_what_can_be_saved_has_a_name_of_its_own(pages):
+    for page in pages:
+        names = [str(link["download"]) for link in parse(page).select("article a[download]")]
+        assert len(names) == len(set(names)), f"{page.name}: {sorted(names)}"
+
+
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
-def test_every_page_opens_from_disk_without_requests_or_errors(pages):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def test_every_page_opens_from_disk_without_requests_or_errors(pages, chromium):
     troubles: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 420, "height": 800})
+    tab = chromium.new_page(viewport={"width": 420, "height": 800})
 
-        def note(trouble: str) -> None:
-            troubles.append(f"{Path(tab.url).name}: {trouble}")
+    def note(trouble: str) -> None:
+        troubles.append(f"{Path(tab.url).name}: {trouble}")
 
-        local = ("file:", "data:", "blob:", "about:")
-        tab.on("request", lambda r: r.url.startswith(local) or note(f"asked for {r.url}"))
-        tab.on("requestfailed", lambda r: note(f"did not get {r.url}"))
-        tab.on("console", lambda m: m.type == "error" and note(m.text))
-        tab.on("pageerror", lambda error: note(str(error)))
-        for page in pages:
-            if page.name == "index.html":  # leads on to another page at once
-                continue
-            tab.goto(page.as_uri(), wait_until="load")
-            if parse(page).find(class_="math"):
-                tab.wait_for_function("window.MathJax?.startup?.promise")
-                tab.evaluate("MathJax.startup.promise.then(() => true)")
-                if tab.locator("mjx-merror").count():
-                    note("a formula cannot be typeset")
-            tab.evaluate("document.fonts.ready.then(() => true)")
-            wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if wide > 0:
-                note(f"is {wide} px wider than a phone")
-        browser.close()
+    local = ("file:", "data:", "blob:", "about:")
+    tab.on("request", lambda r: r.url.startswith(local) or note(f"asked for {r.url}"))
+    tab.on("requestfailed", lambda r: note(f"did not get {r.url}"))
+    tab.on("console", lambda m: m.type == "error" and note(m.text))
+    tab.on("pageerror", lambda error: note(str(error)))
+    for page in pages:
+        if page.name == "index.html":  # leads on to another page at once
+            continue
+        tab.goto(page.as_uri(), wait_until="load")
+        if parse(page).find(class_="math"):
+            tab.wait_for_function("window.MathJax?.startup?.promise")
+            tab.evaluate("MathJax.startup.promise.then(() => true)")
+            if tab.locator("mjx-merror").count():
+                note("a formula cannot be typeset")
+        tab.evaluate("document.fonts.ready.then(() => true)")
+        wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            note(f"is {wide} px wider than a phone")
+    tab.close()
     assert not troubles, "\n".join(troubles)
+
+
+# What axe-core finds in the theme itself: rule, and where (a part of the CSS selector).
+KNOWN = [("summary-name", "summary"), ("region", ".only-"), ("region", ".title")]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible(pages, chromium, scheme):
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    context = chromium.new_context(color_scheme=scheme, reduced_motion="reduce")
+    tab = context.new_page()
+    found = set()
+    for page in pages:
+        if page.name == "index.html":
+            continue
+        tab.goto(page.as_uri(), wait_until="load")
+        tab.evaluate(script)
+        result = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        for violation in result["violations"]:
+            for node in violation["nodes"]:
+                where = " ".join(map(str, node["target"]))
+                if not any(violation["id"] == rule and part in where for rule, part in KNOWN):
+                    found.add(f"{page.name}: {violation['id']}: {where}")
+    context.close()
+    assert not found, "\n".join(sorted(found))
+
+
+@pytest.mark.browser
+def test_a_dark_page_is_printed_light(site, chromium):
+    tab = chromium.new_page(color_scheme="dark")
+    tab.goto((site / "intro.html").as_uri())
+    theme = "document.documentElement.dataset.theme"
+    assert tab.evaluate(theme) == "dark"
+    tab.emulate_media(media="print")
+    tab.wait_for_function(f"{theme} === 'light'")
+    tab.emulate_media(media="screen")
+    tab.wait_for_function(f"{theme} === 'dark'")
+    tab.close()

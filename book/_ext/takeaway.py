@@ -1,0 +1,81 @@
+"""Sphinx extension: what a reader can take along from a page, or open elsewhere.
+
+Every SVG figure gets a link that saves it. Where `_config.yml` names a repository, notebooks get
+the theme's buttons for Binder and Colab; without one there is nothing to open, and no button. An
+executed copy is not in the repository: its buttons open the notebook that it is a copy of.
+"""
+
+import re
+from itertools import count
+from pathlib import PurePosixPath
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+# Docutils puts an image with a given size into a link to itself, which ours replaces.
+IMAGE = re.compile(
+    r'(?:<a class="[^"]*image-reference[^>]*>\s*)?'
+    r'(?P<image><img [^>]*?src="(?P<file>[^"]*_images/[^"]+\.svg)"[^>]*>)(?:\s*</a>)?'
+)
+NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*$')
+COPY = re.compile(r"runs/([^/]+)/[^/]+(?=\.ipynb$)")
+LAUNCHERS = ("binderhub_url", "colab_url")
+
+
+def drop_launchers(app: Sphinx, config: Config) -> None:
+    """Without a repository, configure no button that would open it (the theme would fail)."""
+    options = config.html_theme_options
+    if not options.get("repository_url"):
+        buttons = options.get("launch_buttons", {}).items()
+        options["launch_buttons"] = {key: url for key, url in buttons if key not in LAUNCHERS}
+
+
+def point_launchers(buttons: list[dict[str, Any]], source: str) -> list[dict[str, Any]]:
+    """Let a page's launch buttons open what is in the repository; none where that cannot run."""
+    kept = []
+    for button in buttons:
+        if button.get("label") == "launch-buttons":
+            if not source.endswith(".ipynb"):
+                continue
+            links = [
+                link | {"url": COPY.sub(r"\1", link["url"])} if "url" in link else link
+                for link in button["buttons"]
+            ]
+            button = button | {"buttons": links}
+        kept.append(button)
+    return kept
+
+
+def offer_figures(body: str, page: str) -> str:
+    """Put a link that saves the file behind every SVG image."""
+    numbers = count(1)
+
+    def offer(image: re.Match[str]) -> str:
+        named = NAME.search(body, max(0, image.start() - 500), image.start())
+        name = named[1] if named else f"{page}-{next(numbers)}"
+        link = (
+            f'<a class="ff-save" href="{image["file"]}" download="{name}.svg" '
+            f'aria-label="Save {name} as SVG">SVG</a>'
+        )
+        return f'<span class="ff-figure">{image["image"]}{link}</span>'
+
+    return IMAGE.sub(offer, body)
+
+
+def finish(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Complete what the theme has prepared for a page."""
+    if doctree is not None:
+        context["body"] = offer_figures(context["body"], PurePosixPath(page).name)
+        buttons = context.get("header_buttons", [])
+        context["header_buttons"] = point_launchers(buttons, context.get("sourcename", ""))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("config-inited", drop_launchers)
+    app.connect("html-page-context", finish, priority=900)  # after the theme's buttons
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,91 @@
+"""Do two ways to run the same seeds agree? For a precision, a device or a version."""
+
+import numpy as np
+import pandas as pd
+
+from ff.delay import TARGET, seed_delays
+from ff.errors import RecordsError
+from ff.records import Records
+from ff.resampling import Bootstrap
+
+__all__ = ["agreement"]
+
+
+def agreement(
+    reference: Records, other: Records, target: float = TARGET, bootstrap: Bootstrap = Bootstrap()
+) -> pd.DataFrame:
+    """Compare traces, delays and final accuracies of the seeds that two sets of records share.
+
+    Rounding makes two runs of a seed part ways, in deep layers as far as two seeds are apart. What
+    must not differ is the mean: a difference that is small beside the spread over seeds changes
+    no conclusion that rests on that spread.
+
+    Parameters
+    ----------
+    reference, other
+        Records of the same configuration but for what is compared; other widths and seeds than
+        those that both hold are left out, and so are layers.
+    target
+        Accuracy that counts as reached.
+    bootstrap
+        How seeds are resampled for the intervals.
+
+    Returns
+    -------
+    DataFrame
+        A row for each width and quantity: `hidden`, `quantity`, `seeds`, `layers`, the mean of
+        `reference`, `difference` (other minus reference, mean over seeds) with `low` and `high`,
+        and `spread`, the standard deviation over seeds of the reference (n - 1).
+
+    Raises
+    ------
+    RecordsError
+        They have no seed of a width in common.
+    """
+    deepest = min(int(np.max(records.layers["layer"])) for records in (reference, other))
+    both = [_summaries(records, deepest, target) for records in (reference, other)]
+    paired = both[0].join(both[1].add_suffix("_other"), how="inner")
+    if paired.empty:
+        raise RecordsError(
+            "the records have no seed of a width in common; train the same seeds both ways"
+        )
+    rows = []
+    for hidden, seeds in paired.groupby("hidden"):
+        for quantity in both[0]:
+            values = seeds[quantity].to_numpy(float)
+            differences = seeds[f"{quantity}_other"].to_numpy(float) - values
+            mean, draws = bootstrap.draw(
+                lambda weights, d=differences: weights @ d / len(d), len(differences)
+            )
+            low, high = bootstrap.interval(draws)
+            rows.append(
+                {
+                    "hidden": hidden,
+                    "quantity": quantity,
+                    "seeds": len(seeds),
+                    "layers": deepest,
+                    "reference": values.mean(),
+                    "difference": float(mean),
+                    "low": float(low),
+                    "high": float(high),
+                    "spread": values.std(ddof=1) if len(values) > 1 else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _summaries(records: Records, deepest: int, target: float) -> pd.DataFrame:
+    """One row for each width and seed."""
+    layers = records.layers.loc[records.layers["layer"] <= deepest]
+    readouts = records.readouts.loc[records.readouts["depth"] == deepest]
+    last = readouts.loc[readouts["epoch"] == readouts["epoch"].max()]
+    delays = seed_delays(layers, target)
+    delays["crossing"] = delays["crossing"].fillna(delays["last_epoch"])  # not reached: at least
+    key = ["hidden", "seed"]
+    return pd.DataFrame(
+        {
+            "accuracy of layers, mean of epochs": layers.groupby(key)["train_accuracy"].mean(),
+            "delay of layers, epochs": delays.groupby(key)["crossing"].mean(),
+            "network's accuracy at the end": last.groupby(key)["validation_accuracy"].mean(),
+        }
+    )

@@ -1,0 +1,359 @@
+"""How fast training is on this machine: beside the published style, and beside its own limit."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ff import records
+from ff.config import Config
+from ff.data import Dataset, find, load, own_batch_size
+from ff.errors import DataError, RecordsError
+from ff.files import replacing
+from ff.precision import operands
+from ff.roofline import alone, operations, products
+from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
+from ff.train import _chunks, _name, train
+
+__all__ = ["FULL", "QUICK", "Effort", "bench", "measure"]
+
+DEPTHS, SEEDS, EPOCHS = (2, 4, 8, 16, 32), 30, 30  # Table 1
+WIDE, NARROW = 1000, 100
+LAYERS = 4  # of the networks whose epochs and products are timed
+POINTS = (4, 8, 16, 32)  # where a cost is measured that should be a straight line
+PRECISIONS = ("float32", "bf16")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes
+    ----------
+    rounds
+        Turns of ours and theirs.
+    steps
+        Steps in place of an epoch where networks are deep (four times as many where they are
+        narrow), and epochs in place of a whole run on a GPU; None for whole ones.
+    depths
+        Where the baseline's cost is measured beside 4 layers. A straight line gives the others.
+    """
+
+    rounds: int
+    steps: int | None
+    depths: tuple[int, ...]
+
+
+QUICK = Effort(rounds=2, steps=4, depths=(32,))
+FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32))
+
+
+def bench(
+    effort: Effort = QUICK, out: Path | None = None, name: str = "mnist"
+) -> Iterator[pd.DataFrame]:
+    """Measure everything, part by part, and write it down in the end.
+
+    Parameters
+    ----------
+    effort
+        How long to measure.
+    out
+        File for the rows, parquet with the machine and the versions in its metadata.
+    name
+        The data set. The targets are meant for MNIST.
+
+    Yields
+    ------
+    DataFrame
+        As `measure`.
+
+    Raises
+    ------
+    DataError
+        The data set is not on this machine.
+    RecordsError
+        The file cannot be written.
+    """
+    if name != "digits" and find(name) is None:
+        raise DataError(
+            f"ff bench needs {name}, which is not on this machine; run 'ff data fetch {name}' first"
+        )
+    dataset, started, parts = load(name), datetime.now(UTC), []
+    if out:
+        with _writing(out):  # tried before the wait
+            out.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=out.parent).close()
+    for rows in measure(dataset, effort):
+        parts.append(rows)
+        yield rows
+    if out:
+        with _writing(out), replacing(out) as aside:
+            note = _provenance(dataset, effort, started)
+            records.save(pd.concat(parts, ignore_index=True), aside, note)
+
+
+def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
+    """Measure everything, part by part.
+
+    Parameters
+    ----------
+    dataset
+        The images; the targets are meant for MNIST.
+    effort
+        How long to measure.
+
+    Yields
+    ------
+    DataFrame
+        Columns `row` (the work), `quantity` ("ours", "compared", "ratio" and others), `value`
+        (median over the turns), `low` and `high` (least and greatest), `unit`, `how` ("measured",
+        "extrapolated from ..." or "not measured: ...") and `target` (of the ratio, or empty).
+    """
+    epochs, shallow = _epochs(dataset, effort)
+    yield epochs
+    yield _table_1(dataset, effort, shallow)
+    for hidden, seeds, precision, target in (
+        (WIDE, 1, "float32", 0.85),
+        (WIDE, 1, "bf16", 0.75),
+        (NARROW, SEEDS, "float32", 0.6),
+        (NARROW, SEEDS, "bf16", 0.6),
+    ):
+        yield _share(dataset, CPU, [LAYERS], hidden, seeds, precision, target)
+    yield _straight(dataset)
+    yield _threads(dataset)
+    yield from _gpu(dataset, effort)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RecordsError(
+            f"cannot write {out}: {error.strerror or error}; name a file that you may write"
+        ) from None
+
+
+def _provenance(dataset: Dataset, effort: Effort, started: datetime) -> dict[str, Any]:
+    """Where and of what the measurements are, that began at `started`."""
+    return {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _name(CPU),
+        "processor": f"{_name(CPU)}, {torch.backends.cpu.get_cpu_capability()}",
+        "threads": torch.get_num_threads(),
+        "dataset": {"name": dataset.name, "sha256": dataset.checksum},
+        "full": effort == FULL,
+        "versions": records.versions(),
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+    }
+
+
+Quantities = dict[str, tuple[Any, str]]  # what was measured, many times or once, and its unit
+
+
+def _rows(
+    row: str, quantities: Quantities, target: str = "", how: str = "measured"
+) -> list[dict[str, Any]]:
+    """Rows of one piece of work."""
+    return [
+        {
+            "row": row,
+            "quantity": name,
+            "value": float(np.median(values)),
+            "low": float(np.min(values)),
+            "high": float(np.max(values)),
+            "unit": unit,
+            "how": how,
+            "target": target if name == "ratio" else "",
+        }
+        for name, (values, unit) in quantities.items()
+    ]
+
+
+def _ratio(ours: Any, compared: Any, ratio: Any, unit: str) -> Quantities:
+    return {"ours": (ours, unit), "compared": (compared, unit), "ratio": (ratio, "")}
+
+
+def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
+    """Whole epochs with their evaluation; and what they cost in the published style, by width."""
+    rows, shallow = [], {}
+    for hidden, targets in ((WIDE, (1.8, 3.5)), (NARROW, (15, 15))):
+        runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in PRECISIONS]
+        runs.append(Theirs(dataset, LAYERS, hidden, None))
+        costs = [lambda run=run: run.cost(dataset) for run in runs]
+        *ours, theirs = turns(effort.rounds, costs)
+        for precision, own, least in zip(PRECISIONS, ours, targets, strict=True):
+            row = f"an epoch, {LAYERS} layers of {hidden}, {precision} / the published style"
+            rows += _rows(row, _ratio(own, theirs, theirs / own, "s"), f"at least {least}")
+        shallow[hidden] = theirs
+    return pd.DataFrame(rows), shallow
+
+
+def _table_1(dataset: Dataset, effort: Effort, shallow: dict[int, np.ndarray]) -> pd.DataFrame:
+    """Ten configurations, one seed: each width once with five readouts, against ten runs.
+
+    `shallow` is what an epoch of `LAYERS` layers costs in the published style, by width.
+    """
+    ours, theirs = np.zeros((2, effort.rounds)), np.zeros(effort.rounds)
+    for hidden, more in ((WIDE, 1), (NARROW, 4)):
+        steps = effort.steps and effort.steps * more
+        few = part(dataset, steps)
+        runs: list[Any] = [Ours(few, DEPTHS, hidden, precision=p) for p in PRECISIONS]
+        runs += [Theirs(dataset, depth, hidden, steps) for depth in effort.depths]
+        costs = turns(effort.rounds, [lambda run=run: run.cost(dataset) for run in runs])
+        ours += costs[:2]
+        slope, start = np.polyfit((LAYERS, *effort.depths), [shallow[hidden], *costs[2:]], 1)
+        theirs += sum(slope * depth + start for depth in DEPTHS)
+    counted = f"{effort.steps} to {4 * effort.steps} steps" if effort.steps else "whole epochs"
+    rows = []
+    for precision, own, least in zip(PRECISIONS, ours, (4, 7), strict=True):
+        row = f"ten configurations, one seed, {precision} / ten runs of the published style"
+        times = _ratio(own * EPOCHS, theirs * EPOCHS, theirs / own, "s")
+        rows += _rows(row, times, f"at least {least}", f"extrapolated from {counted}")
+    return pd.DataFrame(rows)
+
+
+def _share(
+    dataset: Dataset,
+    device: torch.device,
+    layers: Sequence[int],
+    hidden: int,
+    seeds: int,
+    precision: str,
+    target: float,
+) -> pd.DataFrame:
+    """Rate of the products in training, against that of the products alone, at its best."""
+    config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
+    batch = own_batch_size(dataset.name)
+    chunk = _chunks(config, hidden, device)[0]  # the seeds that train side by side
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    steps = 3 if hidden == WIDE else 10
+    ours = Ours(part(dataset, steps).to(device), layers, hidden, chunk, precision)
+    shapes = products(layers, hidden, batch)
+    step = alone(shapes, len(chunk), operands(precision), device)
+    block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
+    learning, limit, copying = timed(
+        7,
+        (
+            ours.learn,
+            lambda: [step() for _ in range(ours.steps)],
+            lambda: [block[1].copy_(block[0]) for _ in range(20)],
+        ),
+    )
+    count = operations(shapes) * len(chunk) * ours.steps / 1e9
+    rate, best = count / learning, (count / limit).max()
+    facts = {
+        "a step": (learning / ours.steps, "s"),
+        "side by side": (len(chunk), "seeds"),
+        "copy": (20 * block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written
+    }
+    facts = _ratio(rate, best, rate / best, "GFLOP/s") | facts
+    row = _products_row(device, layers, hidden, seeds, precision)
+    return pd.DataFrame(_rows(row, facts, f"at least {target}"))
+
+
+def _straight(dataset: Dataset) -> pd.DataFrame:
+    """Cost of a further layer, seed or epoch: where there are many, against where there are few."""
+    few = part(dataset, 5)
+
+    def chunks(seeds: int) -> list[tuple[int, ...]]:
+        return _chunks(Config(dataset=dataset.name, seeds=seeds), NARROW, CPU)
+
+    deep = {n: Ours(few, n, NARROW, chunks(SEEDS)[0]) for n in POINTS}
+    many = {n: [Ours(few, LAYERS, NARROW, seeds) for seeds in chunks(n)] for n in POINTS}
+    seeds: list[Work] = [lambda n=n: [run.learn() for run in many[n]] for n in POINTS]
+    epochs = turns(3, [lambda: deep[LAYERS].cost(few)] * POINTS[-1])
+    costs = {
+        "layers": timed(5, [deep[n].learn for n in POINTS]),
+        "seeds": timed(5, seeds),
+        "epochs": epochs.cumsum(0)[np.array(POINTS) - 1],
+    }
+    rows = []
+    for what, times in costs.items():
+        slopes = np.diff(times, axis=0) / np.diff(POINTS)[:, None]
+        few_of, many_of = (f"{before + 1} to {n}" for before, n in (POINTS[:2], POINTS[2:]))
+        quantities = _ratio(slopes[-1], slopes[0], slopes[-1] / slopes[0], "s")
+        quantities |= {f"at {n}": (spent, "s") for n, spent in zip(POINTS, times, strict=True)}
+        row = f"one of {what} {many_of} / one of {what} {few_of}"
+        rows += _rows(row, quantities, "0.9 to 1.1")
+    return pd.DataFrame(rows)
+
+
+def _threads(dataset: Dataset) -> pd.DataFrame:
+    """Seconds a step with one thread, with all, and with the powers of two between."""
+    most, rows = torch.get_num_threads(), []
+    for hidden in (WIDE, NARROW):
+        run, at = Ours(part(dataset, 3), LAYERS, hidden), {}
+        for threads in sorted({most, *(2**i for i in range(most.bit_length()))}):
+            torch.set_num_threads(threads)
+            at[f"at {threads}"] = (timed(5, [run.learn])[0] / run.steps, "s")
+        torch.set_num_threads(most)
+        rows += _rows(f"a step by threads, {LAYERS} layers of {hidden}, float32", at)
+    return pd.DataFrame(rows)
+
+
+def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
+    """Table 1 whole, the share of the device's rate, and the peak of memory against the least."""
+    runs = f"{2 * len(DEPTHS) * SEEDS} runs of Table 1 on a GPU, seconds"
+    memory = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
+    shared = CUDA, DEPTHS, WIDE, SEEDS, "tf32"
+    if not torch.cuda.is_available():
+        nothing = _ratio(np.nan, np.nan, np.nan, "")
+        targets = {runs: "at most 120", _products_row(*shared): "at least 0.5"}
+        for row, target in (targets | {memory: "at most 1.5"}).items():
+            yield pd.DataFrame(_rows(row, nothing, target, "not measured: no CUDA device"))
+        return
+    spent, how = _wall(dataset.name, CUDA, effort)
+    wall = _ratio(spent, np.nan, spent, "s") | {"ratio": (spent, "s")}
+    yield pd.DataFrame(_rows(runs, wall, "at most 120", how))
+    yield _share(dataset, *shared, 0.5)
+    torch.cuda.reset_peak_memory_stats()
+    config = Config(dataset=dataset.name, layers=list(DEPTHS), seeds=SEEDS)
+    chunk = _chunks(config, WIDE, CUDA)[0]
+    ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, WIDE, chunk, "tf32")
+    ours.cost(ours.training.dataset)
+    kept = ours.training.network.state() | ours.training.readouts.state()
+    activity = 4 * len(chunk) * 3 * ours.training.batch * WIDE
+    least = (sum(tensor.nbytes for tensor in kept.values()) + 3 * activity) / 1e9
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    yield pd.DataFrame(_rows(memory, _ratio(peak, least, peak / least, "GB"), "at most 1.5"))
+
+
+def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:
+    """Seconds of all runs of Table 1, written to disk; from how many epochs."""
+
+    def run(epochs: int) -> float:
+        config = Config(
+            dataset=name,
+            layers=list(DEPTHS),
+            hidden=[NARROW, WIDE],
+            seeds=SEEDS,
+            epochs=epochs,
+            precision="tf32",
+            device=device.type,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            return seconds(lambda: train(config, folder))
+
+    if effort.steps is None:
+        return run(EPOCHS), "measured"
+    run(1)  # starts the device
+    one, several = run(1), run(1 + effort.steps)
+    line = one + (several - one) / effort.steps * (EPOCHS - 1)
+    return line, f"extrapolated from 1 and {1 + effort.steps} epochs"
+
+
+def _products_row(
+    device: torch.device, layers: Sequence[int], hidden: int, seeds: int, precision: str
+) -> str:
+    where = "" if device.type == "cpu" else "on a GPU, "
+    count = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    return f"products, {where}{max(layers)} layers of {hidden}, {count}, {precision} / alone"

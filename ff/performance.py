@@ -1,0 +1,293 @@
+"""What `ff bench` has measured, as a table, as figures, and beside what was counted by hand."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ff.records import KEY, RESULTS
+from ff.roofline import operations, products, traffic
+from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
+
+__all__ = ["baseline", "floor", "lines", "met", "read", "shares", "straight", "table", "threads"]
+
+COLUMNS = ["device", "row", "quantity", "value", "low", "high", "unit", "how", "target"]
+
+
+def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
+    """Read what `ff bench --out` has written, several runs of a machine taken together.
+
+    Parameters
+    ----------
+    folder
+        Where the files are; the book's by default.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `ff.bench.measure`, with a column `device`, and `files`, how many were read.
+        Values are medians over the files, `low` and `high` the least and greatest of all. The
+        machine with the most files comes first. Without a file, the table is empty.
+    """
+    parts = []
+    for path in sorted(folder.glob("*.parquet")):
+        note = json.loads((pq.read_schema(path).metadata or {})[KEY])
+        parts.append(pd.read_parquet(path).assign(device=note["device"], file=path.name))
+    if not parts:
+        return pd.DataFrame(columns=[*COLUMNS, "files"])
+    groups = pd.concat(parts).groupby(["device", "row", "quantity"], sort=False, as_index=False)
+    found = groups.agg(
+        value=("value", "median"),
+        low=("low", "min"),
+        high=("high", "max"),
+        unit=("unit", "first"),
+        how=("how", "first"),
+        target=("target", "first"),
+        files=("file", "nunique"),
+    )
+    return found.sort_values("files", ascending=False, kind="stable", ignore_index=True)
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line for each piece of work that has a target, in words and numbers for people.
+
+    Parameters
+    ----------
+    rows
+        What `ff.bench.measure` yields or `read` returns, of one machine.
+    """
+    found = []
+    for row, own in rows.groupby("row", sort=False):
+        parts = own.set_index("quantity")
+        if "ratio" not in parts.index:
+            continue
+        ratio: Any = parts.loc["ratio"]
+        found.append(
+            {
+                "": met(ratio["value"], ratio["target"]),
+                "ratio": _shown(ratio, spread=True),
+                "target": ratio["target"],
+                "ours": _shown(parts.loc["ours"]),
+                "compared": _shown(parts.loc["compared"]),
+                "work / compared with": row,
+                "how": ratio["how"],
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def lines(rows: pd.DataFrame) -> Iterator[str]:
+    """Write the same as lines of text; what was not simply measured is named at their ends."""
+    for _, row in table(rows).iterrows():
+        verdict, ratio, target, ours, compared, work, how = row
+        note = "" if how == "measured" else f" ({how.removeprefix('not measured: ')})"
+        yield (f"{verdict:14}{ratio:26}{target:15}{ours:15}{compared:15}{work}{note}")
+
+
+def met(value: float, target: str) -> str:
+    """Whether a value is "met", "missed" or, where it is NaN, "not measured".
+
+    Parameters
+    ----------
+    value
+        A ratio.
+    target
+        "at least 1.8", "at most 1.5" or "0.9 to 1.1".
+    """
+    bounds = [float(number) for number in re.findall(r"[\d.]+", target)]
+    low = -np.inf if target.startswith("at most") else bounds[0]
+    high = np.inf if target.startswith("at least") else bounds[-1]
+    return "not measured" if np.isnan(value) else "met" if low <= value <= high else "missed"
+
+
+def floor(rows: pd.DataFrame, batch: int = 1000, layers: int = 4) -> pd.DataFrame:
+    """What a step would cost if it were its products and the least memory traffic, and costs.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    batch, layers
+        Images a step and layers of the networks whose products were timed.
+
+    Returns
+    -------
+    DataFrame
+        A line for each width and precision: networks side by side, operations, bytes,
+        milliseconds of each at the rate that was measured, their sum, and the step as it is.
+    """
+    found = {}
+    own = rows[rows["row"].str.startswith(f"products, {layers} ")]
+    for row, group in own.groupby("row", sort=False):
+        value: Any = group.set_index("quantity")["value"]
+        width = int(re.findall(r"layers of (\d+)", str(row))[0])
+        seeds = value["side by side"]
+        work = seeds * operations(products([layers], width, batch)) / 1e9
+        moved = seeds * traffic(layers, width, batch) / 1e6
+        ideal = 1e3 * work / value["compared"], moved / value["copy"]
+        found[_network(row)] = {
+            "networks side by side": f"{seeds:.0f}",
+            "operations": f"{work:.3g} GFLOP",
+            "products alone": f"{ideal[0]:.3g} ms",
+            "memory traffic": f"{moved:.3g} MB",
+            "moved alone": f"{ideal[1]:.3g} ms",
+            "floor": f"{sum(ideal):.3g} ms",
+            "measured": f"{1e3 * value['a step']:.3g} ms",
+            "above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
+        }
+    return pd.DataFrame(found)
+
+
+@styled
+def baseline(rows: pd.DataFrame) -> Figure:
+    """Draw the seconds of an epoch: ours in both precisions, and in the published style.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    """
+    own = rows[rows["row"].str.startswith("an epoch")]
+    own: Any = own.assign(
+        width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int)
+    )
+    figure = Figure(7, 2.2)
+    panels = figure.subplots(1, own["width"].nunique(), squeeze=False)[0]
+    for axes, (width, group) in zip(panels, own.groupby("width", sort=False), strict=True):
+        ours = group[group["quantity"] == "ours"]
+        theirs = group[group["quantity"] == "compared"].iloc[:1]
+        names = [*(f"ours, {_precision(row)}" for row in ours["row"]), "published style"]
+        both = pd.concat([ours, theirs])
+        colors = [*PALETTE[: len(ours)], MUTED]
+        _bars(axes, both, names, colors)
+        for y, (value, high) in enumerate(zip(both["value"], both["high"], strict=True)):
+            axes.annotate(
+                f"{value:.3g} s", (high, y), (4, 0), textcoords="offset points", va="center"
+            )
+        axes.set(title=f"layers of {width} units", xlabel="seconds an epoch")
+        axes.margins(x=0.2)
+    return figure
+
+
+@styled
+def shares(rows: pd.DataFrame) -> Figure:
+    """Draw the share of the products' own rate that training reaches, and the targets.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    """
+    own: Any = rows[rows["row"].str.startswith("products") & (rows["quantity"] == "ratio")].dropna()
+    figure = Figure(7, 0.9 + 0.4 * len(own))
+    axes = figure.subplots()
+    _bars(axes, own, [_network(row) for row in own["row"]], [PALETTE[0]] * len(own))
+    for y, target in enumerate(own["target"]):
+        axes.vlines(float(target.split()[-1]), y - 0.42, y + 0.42, color=PALETTE[1], linewidth=2)
+    axes.set(xlim=(0, 1.02), xlabel="share of the rate of the matrix products alone")
+    legend(
+        figure,
+        [
+            entry("measured", color=PALETTE[0], linewidth=7),
+            entry("target", color=PALETTE[1], linewidth=2),
+        ],
+    )
+    return figure
+
+
+@styled
+def straight(rows: pd.DataFrame) -> Figure:
+    """Draw the cost against the number of layers, seeds and epochs, beside a straight line.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    """
+    own: Any = rows[rows["row"].str.startswith("one of")]
+    figure = Figure(7, 2.6)
+    panels = figure.subplots(1, own["row"].nunique(), squeeze=False)[0]
+    for axes, (row, group) in zip(panels, own.groupby("row", sort=False), strict=True):
+        x, points = _points(group)
+        y = points["value"].to_numpy()
+        slope, start = np.polyfit(x[[0, -1]], y[[0, -1]], 1)
+        axes.plot(x, slope * x + start, color=MUTED, linestyle=LINES[1])
+        axes.vlines(x, points["low"], points["high"], color=PALETTE[0])
+        axes.plot(x, y, color=PALETTE[0], marker=MARKERS[0], linestyle="none")
+        what = str(row).split()[2]
+        axes.set(xlabel=what, xticks=x, xlim=(0, None), ylim=(0, None))
+    panels[0].set_ylabel("seconds")
+    return figure
+
+
+@styled
+def threads(rows: pd.DataFrame) -> Figure:
+    """Draw how many times faster a step is with more threads, beside the ideal.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    """
+    own: Any = rows[rows["row"].str.startswith("a step by threads")]
+    figure = Figure(7, 2.8)
+    axes = figure.subplots()
+    most, handles = 1, []
+    looks = zip(PALETTE, LINES, MARKERS, strict=False)
+    for (color, line, marker), (row, group) in zip(
+        looks, own.groupby("row", sort=False), strict=False
+    ):
+        x, points = _points(group)
+        one = points["value"].iloc[0]
+        axes.vlines(x, one / points["high"], one / points["low"], color=color)
+        look = {"color": color, "linestyle": line, "marker": marker}
+        handles += axes.plot(x, one / points["value"], **look, label=_network(row))
+        most = max(most, x[-1])
+        axes.set_xticks(x)
+    ideal = axes.plot([1, most], [1, most], color=INK, linewidth=0.8, label="as many times faster")
+    axes.set(xlabel="threads", ylabel="times as fast as one", ylim=(0, None))
+    legend(figure, [*handles, *ideal])
+    return figure
+
+
+def _points(group: Any) -> tuple[np.ndarray, Any]:
+    """Numbers n of the quantities "at n", ascending, and their rows."""
+    points = group[group["quantity"].str.startswith("at ")]
+    x = points["quantity"].str[3:].astype(int)
+    points = points.loc[x.sort_values().index]
+    return np.sort(x.to_numpy()), points
+
+
+def _bars(axes: Any, rows: Any, names: list[str], colors: list[str]) -> None:
+    """Draw a bar for each row, from the top down, with a whisker from its least to its greatest."""
+    y = np.arange(len(rows))
+    axes.barh(y, rows["value"], color=colors, height=0.62)
+    axes.hlines(y, rows["low"], rows["high"], color=INK, linewidth=1)
+    axes.set_yticks(y, names)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+
+
+def _network(row: Any) -> str:
+    """Width, seeds and precision: "1000 units, 1 seed, float32"."""
+    width, more = re.findall(r"layers of (\d+), ([^/]+)", str(row))[0]
+    return f"{width} units, {more.strip()}"
+
+
+def _precision(row: str) -> str:
+    return row.split(" / ")[0].split(", ")[-1]
+
+
+def _shown(quantity: Any, spread: bool = False) -> str:
+    """A value with its unit, and the least and the greatest where they differ."""
+    if np.isnan(quantity["value"]):
+        return ""
+    numbers = quantity[["value", "low", "high"]]
+    value, low, high = (f"{n:.3g}" if n < 1000 else f"{n:,.0f}" for n in numbers)
+    between = f" [{low}, {high}]" if spread and low != high else ""
+    return f"{value}{between} {quantity['unit']}".rstrip()

@@ -1,0 +1,109 @@
+"""The least that a training step costs: its matrix products and memory traffic, counted by hand.
+
+Shapes: B images a step, D units a layer, I inputs of a layer. B images are 3 B samples: positive,
+negative and neutral, of which the last teach the layers nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+
+from ff.samples import CLASSES
+
+__all__ = ["Product", "alone", "operations", "products", "traffic"]
+
+
+class Product(NamedTuple):
+    """Matrix product of samples ``(rows, inputs)`` and weights ``(outputs, inputs)``.
+
+    Forward it yields ``(rows, outputs)``; the gradient multiplies samples and slopes
+    ``(rows, outputs)`` to ``(outputs, inputs)``.
+    """
+
+    kind: Literal["forward", "gradient"]
+    rows: int
+    inputs: int
+    outputs: int
+
+
+def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -> list[Product]:
+    """Matrix products of one training step of one seed.
+
+    - First layer: the samples of an image share its pixels, which are multiplied once: B rows
+      forward, B rows for the gradient. The ten label pixels are counted with the image.
+    - Other layers: 3 B rows forward, 2 B for the gradient. Nothing is propagated back.
+    - Readouts: B rows forward and B for the gradient of each layer but the first, with ten outputs
+      for each depth that reaches it.
+
+    Parameters
+    ----------
+    depths
+        Depths that have a readout; the deepest is the number of layers.
+    width, batch, pixels
+        Units in each layer, images a step, pixels of an image.
+    """
+    found = [Product("forward", batch, pixels, width), Product("gradient", batch, pixels, width)]
+    for layer in range(2, max(depths) + 1):
+        outputs = CLASSES * sum(depth >= layer for depth in depths)
+        found += [
+            Product("forward", 3 * batch, width, width),
+            Product("gradient", 2 * batch, width, width),
+            Product("forward", batch, width, outputs),
+            Product("gradient", batch, width, outputs),
+        ]
+    return found
+
+
+def operations(shapes: Sequence[Product]) -> int:
+    """Floating-point operations: a multiplication and an addition for each pair of factors."""
+    return sum(2 * shape.rows * shape.inputs * shape.outputs for shape in shapes)
+
+
+def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
+    """Bytes that a step of one seed moves beside its products, if no pass is made twice.
+
+    - Activities, 3 B rows: read for goodness, read and written once more by normalization, which
+      needs the goodness first: 3 · 3 B · D numbers.
+    - Slopes, 2 B rows: an activity is read, its slope written: 2 · 2 B · D.
+    - Update: gradient, weight and velocity are read, weight and velocity written: 5 · D · I.
+
+    Parameters
+    ----------
+    layers, width, batch, pixels
+        Number of layers, units in each, images a step, pixels of an image.
+    """
+    weights = width * (pixels + (layers - 1) * width)
+    return 4 * (layers * (9 + 4) * batch * width + 5 * weights)  # float32
+
+
+def alone(
+    shapes: Sequence[Product], seeds: int, dtype: torch.dtype, device: torch.device
+) -> Callable[[], None]:
+    """Prepare the products of a step: what is returned makes them, and does nothing else.
+
+    Parameters
+    ----------
+    shapes
+        As `products` returns them.
+    seeds
+        How many networks train side by side.
+    dtype
+        Type of the factors.
+    device
+        Where they live.
+    """
+    made = {}
+    for shape in set(shapes):
+        x = torch.randn(seeds, shape.rows, shape.inputs).to(device, dtype)
+        weight = torch.randn(seeds, shape.outputs, shape.inputs).to(device, dtype)
+        slope = torch.randn(seeds, shape.rows, shape.outputs).to(device, dtype)
+        factors = (x, weight.mT) if shape.kind == "forward" else (slope.mT, x)
+        made[shape] = *factors, torch.bmm(*factors)
+
+    def run() -> None:
+        for shape in shapes:
+            a, b, out = made[shape]
+            torch.bmm(a, b, out=out)
+
+    return run

@@ -1,0 +1,66 @@
+"""Two sets of records of the same seeds, compared by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import synthetic
+
+import ff
+from ff.agreement import agreement
+from ff.records import Records
+from ff.resampling import Bootstrap
+
+FEW = Bootstrap(200)
+
+
+def shifted(records: Records, by: float) -> Records:
+    layers = records.layers.assign(train_accuracy=records.layers["train_accuracy"] + by)
+    return Records(layers, records.readouts, records.runs)
+
+
+def test_a_run_agrees_with_itself() -> None:
+    records = synthetic.records()
+    table: Any = agreement(records, records, bootstrap=FEW)
+    assert (table[["difference", "low", "high"]] == 0).all(axis=None)
+    assert (table["spread"] > 0).all()
+    assert len(table) == 3 * records.layers["hidden"].nunique()
+
+
+def test_the_differences_are_those_of_paired_seeds() -> None:
+    records = synthetic.records()
+    other = shifted(records, 0.01)
+    other.layers.loc[other.layers["seed"] == 1, "train_accuracy"] += 0.02
+    table: Any = agreement(records, other, bootstrap=FEW)
+    row = table.query("quantity.str.startswith('accuracy')").iloc[0]
+    seeds = row["seeds"]
+    assert row["difference"] == pytest.approx(0.01 + 0.02 / seeds, abs=1e-6)
+    assert 0.01 - 1e-6 <= row["low"] < row["difference"] < row["high"]
+    hidden: Any = records.layers[records.layers["hidden"] == row["hidden"]]
+    means = hidden.groupby("seed")["train_accuracy"].mean()
+    assert row["spread"] == pytest.approx(np.std(means, ddof=1), rel=1e-5)
+    later = table.query("quantity.str.startswith('delay')").iloc[0]
+    assert later["difference"] < 0, "higher traces cross the target earlier"
+
+
+def test_only_common_seeds_and_layers_count() -> None:
+    records = synthetic.records()
+    fewer = Records(
+        records.layers.query("seed != 1 and layer <= 4"),
+        records.readouts.query("seed != 1 and depth <= 4"),
+        records.runs,
+    )
+    table: Any = agreement(records, fewer, bootstrap=FEW)
+    assert (table["layers"] == 4).all()
+    assert (table["seeds"] == records.layers["seed"].nunique() - 1).all()
+    assert (table["difference"] == 0).all()
+
+
+def test_records_without_a_common_seed_are_refused() -> None:
+    records = synthetic.records()
+    one, rest = (
+        Records(records.layers.query(which), records.readouts.query(which), ())
+        for which in ("seed == 1", "seed != 1")
+    )
+    with pytest.raises(ff.RecordsError, match="no seed of a width in common; train the same"):
+        agreement(one, rest)

@@ -1,0 +1,80 @@
+"""The published style against ours: the same algorithm, number for number."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+import ff
+from ff import objective
+from ff.baseline import Baseline, Images
+from ff.network import Network
+from ff.readout import Readouts
+from ff.samples import samples
+
+CPU = torch.device("cpu")
+
+
+def test_a_step_is_ours(few):
+    config = ff.Config(dataset="digits", layers=3, hidden=20, seeds=1, batch_size=40)
+    ours, readouts = Network(config, 784, 20, (1,), CPU), Readouts(config, 20, 1, CPU)
+    theirs = Baseline(config, few)
+    for layer, own in zip(theirs.model.layers, ours.layers, strict=True):
+        layer.linear.weight.data.copy_(own.weight[0])  # pyright: ignore
+    before = [own.weight.clone() for own in ours.layers]
+    for step in range(4):
+        at = slice(30 * step, 30 * (step + 1))
+        images, labels = few.train.images[None, at], few.train.labels[None, at]
+        wrong = (labels + 3) % 10
+        x = samples(images, labels, wrong)
+        goodness, neutral = ours.learn(x, config.learning_rate)
+        _, accuracy = readouts.learn(neutral, labels, config.downstream_learning_rate)
+        seen = theirs.step(*x.dense()[0].chunk(3), labels[0])
+        assert_close(seen[:-1], objective.accuracy(goodness, 20.0)[0])
+        assert_close(seen[-1], accuracy[0, 0])
+    for i, (layer, own) in enumerate(zip(theirs.model.layers, ours.layers, strict=True)):
+        state = {"weight": own.weight[0], "bias": own.bias[0, 0]}
+        for name, expected in state.items():
+            assert_close(
+                layer.linear.get_parameter(name).data,  # pyright: ignore
+                expected,
+                rtol=1e-4,
+                atol=1e-6,
+                msg=lambda text, i=i, name=name: f"{name} of layer {i + 1}: {text}",
+            )
+        assert (own.weight - before[i]).abs().max() > 1e-4, "nothing was learned"
+        assert_close(layer.running_mean, own.running_mean[0, 0])
+    expected = torch.cat(readouts.weight, dim=2)[0]
+    assert expected.abs().max() > 1e-3
+    assert_close(theirs.model.readout.weight.data, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_samples_are_those_of_ours(few):
+    for at in range(5):
+        positive, negative, neutral, label = Images(few.train)[at]
+        wrong = torch.tensor([[int(negative[:10].argmax())]])
+        assert wrong.item() != label == few.train.labels[at]
+        theirs = torch.stack([positive, negative, neutral])
+        ours = samples(few.train.images[None, at : at + 1], torch.tensor([[label]]), wrong)
+        assert_close(theirs, ours.dense()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # workers fork
+def test_it_learns_and_evaluates(digits):
+    torch.manual_seed(0)
+    baseline = Baseline(ff.Config(dataset="digits", layers=2, hidden=50), digits)
+    first = baseline.learn(2)
+    for _ in range(15):
+        baseline.learn()
+    weight = baseline.model.readout.weight.clone()
+    later, checked = baseline.learn(), baseline.evaluate()
+    assert first.shape == later.shape == checked.shape == (3,)
+    assert later[0] > first[0] + 0.05
+    assert checked[-1] > 0.5
+    before = [layer.running_mean.clone() for layer in baseline.model.layers]  # pyright: ignore
+    weight = baseline.model.readout.weight.clone()
+    baseline.evaluate(2)
+    assert torch.equal(weight, baseline.model.readout.weight), "evaluation has learned"
+    for layer, mean in zip(baseline.model.layers, before, strict=True):
+        assert torch.equal(layer.running_mean, mean)  # pyright: ignore
+    assert [len(list(images)) for images in (baseline.training, baseline.validation)] == [26, 2]

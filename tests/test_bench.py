@@ -1,0 +1,140 @@
+"""`ff bench`: rows and labels; and all of it, small, once."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+import ff
+from ff import bench, performance, timing
+from ff.__main__ import main
+
+
+class Fake:
+    """Costs a second, to which no time passes."""
+
+    def __init__(self, *args: object, precision: str = "float32", **more: object) -> None:
+        self.depth = args[1]
+
+    def cost(self, whole: object) -> float:
+        return 1.0
+
+
+class FakeTheirs(Fake):
+    def cost(self, whole: object) -> float:
+        return 2.0 + float(self.depth)  # pyright: ignore
+
+
+@pytest.fixture
+def costs(monkeypatch):
+    monkeypatch.setattr(bench, "Ours", Fake)
+    monkeypatch.setattr(bench, "Theirs", FakeTheirs)
+
+
+def test_an_epoch_is_compared_turn_by_turn(costs, few):
+    rows, shallow = bench._epochs(few, bench.Effort(3, None, ()))
+    ratios = rows[rows["quantity"] == "ratio"]
+    assert ratios["value"].tolist() == [6, 6, 6, 6]
+    assert ratios["target"].tolist() == [f"at least {n}" for n in (1.8, 3.5, 15, 15)]
+    assert shallow[1000].tolist() == [6, 6, 6]
+
+
+@pytest.mark.parametrize("depths", [(32,), (2, 8, 16, 32)])
+@pytest.mark.parametrize("steps", [None, 1])
+def test_ten_runs_are_a_straight_line_in_depth(costs, digits, depths, steps):
+    shallow = {width: np.full(2, 6.0) for width in (1000, 100)}
+    rows = bench._table_1(digits, bench.Effort(2, steps, depths), shallow)
+    value = rows.set_index(["row", "quantity"])["value"].unstack()
+    ten = 2 * sum(2 + depth for depth in (2, 4, 8, 16, 32))
+    np.testing.assert_allclose(value["compared"], 30 * ten)
+    np.testing.assert_allclose(value["ours"], 30 * 2)
+    np.testing.assert_allclose(value["ratio"], ten / 2)
+    assert set(rows["how"]) == {
+        "extrapolated from whole epochs" if steps is None else "extrapolated from 1 to 4 steps"
+    }
+
+
+def test_without_a_gpu_nothing_is_invented(monkeypatch, few):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    rows = pd.concat(bench._gpu(few, bench.QUICK))
+    assert np.isnan(rows["value"]).all()
+    assert set(rows["how"]) == {"not measured: no CUDA device"}
+    assert [line.split("  ")[0] for line in performance.lines(rows)] == ["not measured"] * 3
+    assert all(line.endswith("(no CUDA device)") for line in performance.lines(rows))
+
+
+def test_a_whole_run_is_extrapolated_from_some_epochs(monkeypatch):
+    """A line with a start: 5 s, and 2 s an epoch."""
+    asked = []
+    monkeypatch.setattr(bench, "train", lambda config, out: asked.append(config.epochs))
+    monkeypatch.setattr(bench, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
+    spent, how = bench._wall("digits", torch.device("cpu"), bench.QUICK)
+    assert spent == 5 + 2 * 30
+    assert how == "extrapolated from 1 and 5 epochs"
+    assert bench._wall("digits", torch.device("cpu"), bench.FULL) == (65, "measured")
+
+
+def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):
+    part = timing.part(digits, 2)
+    assert (len(part.train), len(part.validation)) == (100, 50)
+    ours = timing.Ours(part, 2, 5)
+    monkeypatch.setattr(timing, "seconds", lambda work: 1.0)
+    # 26 steps instead of 2; 247 validation images of three kinds and ten labels instead of 50.
+    assert ours.cost(digits) == pytest.approx(13 + 247 / 50)
+
+
+def test_without_mnist_there_is_one_message(offline):
+    result = CliRunner().invoke(main, ["bench"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    expected = (
+        "Error: ff bench needs mnist, which is not on this machine; run 'ff data fetch mnist'"
+    )
+    assert result.stderr.startswith(expected)
+
+
+def test_a_file_that_cannot_be_written_is_known_before_the_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "measure", lambda *_: pytest.fail("has begun to measure"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ff.RecordsError, match="cannot write"):
+        next(bench.bench(bench.QUICK, tmp_path / "file" / "rows.parquet", "digits"))
+
+
+def test_provenance_names_machine_and_versions(few):
+    note = bench._provenance(few, bench.FULL, datetime.now(UTC))
+    assert note["full"]
+    assert note["dataset"] == {"name": "digits", "sha256": "few"}
+    assert {"torch", "commit"} <= note["versions"].keys()
+    assert "cores" in note["processor"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # workers fork
+def test_everything_small(monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "WIDE", 60)
+    monkeypatch.setattr(bench, "NARROW", 50)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    out = tmp_path / "new" / "rows.parquet"
+    yielded = pd.concat(bench.bench(bench.Effort(1, 1, (32,)), out, "digits"))
+    written = performance.read(out.parent)
+    assert len(written) == len(yielded)
+    table = performance.table(written)
+    assert len(table) == 16
+    measured = table[~table["how"].str.startswith("not")]
+    assert len(measured) == 13
+    assert "" not in {*measured["ours"], *measured["compared"]}
+    values = written.dropna(subset="value")
+    assert np.array_equal(values["value"].clip(values["low"], values["high"]), values["value"])
+    floor = performance.floor(written, batch=50)
+    assert list(floor) == [
+        "60 units, 1 seed, float32",
+        "60 units, 1 seed, bf16",
+        "50 units, 30 seeds, float32",
+        "50 units, 30 seeds, bf16",
+    ]
+    for draw in (performance.baseline, performance.shares, performance.straight):
+        assert draw(written)._repr_svg_().startswith("<?xml")
+    assert performance.threads(written)._repr_svg_().startswith("<?xml")

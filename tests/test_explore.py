@@ -1,0 +1,581 @@
+"""The applications for JupyterLab without a browser: numbers, commands, settings and the lab."""
+
+import asyncio
+import base64
+import io
+import re
+import shlex
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+import yaml
+from papermill.cli import _resolve_type
+from scipy import stats
+from torch.testing import assert_close
+
+import ff
+from ff import explore, records, views
+from ff.evaluation import LAYER_QUANTITIES
+from ff.lab import Lab
+from ff.notebook import configure, papermill
+from ff.records import RESULTS
+from ff.selection import KINDS, Selection, conditions
+from ff.train import Training
+
+USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
+
+
+def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
+    config = ff.Config(dataset="digits", layers=[2, 4], hidden=100, seeds=5, epochs=12)
+    return ({"config": config.model_dump(mode="json") | changes},)
+
+
+@pytest.fixture
+def measured() -> ff.Records:
+    found = synthetic.records()
+    layers = found.layers.assign(validation_auroc=found.layers["train_accuracy"] ** 2)
+    return ff.Records(layers, found.readouts, provenance())
+
+
+@pytest.fixture
+def folder(measured: ff.Records, tmp_path) -> Any:
+    """Two conditions: the synthetic records, and the same with other noise at another momentum."""
+    records.write(measured, tmp_path / "z")
+    other = synthetic.records(layers=2, depths=(2,), seeds=3, epochs=6, random_state=1)
+    config = provenance(layers=2, seeds=3, peer_momentum=0.5)
+    records.write(ff.Records(other.layers, other.readouts, config), tmp_path / "a" / "b")
+    return tmp_path
+
+
+# --- selection
+
+
+def independent(
+    tables: Any, hidden: int, depth: int, column: str, epochs: Any, seeds: Any, target: float
+) -> pd.DataFrame:
+    """The numbers of the explorer by plain pandas and scipy, a row a layer."""
+    overall = "train_accuracy" if column == "train_accuracy" else "validation_accuracy"
+    chosen = "hidden == @hidden and @epochs[0] <= epoch <= @epochs[1] and seed in @seeds"
+    layers = tables.layers.query(chosen).query("layer <= @depth")
+    network = tables.readouts.query(chosen).query("depth == @depth")
+    network = network[["seed", "epoch", overall]].rename(columns={overall: "overall"})
+    pairs = layers.merge(network, on=["seed", "epoch"])
+    rows = {}
+    for layer, own in pairs.groupby("layer"):
+        mean: Any = own.astype({column: float}).groupby("epoch")[column].mean()
+        reached = mean[mean >= target]
+        a, b = own[column].to_numpy(float), own["overall"].to_numpy(float)
+        rows[layer] = {
+            "accuracy": mean.iloc[-1],
+            "epoch": reached.index[0] if len(reached) else np.nan,
+            "pearson": stats.pearsonr(a, b)[0],
+            "spearman": stats.spearmanr(a, b)[0],
+        }
+    return pd.DataFrame(rows).T
+
+
+@pytest.mark.parametrize(
+    ("depth", "column", "epochs", "seeds", "target"),
+    [
+        (4, "train_accuracy", (1, 12), (1, 2, 3, 4, 5), 0.7),
+        (2, "validation_accuracy", (2, 9), (2, 3), 0.83),
+        (4, "validation_auroc", (1, 7), (1, 2, 3, 4), 0.61),
+    ],
+)
+def test_numbers_are_those_of_pandas(measured, depth, column, epochs, seeds, target):
+    ours = Selection(measured, 100, depth, column, epochs, seeds).numbers(target)
+    theirs = independent(measured, 100, depth, column, epochs, seeds, target)
+    assert ours["layer"].tolist() == list(range(1, depth + 1))
+    for name in theirs:
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-7, err_msg=name)
+    assert np.all(ours["censored"] == ours["epoch"].isna())
+
+
+@pytest.mark.skipif(not list(RESULTS.glob("*/layers.parquet")), reason="nothing is published")
+def test_numbers_of_the_published_measurements_are_those_of_pandas():
+    found = ff.published()
+    width = int(np.min(found.layers["hidden"]))
+    arguments = (width, 16, "validation_accuracy", (1, 20), tuple(range(1, 11)))
+    ours = Selection(found, *arguments).numbers(0.75)
+    theirs = independent(found, *arguments, target=0.75)
+    assert np.isfinite(theirs["epoch"]).any()
+    for name in theirs:
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6, err_msg=name)
+
+
+def test_traces_are_means_over_the_chosen_seeds(measured):
+    selection = Selection(measured, 100, 4, "train_accuracy", (3, 8), (1, 4))
+    rows = measured.layers.query("3 <= epoch <= 8 and seed in (1, 4)")
+    expected = rows.pivot_table(index="epoch", columns="layer", values="train_accuracy")
+    np.testing.assert_allclose(selection.traces, expected, atol=1e-7)
+    assert selection.traces.index.tolist() == [3, 4, 5, 6, 7, 8]
+
+
+def test_what_cannot_be_seen_is_explained(measured):
+    one = Selection(measured, 100, 4, "train_accuracy", (1, 1), (1,))
+    first, second = one.hints(one.numbers(1.0))
+    assert "No layer reaches the target: lower it" in first
+    assert "take in more epochs, or more seeds" in second
+    whole = Selection(measured, 100, 4, "train_accuracy", (1, 12), (1, 2))
+    assert whole.hints(whole.numbers(0.7)) == []
+
+
+def test_conditions_are_told_apart_with_the_usual_one_first(folder):
+    found = conditions(folder)
+    assert {name: list(named) for name, named in found.items()} == {"digits": [USUAL, OTHER]}
+    assert len(found["digits"][OTHER].layers) == 2 * 3 * 6
+
+
+def test_runs_that_differ_in_nothing_are_one_condition(measured, tmp_path):
+    records.write(measured, tmp_path / "one")
+    assert list(conditions(tmp_path)["digits"]) == ["all runs"]
+
+
+def test_the_same_seeds_at_two_depths_are_two_conditions(measured, tmp_path):
+    records.write(measured, tmp_path / "one")
+    other = synthetic.records(layers=3, depths=(3,))
+    records.write(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
+    assert list(conditions(tmp_path)["digits"]) == ["layers 3", "layers [2, 4]"][::-1]
+
+
+def test_no_records_are_an_error_with_a_remedy(tmp_path):
+    with pytest.raises(ff.RecordsError, match=r"no records below .*; measure some with 'ff train"):
+        conditions(tmp_path)
+
+
+# --- papermill command
+
+
+def parameters(command: str) -> dict[str, Any]:
+    """What papermill makes of a command's parameters."""
+    words = iter(shlex.split(command))
+    found = {}
+    for word in words:
+        if word == "-p":
+            name, value = next(words), next(words)
+            found[name] = _resolve_type(value)
+        elif word == "-y":
+            found |= yaml.safe_load(next(words))
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"layers": [2, 4, 8], "hidden": 100, "seeds": [3, 7], "dataset": "digits"},
+        {"seeds": [1, 2, 3], "learning_rate": 1e-5, "peer_normalization": 0.0},
+        {"relu_gradient": "exact", "precision": "bf16", "peer_momentum": 0.09, "batch_size": 20},
+    ],
+)
+def test_the_command_trains_the_configuration(changes):
+    config = ff.Config(**changes)
+    command = papermill(config)
+    assert command.startswith("papermill book/train.ipynb out.ipynb -p dataset ")
+    again, _ = configure(parameters(command))
+    assert again.seed_list == config.seed_list
+    assert again.model_dump(exclude={"seeds"}) == config.model_dump(exclude={"seeds"})
+
+
+def test_the_command_of_a_selection_keeps_the_run_and_takes_its_part(measured):
+    selection = Selection(measured, 100, 2, "train_accuracy", (3, 8), (2, 3))
+    found = parameters(papermill(selection.config()))
+    assert found == {"dataset": "digits", "layers": 2, "hidden": 100, "seeds": [2, 3], "epochs": 12}
+    # the run's own epochs: with fewer, the learning rate would fall earlier
+
+
+# --- results explorer
+
+
+def cells(table: str) -> list[list[str]]:
+    """Numbers in a table of the explorer."""
+    rows = re.findall(r'<tr class="layer.*?</tr>', table, flags=re.DOTALL)
+    return [re.findall(r"(?:</span>|<td>)([^<]+)</t", row) for row in rows]
+
+
+def test_the_explorer_offers_what_there_is(folder):
+    app = explore.ResultsExplorer(folder)
+    assert app.dataset.options == ("digits",)
+    assert app.condition.value == USUAL
+    assert (app.hidden.options, app.depth.options) == ((100,), (4, 2))
+    assert (app.epochs.value, app.seeds.value, app.layer.options[-1]) == ((1, 12), (1, 5), ("4", 4))
+    app.condition.value = OTHER
+    assert (app.depth.options, app.epochs.value, app.seeds.value) == ((2,), (1, 6), (1, 3))
+    assert len(cells(app.table.value)) == 2
+
+
+def test_views_follow_the_target(folder, measured):
+    app = explore.ResultsExplorer(folder)
+    before = app.delays.value
+    for target in (0.6, 0.9):
+        app.target.value = target
+        arguments = (100, 4, "train_accuracy", (1, 12), (1, 2, 3, 4, 5), target)
+        expected = independent(measured, *arguments)
+        for shown, (layer, row) in zip(cells(app.table.value), expected.iterrows(), strict=True):
+            epoch = "never" if np.isnan(row["epoch"]) else f"{row['epoch']:.0f}"
+            assert (shown[0], shown[1], shown[2]) == (str(layer), f"{row['accuracy']:.3f}", epoch)
+            assert shown[5:] == [f"{row['pearson']:.3f}", f"{row['spearman']:.3f}"]
+        assert app.delays.value != before
+        assert f"target {target:g}" in app.traces.value
+
+
+def test_a_line_in_the_chart_lies_where_its_numbers_are(folder, measured):
+    """Read back from the SVG's points with the ends of the axes."""
+    app = explore.ResultsExplorer(folder)
+    points = re.findall(r'class="line" points="([^"]+)"', app.traces.value)
+    assert len(points) == 5, "four layers and the network"
+    means = measured.layers.groupby(["layer", "epoch"])["train_accuracy"].agg("mean").unstack()
+    network = measured.readouts.query("depth == 4").groupby("epoch")["train_accuracy"].agg("mean")
+    drawn = np.array([[p.split(",") for p in line.split()] for line in points], float)
+    assert drawn.shape == (5, 12, 2)
+    expected = np.vstack([means, network])
+    # Down the page is linear in the accuracy: one line through all points, sloping downwards.
+    fit = np.corrcoef(expected.ravel(), drawn[..., 1].ravel())
+    assert fit[0, 1] == pytest.approx(-1, abs=1e-5)
+    assert (np.diff(drawn[..., 0], axis=1) > 0).all()
+
+
+def test_picking_a_layer_brings_it_out_and_redraws_nothing(folder):
+    app = explore.ResultsExplorer(folder)
+    charts = (app.traces.value, app.delays.value, app.table.value)
+    rule = "svg .layer:not(.layer-3){opacity"
+    assert app.picked.value == ""
+    assert f":not(:has(.layer:hover)) {rule}" not in app._highlight.value
+    app.layer.value = 3
+    assert f":not(:has(.layer:hover)) {rule}" in app._highlight.value
+    epoch = app.selection.numbers(0.7)["epoch"][2]
+    assert f"Layer 3 reaches 0.7 in epoch {epoch:.0f};" in app.picked.value
+    assert (app.traces.value, app.delays.value, app.table.value) == charts
+    for view in (app.traces, app.delays, app.correlations, app.table):
+        assert "layer-3" in view.value
+
+
+def test_csv_holds_the_numbers_and_what_was_chosen(folder):
+    app = explore.ResultsExplorer(folder)
+    app.kind.value, app.epochs.value = "validation AUROC", (2, 10)
+    (data,) = re.findall(r"data:text/csv;base64,([^\"]+)", app.downloads.value)
+    table = pd.read_csv(io.BytesIO(base64.b64decode(data)))
+    expected = app.selection.numbers(app.target.value)
+    for name in ("layer", "accuracy", "crossing", "pearson", "spearman"):
+        np.testing.assert_allclose(table[name], expected[name], rtol=1e-5, err_msg=name)
+    chosen = table[["dataset", "hidden", "depth", "kind", "first_epoch", "last_epoch", "seeds"]]
+    assert {tuple(row) for row in chosen.to_numpy()} == {
+        ("digits", 100, 4, "validation_auroc", 2, 10, 5)
+    }
+
+
+def test_what_cannot_be_shown_explains_itself_in_place(folder):
+    app = explore.ResultsExplorer(folder)
+    app.condition.value = OTHER
+    app.kind.value = "validation AUROC"  # these records have none
+    assert "column &#x27;validation_auroc&#x27; is not in the records" in app.notice.value
+    app.kind.value = "validation accuracy"
+    assert app.notice.value == ""
+
+
+def test_every_kind_is_a_column_that_training_records():
+
+    assert set(KINDS.values()) <= set(LAYER_QUANTITIES)
+
+
+# --- training lab: the run
+
+
+@pytest.fixture
+def lab(tiny, few) -> Lab:
+    return Lab(tiny(epochs=4, seeds=1), few)
+
+
+def finish(lab: Lab) -> None:
+    while lab.running:
+        lab.advance(0)
+
+
+def test_a_lab_trains_what_a_run_trains(lab, tiny, few):
+    lab.play()
+    finish(lab)
+    whole = Training(tiny(epochs=4, seeds=1), 10, (1,), few)
+    for _ in range(4):
+        whole.run_epoch()
+    assert lab.phase == "finished"
+    assert_close(lab.training.layers, whole.layers, rtol=0, atol=0, equal_nan=True)
+    np.testing.assert_array_equal(lab.traces(), whole.layers[0, :, :, 0])
+    np.testing.assert_array_equal(lab.network(), whole.depths[0, :, 0, 1])
+
+
+def test_a_lab_is_paused_within_an_epoch_and_stepped_to_its_end(lab):
+    assert (lab.phase, lab.traces().shape) == ("ready", (0, 3))
+    lab.play()
+    lab.advance(0)
+    assert (lab.phase, lab.epoch, lab.share) == ("playing", 0, pytest.approx(1 / 6))
+    lab.pause()
+    lab.advance(10)
+    assert (lab.phase, lab.share) == ("paused", pytest.approx(1 / 6)), "it must not go on"
+    lab.step()
+    finish(lab)
+    assert (lab.phase, lab.epoch, lab.share) == ("paused", 1, 0)
+    lab.step()
+    finish(lab)
+    assert lab.epoch == 2
+
+
+def test_a_slice_ends_with_the_epoch(lab):
+    lab.play()
+    lab.advance(60)
+    assert (lab.epoch, lab.share, lab.phase) == (1, 0, "playing")
+
+
+def test_a_finished_lab_goes_no_further(lab):
+    lab.play()
+    finish(lab)
+    lab.step()
+    assert not lab.running
+    assert lab.phase == "finished"
+
+
+def test_the_learning_rate_changes_from_the_next_step_on(tiny, few):
+    states = []
+    for change_after in (None, 0, 3):
+        lab = Lab(tiny(epochs=4, seeds=1), few)
+        lab.step()
+        for step in range(4):
+            if step == change_after:
+                lab.change_rate(0.5)
+            lab.advance(0)
+        states.append(lab.training.network.layers[0].weight.clone())
+    usual, early, late = states
+    assert (usual != early).any()
+    assert (usual != late).any()
+    assert abs(early - usual).max() > abs(late - usual).max()
+
+
+def test_an_impossible_learning_rate_is_refused(lab):
+    with pytest.raises(ff.ConfigError, match="learning_rate must be a number above 0"):
+        lab.change_rate(0.0)
+    assert lab.config.learning_rate == 1e-4
+
+
+def test_a_network_that_fills_the_memory_is_refused(few):
+    with pytest.raises(ff.ConfigError, match=r"8 layers of 20000 units have .*; choose fewer or"):
+        Lab(ff.Config(dataset="digits", layers=8, hidden=20_000, seeds=1), few)
+
+
+def test_goodness_is_that_of_the_samples(lab):
+    """A positive sample by hand through the first layer."""
+    lab.play()
+    lab.advance(10)
+    x = lab.images[3].float() / 255
+    for kind, label in enumerate((lab.labels[3], lab.wrong[3])):
+        x[:10] = 0
+        x[label] = 1
+        layer = lab.training.network.layers[0]
+        z = (x / x.square().mean().sqrt()) @ layer.weight[0].T + layer.bias[0, 0]
+        assert lab.goodness[kind, 0, 3] == pytest.approx(float(z.relu().square().mean()), rel=1e-4)
+    assert lab.goodness.shape == (2, 3, 45)
+
+
+# --- training lab: the application
+
+
+@pytest.fixture
+def application(monkeypatch, tiny, few) -> Callable[[], explore.TrainingLab]:
+    """The application on few digits, whose networks train in a blink."""
+    monkeypatch.setattr(explore, "load", lambda name: few)
+    return explore.TrainingLab
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+async def done(app: explore.TrainingLab) -> None:
+    assert app.task is not None
+    await asyncio.wait_for(app.task, 60)
+
+
+def test_the_lab_plays_pauses_steps_and_resets(application):
+    async def scenario() -> None:
+        app = application()
+        assert (app.pause.disabled, app.play.disabled) == (True, False)
+        app.play.click()
+        assert (app.pause.disabled, app.play.disabled) == (False, True)
+        await until(lambda: app.lab.epoch >= 5)
+        app.pause.click()
+        await done(app)
+        epoch = app.lab.epoch
+        assert "<b>Paused</b>" in app.status.value
+        assert f"{epoch} of 30 epochs" in app.status.value
+        shown = app.lab.traces()[-1]
+        assert f"layer 1: {shown[0]:.2f}, 2: {shown[1]:.2f}" in app.status.value
+        app.step.click()
+        await done(app)
+        assert (app.lab.epoch, app.lab.share) == (epoch + 1, 0)
+        assert f"{epoch + 1} of 30 epochs" in app.status.value
+        points = re.findall(r'class="line" points="([^"]+)"', app.traces.value)
+        assert [len(line.split()) for line in points] == [epoch + 1] * 9
+        app.reset.click()
+        await done(app)
+        assert app.lab.phase == "ready"
+        assert "0 of 30 epochs" in app.status.value
+
+    run(scenario())
+
+
+def test_the_event_loop_is_free_while_the_network_trains(application, monkeypatch):
+    """A slice that lasts until it is told to end: only a free loop can tell it."""
+    begun, release, told = threading.Event(), threading.Event(), []
+
+    def advance(lab: Lab, seconds: float) -> None:
+        begun.set()
+        told.append(release.wait(10))
+        lab.pause()
+
+    async def scenario() -> None:
+        app = application()
+        monkeypatch.setattr(Lab, "advance", advance)
+        app.play.click()
+        await until(begun.is_set)
+        release.set()
+        await done(app)
+
+    run(scenario())
+    assert told == [True]
+
+
+def test_an_impossible_setting_explains_itself_and_can_be_put_right(application):
+    async def scenario() -> None:
+        app = application()
+        app.layers.value = 1
+        assert "layers must be an integer of at least 2" in app.notice.value
+        assert app.play.disabled
+        assert app.reset.disabled
+        app.layers.value = 3
+        await done(app)
+        assert app.notice.value == ""
+        assert not app.play.disabled
+        assert app.lab.traces().shape == (0, 3)
+        app.hidden.value = 60_000
+        await done(app)
+        assert "choose fewer or smaller layers" in app.notice.value
+        assert app.play.disabled
+        app.hidden.value = 10
+        await done(app)
+        assert not app.play.disabled
+        assert app.lab.training.width == 10
+
+    run(scenario())
+
+
+def test_an_absent_data_set_explains_itself(application, monkeypatch):
+    def refuse(name: str) -> None:
+        raise ff.DataError(f"{name} is not here; choose dataset: digits")
+
+    async def scenario() -> None:
+        app = application()
+        monkeypatch.setattr(explore, "load", refuse)
+        app.dataset.value = "mnist"
+        await done(app)
+        assert "mnist is not here; choose dataset: digits" in app.notice.value
+        assert app.play.disabled
+
+    run(scenario())
+
+
+def test_settings_wait_for_a_reset_once_training_has_begun(application):
+    async def scenario() -> None:
+        app = application()
+        app.step.click()
+        await done(app)
+        app.hidden.value, app.threshold.value, app.peer.value = 20, 2.0, 0.0
+        assert "Press Reset" in app.notice.value
+        assert app.lab.training.width == 100
+        app.reset.click()
+        await done(app)
+        config = app.lab.config
+        assert (app.lab.training.width, config.threshold, config.peer_normalization) == (20, 2, 0)
+        assert app.notice.value == ""
+
+    run(scenario())
+
+
+def test_the_learning_rate_can_be_moved_while_the_network_trains(application):
+    async def scenario() -> None:
+        app = application()
+        app.play.click()
+        await until(lambda: app.lab.epoch >= 1)
+        app.rate.value = 0.01
+        assert app.lab.config.learning_rate == 0.01
+        app.pause.click()
+        await done(app)
+        assert app.lab.config.learning_rate == 0.01
+        assert parameters(re.sub("<.*?>", " ", app.command.value))["learning_rate"] == 0.01
+        app.reset.click()
+        app.rate.value = 0.002  # before the new network is there
+        await done(app)
+        assert app.lab.phase == "ready"
+        assert app.lab.config.learning_rate == 0.002
+
+    run(scenario())
+
+
+# --- what is shown
+
+
+def test_histograms_say_how_many_samples_are_right():
+    goodness = np.array([[[1.2, 1.4, 0.9, 1.1]], [[0.8, 0.7, 0.6, 1.3]]])  # 3 of 4, 3 of 4
+    html = views.histograms(goodness, threshold=1.0)
+    assert "layer 1: 0.75" in html
+    assert "axis: 0.5 to 1.5 thresholds" in html
+    assert "layer 1: 0.50" in views.histograms(goodness, threshold=2.0)
+
+
+def test_a_layer_that_has_diverged_says_so():
+    goodness = np.full((2, 2, 3), np.nan)
+    goodness[:, 0] = 1.5
+    html = views.histograms(goodness, threshold=1.0)
+    assert "layer 2 has diverged" in html
+    assert "layer 1 has diverged" not in html
+
+
+def test_many_layers_are_shown_by_some():
+    html = views.histograms(np.ones((2, 100, 3)), threshold=1.0)
+    assert "16 of 100 layers" in html
+    assert "layer 100:" in html
+
+
+def test_pictures_name_their_labels(few):
+    html = views.pictures(few.validation.images[:2], [3, 5], [4, 9])
+    for text in ("positive: 3", "negative: 4", "5 with its true label", "wrong label 9", "neutral"):
+        assert text in html
+    assert html.count("data:image/png;base64,") == 6
+
+
+def test_text_is_not_taken_for_markup():
+    assert "&lt;b&gt;" in views.trouble("<b>")
+    assert views.trouble() == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (3.1, 4, "3.10–4.00"),
+        (3.1, np.inf, "3.10–later"),
+        (np.inf, np.inf, "later"),
+        (np.nan,) * 2 + ("–",),
+    ],
+)
+def test_an_interval_says_where_it_has_no_end(measured, low, high, shown):
+    numbers = Selection(measured, 100, 2, "train_accuracy", (1, 12), (1, 2)).numbers(0.7)
+    html = views.table(numbers.assign(crossing_low=low, crossing_high=high))
+    assert html.count(f"<td>{shown}</td>") == 2

@@ -1,0 +1,89 @@
+"""Measurements of speed, read back and shown."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ff import performance, records
+from ff.roofline import operations, products, traffic
+
+PRODUCTS = "products, 4 layers of 1000, 1 seed, bf16 / alone"
+
+
+def rows(*parts: tuple) -> pd.DataFrame:
+    columns = ["row", "quantity", "value", "low", "high", "unit", "how", "target"]
+    return pd.DataFrame(list(parts), columns=columns)
+
+
+def measured(value: float, low: float = 1.0, high: float = 9.0) -> pd.DataFrame:
+    return rows(
+        ("an epoch", "ours", 2.0, 2.0, 2.0, "s", "measured", ""),
+        ("an epoch", "compared", 8.0, 8.0, 8.0, "s", "measured", ""),
+        ("an epoch", "ratio", value, low, high, "", "measured", "at least 3.5"),
+        ("threads", "at 2", 0.5, 0.5, 0.5, "s", "measured", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "expected"),
+    [
+        (1.8, "at least 1.8", "met"),
+        (1.79, "at least 1.8", "missed"),
+        (119.0, "at most 120", "met"),
+        (121.0, "at most 120", "missed"),
+        (0.9, "0.9 to 1.1", "met"),
+        (0.89, "0.9 to 1.1", "missed"),
+        (1.11, "0.9 to 1.1", "missed"),
+        (np.nan, "at most 120", "not measured"),
+    ],
+)
+def test_a_target_is_met_or_missed(value, target, expected):
+    assert performance.met(value, target) == expected
+
+
+def test_the_table_has_a_line_for_each_target():
+    (line,) = performance.table(measured(4.0)).to_dict("records")
+    assert line == {
+        "": "met",
+        "ratio": "4 [1, 9]",
+        "target": "at least 3.5",
+        "ours": "2 s",
+        "compared": "8 s",
+        "work / compared with": "an epoch",
+        "how": "measured",
+    }
+    (text,) = performance.lines(measured(4.0))
+    assert " ".join(text.split()) == "met 4 [1, 9] at least 3.5 2 s 8 s an epoch"
+
+
+def test_files_of_a_machine_are_taken_together(tmp_path):
+    """The median of the files, the least and the greatest; most files first."""
+    for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
+        frame = measured(value, value - 0.5, value + 0.5)
+        records.save(frame, tmp_path / f"{i}.parquet", {"device": device})
+    found: Any = performance.read(tmp_path)
+    ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
+    assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
+
+
+def test_nothing_measured_yet_is_an_empty_table(tmp_path):
+    found = performance.read(tmp_path / "absent")
+    assert found.empty
+    assert {"device", "row", "files"} <= set(found)
+    assert performance.table(found).empty
+
+
+def test_the_floor_is_products_and_memory():
+    facts = {"compared": (400.0, "GFLOP/s"), "a step": (0.2, "s"), "side by side": (1.0, "seeds")}
+    facts["copy"] = (20.0, "GB/s")
+    parts = [(PRODUCTS, name, v, v, v, unit, "measured", "") for name, (v, unit) in facts.items()]
+    table: Any = performance.floor(rows(*parts))
+    floor = table["1000 units, 1 seed, bf16"]
+    alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
+    moved = traffic(4, 1000, 1000) / 20e9 * 1e3
+    assert floor["products alone"] == f"{alone:.3g} ms"
+    assert floor["floor"] == f"{alone + moved:.3g} ms"
+    assert floor["measured"] == "200 ms"
+    assert floor["above the floor"] == f"{200 / (alone + moved) - 1:.0%}"

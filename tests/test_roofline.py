@@ -1,0 +1,61 @@
+"""What a step must cost, against products that were really made."""
+
+import torch
+
+import ff
+from ff import precision, roofline
+from ff.network import Network
+from ff.readout import Readouts
+from ff.samples import samples
+
+CPU = torch.device("cpu")
+
+
+def test_counted_by_hand():
+    found = roofline.products([2], width=3, batch=5, pixels=7)
+    first, second, readout = 2 * 2 * 5 * 7 * 3, 2 * (15 + 10) * 3 * 3, 2 * 2 * 5 * 3 * 10
+    assert roofline.operations(found) == first + second + readout
+
+
+def test_training_makes_these_products(few, monkeypatch):
+    """Every large product of a step, in the order of the network."""
+    made = []
+
+    def watched(a, b, dtype):
+        made.append((a.shape[1], a.shape[2], b.shape[2]))
+        return torch.bmm(a, b)
+
+    for module in ("ff.network", "ff.samples", "ff.readout"):
+        monkeypatch.setattr(f"{module}.product", watched)
+    assert precision.product is not watched
+    depths, width, batch = [2, 3], 6, 20
+    config = ff.Config(dataset="digits", layers=depths, hidden=width, batch_size=batch)
+    network, readouts = Network(config, 784, width, (1, 2), CPU), Readouts(config, width, 2, CPU)
+    images = few.train.images[:batch].expand(2, -1, -1)
+    labels = few.train.labels[:batch].expand(2, -1)
+    _, neutral = network.learn(samples(images, labels, (labels + 1) % 10), 1e-3)
+    readouts.learn(neutral, labels, 1e-2)
+    counted = [
+        (s.rows, s.inputs, s.outputs) if s.kind == "forward" else (s.outputs, s.rows, s.inputs)
+        for s in roofline.products(depths, width, batch)
+    ]
+    assert sorted(made) == sorted(counted)
+
+
+def test_the_roofline_makes_every_product(monkeypatch):
+    shapes = roofline.products([3], width=6, batch=4, pixels=9)
+    step = roofline.alone(shapes, 2, torch.float32, CPU)
+    made = []
+    real = torch.bmm
+    monkeypatch.setattr(torch, "bmm", lambda a, b, out: made.append(real(a, b, out=out)))
+    step()
+    sizes = [
+        (2, s.rows, s.outputs) if s.kind == "forward" else (2, s.outputs, s.inputs) for s in shapes
+    ]
+    assert [tuple(out.shape) for out in made] == sizes
+
+
+def test_traffic_grows_by_a_layer():
+    at = [roofline.traffic(layers, width=10, batch=8) for layers in (2, 3)]
+    activities, slopes, update = 3 * 3 * 8 * 10, 2 * 2 * 8 * 10, 5 * 10 * 10
+    assert at[1] - at[0] == 4 * (activities + slopes + update)
