@@ -67,6 +67,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         if "ratio" not in parts.index:
             continue
         ratio: Any = parts.loc["ratio"]
+        how = ratio["how"].removeprefix("measured").removeprefix("not measured: ")
         found.append(
             {
                 "": met(ratio["value"], ratio["target"]),
@@ -74,19 +75,17 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
                 "target": ratio["target"],
                 "ours": _shown(parts.loc["ours"]),
                 "compared": _shown(parts.loc["compared"]),
-                "work / compared with": row,
-                "how": ratio["how"],
+                "work / compared with": f"{row} ({how})" if how else row,
             }
         )
     return pd.DataFrame(found)
 
 
 def lines(rows: pd.DataFrame) -> Iterator[str]:
-    """Write the same as lines of text; what was not simply measured is named at their ends."""
+    """Write the same as lines of text."""
     for _, row in table(rows).iterrows():
-        verdict, ratio, target, ours, compared, work, how = row
-        note = "" if how == "measured" else f" ({how.removeprefix('not measured: ')})"
-        yield (f"{verdict:14}{ratio:26}{target:15}{ours:15}{compared:15}{work}{note}")
+        verdict, ratio, target, ours, compared, work = row
+        yield (f"{verdict:14}{ratio:26}{target:15}{ours:15}{compared:15}{work}")
 
 
 def met(value: float, target: str) -> str:
