@@ -255,7 +255,7 @@ class Training:
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
             finite &= self.layers[:, epoch].isfinite().all(-1)
-            dead |= self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
+            dead = self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
         if last:
             self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
         self._stop_diverged(finite, dead)
