@@ -267,6 +267,7 @@ class TrainingLab(widgets.VBox):
         try:
             config = self._config()
         except ConfigError as error:
+            self._next = None  # settings that are being prepared are no longer wanted
             self._refuse(error)
             return
         self._refused = ""
