@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
+from ff.baseline import StraightThrough
 from ff.network import SGD, Layer, Network
 from ff.objective import accuracy, goodness
 
@@ -34,18 +35,6 @@ def network(seeds: tuple[int, ...] = (1, 2), width: int = 7, **changes: Any) -> 
 
 
 # --- the oracle: autograd in float64, one network at a time
-
-
-class StraightThrough(torch.autograd.Function):
-    """Relu whose derivative is 1 everywhere."""
-
-    @staticmethod
-    def forward(ctx: Any, pre: Tensor) -> Tensor:
-        return pre.clamp(min=0)
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        return slopes[0]
 
 
 RELU = {"straight-through": StraightThrough.apply, "exact": torch.relu}
