@@ -127,6 +127,11 @@ def weight(pages: list[Path], page: Path) -> tuple[int, int]:
     return sum(path.stat().st_size for path in own), sum(path.stat().st_size for path in read)
 
 
+def test_no_page_names_a_folder_of_the_machine_that_built_it(pages):
+    told = [page.name for page in pages if str(ROOT) in page.read_text(encoding="utf-8")]
+    assert not told
+
+
 def test_pages_are_light(pages):
     heavy = []
     for page in pages:
