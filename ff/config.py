@@ -119,10 +119,11 @@ class Config(BaseModel):
         "straight-through or exact",
         "Derivative of relu where it is cut off: 1 as in the public implementation, or 0.",
     )
-    precision: Literal["float32", "tf32", "bf16"] = _row(
+    precision: Literal["auto", "float32", "tf32", "bf16"] = _row(
         "float32",
-        "float32, tf32 or bf16",
-        "Operands of the matrix products; weights and updates are float32 in each.",
+        "auto, float32, tf32 or bf16",
+        "Operands of the matrix products; weights and updates are float32 in each. auto takes "
+        "bf16 where it was measured to change no conclusion and the device is made for it.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = _row(
         "auto", "auto, cpu, cuda or mps", "Where to train; auto takes the fastest there is."

@@ -10,11 +10,25 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from ff import records
+from ff.agreement import agreement
+from ff.config import Config
 from ff.records import KEY, RESULTS
 from ff.roofline import operations, products, traffic
 from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
 
-__all__ = ["baseline", "floor", "lines", "met", "read", "shares", "straight", "table", "threads"]
+__all__ = [
+    "baseline",
+    "floor",
+    "lines",
+    "met",
+    "read",
+    "rounding",
+    "shares",
+    "straight",
+    "table",
+    "threads",
+]
 
 COLUMNS = ["device", "row", "quantity", "value", "low", "high", "unit", "how", "target"]
 
@@ -79,6 +93,37 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def rounding(*folders: Path) -> pd.DataFrame:
+    """What bf16 changes, beside the spread over seeds.
+
+    Parameters
+    ----------
+    *folders
+        Each holds folders of records; the book's results and ``book/precision`` by default.
+
+    Returns
+    -------
+    DataFrame
+        As `ff.agreement.agreement` with bf16 as the other, for each width that was measured at
+        the primary condition in float32 as well. Without such a width, the table is empty.
+    """
+    found: dict[tuple[int, str], list[Path]] = {}
+    for folder in folders or (RESULTS, RESULTS.parent / "precision"):
+        for path in sorted(folder.glob("*/layers.parquet")):
+            config = records.read(path.parent).runs[0]["config"]
+            if config["peer_momentum"] == Config().peer_momentum:
+                key = config["hidden"], config["precision"]
+                found.setdefault(key, []).append(path.parent)
+    both = [
+        width for width, precision in found if precision == "bf16" and (width, "float32") in found
+    ]
+    compared = [
+        agreement(records.read(*found[width, "float32"]), records.read(*found[width, "bf16"]))
+        for width in sorted(both)
+    ]
+    return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
 
 
 def lines(rows: pd.DataFrame) -> Iterator[str]:

@@ -261,7 +261,7 @@ def published(
         Nothing of the kind was measured, or a seed of it has diverged.
     """
     chosen = []
-    for found in sorted(Path(folder).glob("**/layers.parquet")):
+    for found in sorted(Path(folder).glob("*/layers.parquet")):
         config = _provenance(found)[0]["config"]
         widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
         if config["peer_momentum"] == peer_momentum and (hidden is None or hidden in widths):

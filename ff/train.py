@@ -25,6 +25,7 @@ from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.interruption import Interruption
 from ff.lock import claim
 from ff.network import Network
+from ff.precision import chosen
 from ff.progress import Bar
 from ff.random import stream
 from ff.readout import Readouts
@@ -83,6 +84,9 @@ def train(
         A layer has diverged: its numbers are no longer finite, or all its units are dead. That
         seed stops in this epoch, and the others go on.
     """
+    if config.precision == "auto":  # the records name what it has stood for
+        precision = chosen("auto", config.widths, _choose(config.device))
+        config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
     device = _choose(config.device)

@@ -105,8 +105,8 @@ BAD = [
     ("validation_index", 0, "at least 1"),
     ("threshold", 0.0, "above 0"),
     ("relu_gradient", "soft", "straight-through or exact"),
-    ("precision", "float64", "float32, tf32 or bf16"),
-    ("precision", 32, "float32, tf32 or bf16"),
+    ("precision", "float64", "auto, float32, tf32 or bf16"),
+    ("precision", 32, "auto, float32, tf32 or bf16"),
     ("device", "gpu", "auto, cpu, cuda or mps"),
 ]
 
@@ -338,7 +338,7 @@ VALID = {
     "validation_index": st.integers(1, 10**6),
     "threshold": positive,
     "relu_gradient": st.sampled_from(["straight-through", "exact"]),
-    "precision": st.sampled_from(["float32", "tf32", "bf16"]),
+    "precision": st.sampled_from(["auto", "float32", "tf32", "bf16"]),
     "device": st.sampled_from(["auto", "cpu", "cuda", "mps"]),
 }
 valid = st.fixed_dictionaries({}, optional=VALID)

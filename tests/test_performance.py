@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
 
+import ff
 from ff import performance, records
 from ff.roofline import operations, products, traffic
 
@@ -85,3 +87,18 @@ def test_the_floor_is_products_and_memory():
     assert floor["floor"] == f"{alone + moved:.3g} ms"
     assert floor["measured"] == "200 ms"
     assert floor["above the floor"] == f"{200 / (alone + moved) - 1:.0%}"
+
+
+def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path):
+    for name, precision, momentum in (
+        ("one", "float32", 0.9),
+        ("two", "bf16", 0.9),
+        ("other", "bf16", 0.09),  # not the primary condition: would be the same seeds twice
+    ):
+        found = synthetic.records(hidden=(100,))
+        run = {"config": {"hidden": 100, "precision": precision, "peer_momentum": momentum}}
+        records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
+    table = performance.rounding(tmp_path)
+    assert set(table["hidden"]) == {100}
+    assert (table["difference"] == 0).all()
+    assert performance.rounding(tmp_path / "one").empty

@@ -269,10 +269,10 @@ def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, t
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    written(tmp_path / "0.9" / "one", hidden=100)
-    written(tmp_path / "0.9" / "more", hidden=100, seeds=(3, 4))
-    written(tmp_path / "0.9" / "wide", hidden=1000)
-    written(tmp_path / "0.09", hidden=100, peer_momentum=0.09)
+    written(tmp_path / "one", hidden=100)
+    written(tmp_path / "more", hidden=100, seeds=(3, 4))
+    written(tmp_path / "wide", hidden=1000)
+    written(tmp_path / "other", hidden=100, peer_momentum=0.09)
     return tmp_path
 
 

@@ -1,0 +1,47 @@
+"""What `precision: auto` stands for."""
+
+import pytest
+import torch
+
+import ff
+from ff.precision import chosen
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def able(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_what_was_asked_for_is_taken(precision):
+    assert chosen(precision, (20_000,), torch.device("mps")) == precision
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"),
+    [
+        ((100,), "bf16"),
+        ((1000,), "bf16"),
+        ((100, 500, 1000), "bf16"),
+        ((99,), "float32"),
+        ((100, 2000), "float32"),
+    ],
+)
+def test_auto_takes_bf16_for_the_widths_that_were_compared(able, widths, expected):
+    assert chosen("auto", widths, CPU) == expected
+
+
+def test_auto_takes_float32_where_bf16_would_be_imitated(able, monkeypatch):
+    assert chosen("auto", (1000,), torch.device("mps")) == "float32"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert chosen("auto", (1000,), CPU) == "float32"
+
+
+def test_records_name_what_auto_has_stood_for(able, tmp_path):
+    config = ff.Config(dataset="digits", layers=2, hidden=100, seeds=1, epochs=1, precision="auto")
+    records = ff.train(config, tmp_path)
+    assert records.runs[0]["config"]["precision"] == "bf16"
+    again = ff.train(config, tmp_path)
+    assert again.runs == records.runs, "a finished run is read back"
