@@ -114,12 +114,12 @@ class Figure(matplotlib.figure.Figure):
 def _compact(svg: str) -> str:
     """Drop comments, indentation, ids that only count, and digits below a hundredth of a point."""
 
-    def shorten(path: re.Match[str]) -> str:
-        rounded = re.sub(r"(\.\d\d)\d+", r"\1", path[0])
+    def shorten(place: re.Match[str]) -> str:
+        rounded = re.sub(r"(\.\d\d)\d+", r"\1", place[0])
         return re.sub(r"\s*([LMQz])\s*", r"\1", rounded).rstrip()
 
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r'(?<= d=")[^"]+', shorten, svg)
+    return re.sub(r'(?: (?:d|x|y)="|translate\()[^")]+', shorten, svg)
 
 
 def shade(share: float) -> tuple[float, float, float, float]:

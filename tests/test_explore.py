@@ -1,13 +1,13 @@
 """The applications for JupyterLab without a browser: numbers, commands, settings and the lab."""
 
 import asyncio
-import base64
 import io
 import re
 import shlex
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -258,8 +258,8 @@ def test_picking_a_layer_brings_it_out_and_redraws_nothing(folder):
 def test_csv_holds_the_numbers_and_what_was_chosen(folder):
     app = explore.ResultsExplorer(folder)
     app.kind.value, app.epochs.value = "validation AUROC", (2, 10)
-    (data,) = re.findall(r"data:text/csv;base64,([^\"]+)", app.downloads.value)
-    table = pd.read_csv(io.BytesIO(base64.b64decode(data)))
+    (data,) = re.findall(r"data:text/csv;charset=utf-8,([^\"]+)", app.downloads.value)
+    table = pd.read_csv(io.StringIO(unquote(data)))
     expected = app.selection.numbers(app.target.value)
     for name in ("layer", "accuracy", "crossing", "pearson", "spearman"):
         np.testing.assert_allclose(table[name], expected[name], rtol=1e-5, err_msg=name)

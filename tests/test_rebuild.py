@@ -1,12 +1,11 @@
 """One value of the measurements is changed in a copy of the book: what rests on it changes too."""
 
-import base64
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,7 +69,7 @@ def build(project: Path) -> dict[str, tuple[str, list[str], str]]:
         assert link
         assert row
         drawn = (page.parent / str(image["src"])).read_text(encoding="utf-8")
-        table = base64.b64decode(re.sub(".*,", "", str(link["href"]))).decode()
+        table = unquote(str(link["href"]).partition(",")[2])
         found[name] = (drawn, table.splitlines(), row.get_text())
     return found
 

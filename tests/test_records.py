@@ -302,7 +302,7 @@ def test_a_run_with_a_lost_seed_is_not_published(results):
     with pytest.raises(ff.RecordsError, match="seed 2 of width 200 has diverged"):
         ff.published(folder=results)
     assert len(ff.published(100, folder=results).runs) == 2, "another width is not concerned"
-    left = records.complete(ff.read(results / "lost", results / "0.9" / "one"))
+    left = records.complete(ff.read(results / "lost", results / "one"))
     assert left.layers.groupby("hidden")["seed"].unique().map(list).to_dict() == {
         100: [1, 2],
         200: [1],
