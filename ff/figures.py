@@ -169,7 +169,7 @@ def panels(
         drawn.append(axes)
     _accuracies(drawn[0], min(axes.dataLim.y0 for axes in drawn))
     for axes, layer in zip(grid[0], widths, strict=True):
-        axes.set_title(f"{layer.hidden} units, mean of {_seeds(len(layer.seeds))}")
+        axes.set_title(f"{layer.hidden} units, mean of {_count([len(layer.seeds)], 'seed')}")
     for axes, depth in zip(grid[:, 0], depths, strict=True):
         axes.set_ylabel(f"{depth} layers")
     for axes, layer in zip(grid[-1], widths, strict=True):
@@ -269,7 +269,7 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
             gid = f"width-{hidden}-depth-{depth}"
             axes.plot(own["layer"], own["epoch"], marker, **style, gid=gid)
     _delay_axes([axes], delay)
-    axes.set_title(f"mean accuracy of {_seeds(delay['seeds'])}")
+    axes.set_title(f"mean accuracy of {_count(delay['seeds'], 'seed')}")
     axes.legend(loc="upper left")
     legend(figure, _depth_entries(markers))
     return figure
@@ -298,7 +298,7 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
         look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
         _draw_delay(axes, rows, look, shift)
     _delay_axes([axes], delay)
-    axes.set_title(f"mean accuracy of {_seeds(delay['seeds'])}, 95 % intervals")
+    axes.set_title(f"mean accuracy of {_count(delay['seeds'], 'seed')}, 95 % intervals")
     legend(figure, _delay_entries(axes, delay))
     return figure
 
@@ -444,8 +444,8 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
             look |= {"marker": markers[depth], "gid": f"width-{hidden}-depth-{depth}"}
             axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1)
     _correlation_axes([axes], table, coefficient)
-    pairs = _last(table, "seeds") * _last(table, "epochs")
-    axes.set_title(f"{_seeds(table['seeds'])}, {pairs} pairs")
+    pairs = _count(table["seeds"] * table["epochs"], "pair")
+    axes.set_title(f"{_count(table['seeds'], 'seed')}, {pairs}")
     entries = [entry(f"{hidden} units", **look) for hidden, _, look in _widths(table)]
     axes.legend(handles=[*entries, _strong()], loc="best")
     legend(figure, _depth_entries(markers))
@@ -525,9 +525,11 @@ def _name(column: str) -> str:
     return _COLUMNS.get(column, column.replace("_", " "))
 
 
-def _seeds(counts: Any) -> str:
-    low, high = int(np.min(counts)), int(np.max(counts))
-    return f"{low} to {high} seeds" if low < high else f"{high} seed{'s' if high > 1 else ''}"
+def _count(numbers: Any, noun: str) -> str:
+    found = [int(number) for number in dict.fromkeys(numbers)]  # widths in their order
+    if len(found) > 2:
+        return f"{min(found)} to {max(found)} {noun}s"
+    return " and ".join(map(str, found)) + f" {noun}{'' if found == [1] else 's'}"
 
 
 def _last(table: pd.DataFrame, column: str) -> int:
@@ -585,7 +587,7 @@ def _width_panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
     figure = Figure(7, 3.8)
     grid = list(figure.subplots(1, len(widths), squeeze=False, sharey=True)[0])
     for axes, (hidden, seeds) in zip(grid, widths, strict=True):
-        axes.set_title(f"{hidden} units, {_seeds(seeds)}")
+        axes.set_title(f"{hidden} units, {_count(seeds, 'seed')}")
     return figure, grid
 
 
