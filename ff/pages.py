@@ -94,6 +94,7 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
         seeds = np.unique(records.layers["seed"])
         rows[path.parent.name] = {
             "width": run["config"]["hidden"],
+            "layers": max(np.atleast_1d(run["config"]["layers"])),
             "seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}",
             "momentum": run["config"]["peer_momentum"],
             "precision": run["config"]["precision"],

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ff import records
 from ff.agreement import agreement
 from ff.config import Config
-from ff.records import KEY, RESULTS
+from ff.records import KEY, PRECISION, RESULTS
 from ff.roofline import operations, products, traffic
 from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
 
@@ -110,7 +110,7 @@ def rounding(*folders: Path) -> pd.DataFrame:
         the primary condition in float32 as well. Without such a width, the table is empty.
     """
     found: dict[tuple[int, str], list[Path]] = {}
-    for folder in folders or (RESULTS, RESULTS.parent / "precision"):
+    for folder in folders or (RESULTS, PRECISION):
         for path in sorted(folder.glob("*/layers.parquet")):
             config = records.read(path.parent).runs[0]["config"]
             if config["peer_momentum"] == Config().peer_momentum:

@@ -45,6 +45,7 @@ KEY = b"ff"  # of the provenance in a file's metadata
 SEAL = b"ff.sha256"  # of the checksum of the whole file, but for the checksum, which counts as
 BLANK = b"0" * 64
 RESULTS = Path(__file__).parent.parent / "book" / "results"
+PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 
 
 @dataclass(frozen=True)
