@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+MINUS = "\N{MINUS SIGN}"
 SIGNS = {"supported": "\N{CHECK MARK}", "not supported": "\N{MULTIPLICATION X}", "undecided": "?"}
 DASH = "\N{EN DASH}"  # where nothing is measured
 
@@ -262,7 +263,7 @@ def _polyline(trace: pd.Series, look: str) -> str:
 
 
 def _width(width: str) -> str:
-    return "Width " + width.replace("-", "\N{MINUS SIGN}")
+    return "Width " + width.replace("-", MINUS)
 
 
 def _sign(row: dict[Any, Any]) -> str:
@@ -286,13 +287,14 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
         if not np.isnan(row["low"]):
             value += f" [{row['low']:.3g}, {row['high']:.3g}]"
+        value = value.replace("-", MINUS)
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
         kind = BADGES.get(row["verdict"], "secondary")
         badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{row["verdict"]}</span>'
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
-        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br>'
+        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
         f"<small>{escape(first['where'])}</small></td>"
         f"<td>{'<br>'.join(numbers)}<br><small>{estimand}</small></td>"
         f"<td>{'<br>'.join(badges)}</td></tr>"
