@@ -219,7 +219,7 @@ def test_what_an_address_says_rightly_is_shown_beside_the_defaults(tab, site, wi
     "fragment",
     [
         "#explore",
-        "#layers=3&width=100",
+        "#layers=3&width=99",
         "#layers=-2&width=1e2",
         "#target=2&epoch=31&layer=99",
         "#target=NaN&epoch=&layer=1.5&accuracy=__proto__",
@@ -353,7 +353,8 @@ def test_layers_light_up_pause_and_are_scrubbed(tab, site, tables):
     for _ in range(9):
         tab.keyboard.press("ArrowRight")
     assert epoch(tab) == 10
-    rows = tables[0].query(f"hidden == {WIDTHS[-1]} and epoch == 10")
+    (width,) = re.findall(r"layers of (\d+) units", tab.locator(".ff-note-small").inner_text())
+    rows = tables[0].query(f"hidden == {width} and epoch == 10")
     awake = int((rows.groupby("layer")["train_accuracy"].mean() >= 0.7).sum())
     assert tab.locator(".ff-tower .is-awake").count() == awake
     play.click()
