@@ -76,8 +76,9 @@ _STYLE: Any = {
     "ytick.labelcolor": INK,
 }
 
-# From plasma, without the dark end that looks black and the yellow one that vanishes on white.
-_SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.8, 256)))
+# From plasma, without the dark end that looks black and the yellow one that vanishes on white, and
+# turns into a brown that vanishes at night.
+_SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.72, 256)))
 
 
 # Decorates a function that draws: whatever a person's settings are, the book looks the same, and
