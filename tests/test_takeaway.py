@@ -68,6 +68,16 @@ def test_a_page_of_text_is_not_launched():
     assert [button["label"] for button in buttons] == ["download-buttons"]
 
 
+def test_a_page_that_colab_opens_says_how_to_fetch_the_rest():
+    links = [{"type": "link", "text": "Colab", "url": "https://there"}]
+    buttons = [{"label": "launch-buttons", "buttons": links}]
+    place = ("https://github.com/someone/forward", "main")
+    explained = takeaway.explain_colab("<h1>Delay</h1><p>Text</p>", buttons, *place)
+    assert explained.startswith("<h1>Delay</h1>\n<details")
+    assert "!git clone --depth 1 --branch main https://github.com/someone/forward " in explained
+    assert takeaway.explain_colab("<h1>Delay</h1>", launch("book/x.ipynb"), *place) == "<h1>Delay</h1>"
+
+
 IMAGE = '<img alt="A line" src="../../_images/0123abcd.svg" />'
 
 
