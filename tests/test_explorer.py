@@ -282,7 +282,9 @@ def test_the_lines_are_dragged_by_touch_and_the_page_elsewhere(tab, site):
     visit(tab, site)
     tab.locator(".ff-traces svg").scroll_into_view_if_needed()
     scrolled = tab.evaluate("scrollY")
-    line, box = tab.locator(".ff-target").bounding_box(), tab.locator(".ff-traces svg").bounding_box()
+    line, box = (
+        tab.locator(f".ff-traces {part}").bounding_box() for part in ("svg .ff-target", "svg")
+    )
     swipe(tab, box["x"] + box["width"] / 2, line["y"], 0, 80)
     assert float(controls(tab)["target"]) < 0.6
     line = tab.locator(".ff-epoch").bounding_box()

@@ -75,7 +75,8 @@ def test_a_page_that_colab_opens_says_how_to_fetch_the_rest():
     explained = takeaway.explain_colab("<h1>Delay</h1><p>Text</p>", buttons, *place)
     assert explained.startswith("<h1>Delay</h1>\n<details")
     assert "!git clone --depth 1 --branch main https://github.com/someone/forward " in explained
-    assert takeaway.explain_colab("<h1>Delay</h1>", launch("book/x.ipynb"), *place) == "<h1>Delay</h1>"
+    binder = launch("book/rq1_delay.ipynb")
+    assert takeaway.explain_colab("<h1>Delay</h1>", binder, *place) == "<h1>Delay</h1>"
 
 
 IMAGE = '<img alt="A line" src="../../_images/0123abcd.svg" />'
