@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
 
 from ff.claims import verdicts
 from ff.notebook import Note
 from ff.records import RESULTS, Records, read
-from ff.style import shade
 
 __all__ = [
     "Html",
@@ -237,7 +235,7 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
         for depth in np.unique(records.readouts["depth"]):
             traces = [layers[width, layer] for layer in range(1, depth + 1)]
             lines = "".join(
-                _polyline(trace, f'stroke="{to_hex(shade((layer - 1) / (depth - 1)))}"')
+                _polyline(trace, f'style="--share:{(layer - 1) / (depth - 1):.3f}"')
                 for layer, trace in enumerate(traces, start=1)
             )
             lines += _polyline(networks[width, depth], 'class="readout"')
