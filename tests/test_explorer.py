@@ -311,6 +311,17 @@ def test_a_layer_is_found_in_every_view(tab, site):
     assert picked(tab) == {"3"}
 
 
+def test_on_paper_stands_the_title_and_nothing_to_play_with(tab, site):
+    visit(tab, site)
+    tab.emulate_media(media="print")
+    titles = tab.locator("h1").evaluate_all("all => all.filter(h => h.checkVisibility()).length")
+    assert titles == 1
+    for name in (".ff-hint", ".ff-controls", ".ff-knob"):
+        assert tab.locator(name).count()
+        assert not tab.locator(name).first.is_visible(), name
+    assert tab.locator(".ff-traces svg").is_visible()
+
+
 def test_the_theme_switch_is_followed_at_once(tab, site):
     visit(tab, site)
     color = "getComputedStyle(document.querySelector('.ff-line')).stroke"
