@@ -40,7 +40,7 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = "osDvX*ph<>"  # not the upward triangle: that means "not reached"
+MARKERS = "osDv*Xph<>"  # not the upward triangle: that means "not reached"
 _RULE = "#b8b8b8"
 
 _STYLE: Any = {
