@@ -82,9 +82,10 @@ def awakening(records: Records) -> Html:
     Parameters
     ----------
     records
-        Measurements; the widest width is shown.
+        Measurements; shown is the width with the most seeds, and the widest of such.
     """
-    *_, layers = cubes(records.layers, "layer", "train_accuracy")
+    found = cubes(records.layers, "layer", "train_accuracy")
+    layers = max(found, key=lambda cube: (len(cube.seeds), cube.hidden))
     return _embed(
         "ff-awakening",
         {

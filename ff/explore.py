@@ -74,7 +74,7 @@ class ResultsExplorer(widgets.VBox):
             widget.observe(self._changed, "value")
         super().__init__(
             [
-                widgets.HTML(views.STYLES + views.NAMES),
+                widgets.HTML(views.STYLES + views.SCRIPT),
                 self._highlight,
                 grid(*self._inputs, self.layer, least=280),
                 self.notice,
@@ -190,11 +190,12 @@ class TrainingLab(widgets.VBox):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ff-lab")
         self._next: Config | None = None  # what to begin anew with
         self._refused = ""  # why the settings are impossible
+        self._waiting = False  # whether they differ from what is being trained
         self.task: asyncio.Task[None] | None = None
         self.lab = Lab(self._config(), load(self.dataset.value))
         super().__init__(
             [
-                widgets.HTML(views.STYLES + views.NAMES),
+                widgets.HTML(views.STYLES + views.SCRIPT),
                 self._highlight,
                 grid(*self._settings, self.rate, least=280),
                 row(self.play, self.pause, self.step, self.reset, self.progress),
@@ -227,12 +228,11 @@ class TrainingLab(widgets.VBox):
         return float(f"{self.rate.value:.3g}")  # the slider's powers of ten are not quite round
 
     def _begin(self, lab: Lab) -> None:
-        self.lab, self._refused = lab, ""
+        self.lab, self._refused, self._waiting = lab, "", False
         lab.change_rate(self._learning_rate())  # it may have been moved meanwhile
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
         self.pictures.value = views.pictures(lab.images[:PICTURES], labels, wrong)
         self._highlight.value = highlight(self._scope, max(lab.config.depths))
-        self.notice.value = ""
         self._show()
 
     def _show(self) -> None:
@@ -249,34 +249,39 @@ class TrainingLab(widgets.VBox):
         self._enable()
 
     def _enable(self) -> None:
-        """Let those buttons be pressed that have an effect."""
+        """Let those buttons be pressed that have an effect, and say what is in the way."""
         phase = self.lab.phase
         stuck = phase == "finished" or (phase == "ready" and bool(self._refused or self._next))
         self.play.disabled = stuck or phase == "playing"
         self.step.disabled = stuck
         self.pause.disabled = phase != "playing"
         self.reset.disabled = bool(self._refused)
+        waiting = "Press Reset to train with these settings." if self._waiting else ""
+        said = filter(None, [self._refused or waiting, *self.lab.hints()])
+        self.notice.value = views.trouble(*said)
 
     def _refuse(self, error: BaseException) -> None:
         self._refused = str(error)
-        self.notice.value = views.trouble(self._refused)
         self._enable()
 
-    def _set(self, _: object) -> None:
-        """Take new settings: at once before training has begun, else with the next reset."""
+    def _checked(self) -> Config | None:
+        """The settings; None, and a word about it, where one is impossible."""
         try:
             config = self._config()
         except ConfigError as error:
             self._next = None  # settings that are being prepared are no longer wanted
             self._refuse(error)
-            return
+            return None
         self._refused = ""
-        if self.lab.phase == "ready":
+        return config
+
+    def _set(self, _: object) -> None:
+        """Take new settings: at once before training has begun, else with the next reset."""
+        config = self._checked()
+        if config and self.lab.phase == "ready":
             self._renew(config)
-        else:
-            same = config == self.lab.config
-            text = "" if same else "Press Reset to train with these settings."
-            self.notice.value = views.trouble(text)
+        elif config:
+            self._waiting = config != self.lab.config
             self._enable()
 
     def _change_rate(self, _: object) -> None:
@@ -296,11 +301,13 @@ class TrainingLab(widgets.VBox):
         self._enable()
 
     def _reset(self, _: object) -> None:
-        self._renew(self._config())
+        # The button may have been pressed before the browser heard that a setting is impossible.
+        if config := self._checked():
+            self._renew(config)
 
     def _renew(self, config: Config) -> None:
         self.lab.pause()
-        self._next = config
+        self._next, self._waiting = config, False
         self._work()
 
     def _work(self) -> None:

@@ -156,7 +156,8 @@ def panels(
     """
     widths = list(cubes(layers, "layer", column))
     depths = [int(depth) for depth in np.unique(readouts["depth"])]
-    figure = Figure(7, 1.3 + 1.5 * len(depths))
+    height = 1.3 + 1.5 * len(depths)
+    figure = Figure(7, height)
     grid = figure.subplots(len(depths), len(widths), squeeze=False, sharex=True, sharey=True)
     drawn = []
     for (i, j), axes in np.ndenumerate(grid):
@@ -166,16 +167,17 @@ def panels(
             axes.set_axis_off()
             continue
         _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)
+        place = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
+        axes.annotate(f"{depth} layers", (0.99, 0.06), **place)
         drawn.append(axes)
     _accuracies(drawn[0], min(axes.dataLim.y0 for axes in drawn))
     for axes, layer in zip(grid[0], widths, strict=True):
         axes.set_title(f"{layer.hidden} units, mean of {_count([len(layer.seeds)], 'seed')}")
-    for axes, depth in zip(grid[:, 0], depths, strict=True):
-        axes.set_ylabel(f"{depth} layers")
     for axes, layer in zip(grid[-1], widths, strict=True):
         axes.set_xlabel("epoch")
         _epochs(axes, layer)
-    figure.supylabel(_name(column), fontsize="medium")
+    # Half way up the panels, which have the legend below them.
+    figure.supylabel(_name(column), y=0.5 + 0.25 / height, fontsize="medium")
     legend(figure, drawn[0].get_legend_handles_labels()[0])
     layer_colorbar(figure, grid, None)
     return figure

@@ -19,6 +19,7 @@ Phase = Literal["ready", "playing", "paused", "finished"]
 
 WEIGHTS = 50_000_000  # of the layers: 32 layers of 1000 units fit, what fills the memory does not
 WATCHED = 200  # validation images whose goodness is looked at
+FAR = 10  # times more or less goodness than any sample has: a threshold that is not learned from
 
 
 class Lab:
@@ -69,6 +70,7 @@ class Lab:
         self._goal = 0  # train until this epoch is completed
         self._steps = iter(())
         self._look()
+        self._first = float(self.goodness.min()), float(self.goodness.max())
 
     @property
     def config(self) -> Config:
@@ -133,6 +135,22 @@ class Lab:
             if self.share == 0 or time.monotonic() >= until:
                 break
         self._look()
+
+    def hints(self) -> list[str]:
+        """What keeps this network from learning, and what would help; a sentence each."""
+        said = []
+        (low, high), threshold = self._first, self.config.threshold
+        if not low / FAR <= threshold <= high * FAR:
+            said.append(
+                f"Threshold {threshold:g} is far from the goodness that samples have before "
+                f"training, {low:.2g} to {high:.2g}, and hardly learned from: set it nearer to 1."
+            )
+        for row in self.training.divergences():
+            said.append(
+                f"Training ended in epoch {row['epoch']} because layer {row['layer']} diverged "
+                f"({row['reason']}): lower the learning rate or change the settings, and reset."
+            )
+        return said
 
     def traces(self) -> np.ndarray:
         """Training accuracy of the completed epochs, shape (epochs, layers)."""

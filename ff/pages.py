@@ -8,12 +8,10 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
 
 from ff.claims import verdicts
 from ff.notebook import Note
 from ff.records import RESULTS, Records, read
-from ff.style import shade
 
 __all__ = [
     "Html",
@@ -28,6 +26,7 @@ __all__ = [
 ]
 
 BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+MINUS = "\N{MINUS SIGN}"
 SIGNS = {"supported": "\N{CHECK MARK}", "not supported": "\N{MULTIPLICATION X}", "undecided": "?"}
 DASH = "\N{EN DASH}"  # where nothing is measured
 
@@ -237,7 +236,7 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
         for depth in np.unique(records.readouts["depth"]):
             traces = [layers[width, layer] for layer in range(1, depth + 1)]
             lines = "".join(
-                _polyline(trace, f'stroke="{to_hex(shade((layer - 1) / (depth - 1)))}"')
+                _polyline(trace, f'style="--share:{(layer - 1) / (depth - 1):.3f}"')
                 for layer, trace in enumerate(traces, start=1)
             )
             lines += _polyline(networks[width, depth], 'class="readout"')
@@ -263,7 +262,7 @@ def _polyline(trace: pd.Series, look: str) -> str:
 
 
 def _width(width: str) -> str:
-    return "Width " + width.replace("-", "\N{MINUS SIGN}")
+    return "Width " + width.replace("-", MINUS)
 
 
 def _sign(row: dict[Any, Any]) -> str:
@@ -287,13 +286,14 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
         if not np.isnan(row["low"]):
             value += f" [{row['low']:.3g}, {row['high']:.3g}]"
+        value = value.replace("-", MINUS)
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
         kind = BADGES.get(row["verdict"], "secondary")
         badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{row["verdict"]}</span>'
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
-        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br>'
+        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
         f"<small>{escape(first['where'])}</small></td>"
         f"<td>{'<br>'.join(numbers)}<br><small>{estimand}</small></td>"
         f"<td>{'<br>'.join(badges)}</td></tr>"

@@ -40,7 +40,7 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = "osDvX*ph<>"  # not the upward triangle: that means "not reached"
+MARKERS = "osDv*Xph<>"  # not the upward triangle: that means "not reached"
 _RULE = "#b8b8b8"
 
 _STYLE: Any = {
@@ -76,8 +76,9 @@ _STYLE: Any = {
     "ytick.labelcolor": INK,
 }
 
-# From plasma, without the dark end that looks black and the yellow one that vanishes on white.
-_SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.8, 256)))
+# From plasma, without the dark end that looks black and the yellow one that vanishes on white, and
+# turns into a brown that vanishes at night.
+_SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.72, 256)))
 
 
 # Decorates a function that draws: whatever a person's settings are, the book looks the same, and

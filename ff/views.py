@@ -18,7 +18,7 @@ from ff.samples import samples
 from ff.style import INK
 
 __all__ = [
-    "NAMES",
+    "SCRIPT",
     "STYLES",
     "command",
     "correlations",
@@ -52,6 +52,7 @@ STYLES = f"""<style>{STYLE}
 .ff-app .ff-download a {{ color: var(--jp-content-link-color, #0057a8); }}
 .ff-app .ff-command code {{ user-select: all; overflow-wrap: anywhere; padding: 3px 6px;
   background: var(--jp-layout-color2, #eee); color: inherit; }}
+.ff-app input:invalid {{ outline: 2px solid {NEGATIVE}; }}
 .ff-app .ff-trouble {{ border-left: 4px solid {NEGATIVE}; padding: 2px 10px;
   white-space: pre-line; }}
 .ff-app .ff-histograms {{ display: grid; gap: 6px;
@@ -63,14 +64,20 @@ STYLES = f"""<style>{STYLE}
   image-rendering: pixelated; }}
 </style>"""
 
-# ipywidgets gives the handles of its sliders no name that a screen reader could say.
-NAMES = """<img src="data:," alt="" hidden onerror="
+# What ipywidgets leaves out: a name that a screen reader could say for the handles of sliders, and
+# a word about a field without a number, which counts as its last number until it is left.
+SCRIPT = """<img src="data:," alt="" hidden onerror="
 window.addEventListener('focusin', ({target}) => {
   const control = target.closest('.noUi-handle') && target.closest('.ff-app .widget-inline-hbox');
   if (!control) return;
   const ends = [...control.querySelectorAll('.noUi-handle')];
   const end = ends.length > 1 ? [', first', ', last'][ends.indexOf(target)] : '';
   target.setAttribute('aria-label', control.querySelector('.widget-label').textContent + end);
+});
+for (const kind of ['input', 'change']) window.addEventListener(kind, ({target}) => {
+  if (!target.matches('.ff-app input[type=number]')) return;
+  target.setCustomValidity(target.value ? '' : 'Type a number; until then the last one counts.');
+  target.reportValidity();
 })">"""
 
 

@@ -61,9 +61,12 @@ def test_a_correlation_that_does_not_exist_is_null():
     assert first is None
 
 
-def test_the_animation_shows_the_widest_network(records):
+def test_the_animation_shows_the_width_with_the_most_seeds(records):
     found = embedded(embed.awakening(records))
     assert (found["hidden"], len(found["layers"]), len(found["epochs"])) == (100, 4, 12)
+    few = (records.layers["hidden"] == 10) | (records.layers["seed"] <= 2)
+    found = embedded(embed.awakening(ff.Records(records.layers[few], records.readouts, ())))
+    assert (found["hidden"], found["seeds"]) == (10, 5)
 
 
 def test_the_summary_counts_each_width_and_links_to_every_claim():

@@ -365,6 +365,27 @@ def test_a_network_that_fills_the_memory_is_refused(few):
         Lab(ff.Config(dataset="digits", layers=8, hidden=20_000, seeds=1), few)
 
 
+@pytest.mark.parametrize("threshold", [1e9, 1e-3])
+def test_a_threshold_that_cannot_be_learned_from_is_explained(tiny, few, threshold):
+    lab = Lab(tiny(seeds=1, threshold=threshold), few)
+    (said,) = lab.hints()
+    assert f"Threshold {threshold:g} is far from" in said
+    low, high = map(float, re.findall(r"training, (\S+) to (\S+),", said)[0])
+    assert low == pytest.approx(lab.goodness.min(), rel=0.05)
+    assert high == pytest.approx(lab.goodness.max(), rel=0.05)
+    assert Lab(tiny(seeds=1), few).hints() == []
+
+
+def test_a_lab_that_diverges_says_so(tiny, few):
+    lab = Lab(tiny(seeds=1, learning_rate=1e3), few)
+    lab.play()
+    with pytest.warns(ff.DivergenceWarning):
+        finish(lab)
+    (found,) = lab.training.divergences()
+    ended = f"Training ended in epoch {found['epoch']} because layer {found['layer']} diverged"
+    assert ended in lab.hints()[0]
+
+
 def test_goodness_is_that_of_the_samples(lab):
     """A positive sample by hand through the first layer."""
     lab.play()
@@ -473,6 +494,64 @@ def test_an_impossible_setting_explains_itself_and_can_be_put_right(application)
         await done(app)
         assert not app.play.disabled
         assert app.lab.training.width == 10
+
+    run(scenario())
+
+
+def test_a_useless_setting_explains_itself(application):
+    async def scenario() -> None:
+        app = application()
+        app.threshold.value = 1e9
+        await done(app)
+        assert "Threshold 1e+09 is far from" in app.notice.value
+        app.step.click()
+        await done(app)
+        assert "Threshold 1e+09 is far from" in app.notice.value
+        app.threshold.value = 1.0
+        assert "Press Reset" in app.notice.value
+        app.reset.click()
+        await done(app)
+        assert app.notice.value == ""
+
+    run(scenario())
+
+
+def test_a_reset_with_an_impossible_setting_is_refused_like_the_setting(application):
+    """A press of the button can arrive before the browser knows that it is disabled."""
+
+    async def scenario() -> None:
+        app = application()
+        app.layers.value = 1
+        app.reset.click()
+        assert "layers must be an integer of at least 2" in app.notice.value
+        assert app.task is None
+        assert app.lab.config.depths == (8,)
+
+    run(scenario())
+
+
+def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(application, monkeypatch):
+    begun, release, prepare = threading.Event(), threading.Event(), explore._new_lab
+
+    def prepare_slowly(config: ff.Config) -> Lab:
+        begun.set()
+        assert release.wait(60)
+        return prepare(config)
+
+    async def scenario() -> None:
+        app = application()
+        monkeypatch.setattr(explore, "_new_lab", prepare_slowly)
+        app.hidden.value = 20
+        await until(begun.is_set)
+        app.layers.value = 1
+        release.set()
+        await done(app)
+        assert "layers must be an integer of at least 2" in app.notice.value
+        assert app.lab.training.width == 100
+        assert app.play.disabled
+        app.layers.value = 3
+        await done(app)
+        assert (app.lab.training.width, app.notice.value) == (20, "")
 
     run(scenario())
 

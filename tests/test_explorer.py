@@ -188,11 +188,38 @@ def test_a_changed_address_is_followed(tab, site):
     tab.wait_for_function("document.querySelector('#ff-target').value === '0.9'")
 
 
+def test_a_link_within_the_page_changes_nothing(tab, site):
+    visit(tab, site, "#target=0.81&epoch=12")
+    state, address = controls(tab), tab.url
+    tab.evaluate("location.hash = 'main-content'")  # as "skip to main content" does
+    tab.wait_for_url(address)
+    settle(tab)
+    assert controls(tab) == state
+
+
+@pytest.mark.parametrize("width", [None, *WIDTHS, 7])
+def test_what_an_address_says_rightly_is_shown_beside_the_defaults(tab, site, width):
+    part = "" if width is None else f"width={width}&"
+    visit(tab, site, f"#{part}layers=16&target=0.6&epoch=99&layer=3&accuracy=no")
+    shown_width = width if width in WIDTHS else WIDTHS[-1]
+    chosen = tab.locator("#ff-network option:checked").inner_text()
+    assert chosen == f"16 layers of {shown_width}"
+    assert {**controls(tab), "network": ""} == {
+        "network": "",
+        "accuracy": "0",
+        "target": "0.6",
+        "epoch": "29",
+        "layer": "3",
+    }
+    fragment = f"width={shown_width}&layers=16&accuracy=training&target=0.60&epoch=30&layer=3"
+    assert tab.url.partition("#")[2] == fragment
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
         "#explore",
-        "#layers=3&width=100",
+        "#layers=3&width=99",
         "#layers=-2&width=1e2",
         "#target=2&epoch=31&layer=99",
         "#target=NaN&epoch=&layer=1.5&accuracy=__proto__",
@@ -204,6 +231,9 @@ def test_nonsense_in_the_address_shows_the_defaults(tab, site, fragment):
     defaults = controls(tab)
     visit(tab, site, fragment)
     assert controls(tab) == defaults
+    whole = "width={}&layers={}&accuracy=training&target=0.70&epoch=30"
+    depth, width = re.findall(r"\d+", tab.locator("#ff-network option:checked").inner_text())
+    assert tab.url.partition("#")[2] == whole.format(width, depth)
 
 
 def test_the_lines_can_be_dragged(tab, site):
@@ -232,6 +262,39 @@ def test_the_lines_can_be_dragged(tab, site):
     assert 5 < int(re.findall(r"epoch=(\d+)", tab.url)[0]) < 15
 
 
+def swipe(tab: Any, x: float, y: float, dx: float, dy: float) -> None:
+    """One finger, as the browser itself would see it, so that it may take the touch to scroll."""
+    session = tab.context.new_cdp_session(tab)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        where = [{"x": a, "y": b} for a, b in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+
+    touch("touchStart", (x, y))
+    for share in np.linspace(0.1, 1, 10):
+        touch("touchMove", (x + share * dx, y + share * dy))
+    touch("touchEnd")
+    settle(tab)
+
+
+def test_the_lines_are_dragged_by_touch_and_the_page_elsewhere(tab, site):
+    tab.set_viewport_size({"width": 420, "height": 800})
+    visit(tab, site)
+    tab.locator(".ff-traces svg").scroll_into_view_if_needed()
+    scrolled = tab.evaluate("scrollY")
+    line, box = (
+        tab.locator(f".ff-traces {part}").bounding_box() for part in ("svg .ff-target", "svg")
+    )
+    swipe(tab, box["x"] + box["width"] / 2, line["y"], 0, 80)
+    assert float(controls(tab)["target"]) < 0.6
+    line = tab.locator(".ff-epoch").bounding_box()
+    swipe(tab, line["x"], box["y"] + 50, -box["width"] / 2, 30)
+    assert 5 < int(controls(tab)["epoch"]) < 20
+    assert tab.evaluate("scrollY") == scrolled
+    swipe(tab, box["x"] + box["width"] / 3, box["y"] + 60, 0, -200)
+    tab.wait_for_function(f"scrollY > {scrolled}")
+
+
 def test_a_layer_is_found_in_every_view(tab, site):
     visit(tab, site)
     row = tab.locator(".ff-explorer tbody tr").nth(4)
@@ -246,6 +309,17 @@ def test_a_layer_is_found_in_every_view(tab, site):
     settle(tab)
     assert "layer=3" in tab.url
     assert picked(tab) == {"3"}
+
+
+def test_on_paper_stands_the_title_and_nothing_to_play_with(tab, site):
+    visit(tab, site)
+    tab.emulate_media(media="print")
+    titles = tab.locator("h1").evaluate_all("all => all.filter(h => h.checkVisibility()).length")
+    assert titles == 1
+    for name in (".ff-hint", ".ff-controls", ".ff-knob"):
+        assert tab.locator(name).count()
+        assert not tab.locator(name).first.is_visible(), name
+    assert tab.locator(".ff-traces svg").is_visible()
 
 
 def test_the_theme_switch_is_followed_at_once(tab, site):
@@ -292,7 +366,8 @@ def test_layers_light_up_pause_and_are_scrubbed(tab, site, tables):
     for _ in range(9):
         tab.keyboard.press("ArrowRight")
     assert epoch(tab) == 10
-    rows = tables[0].query(f"hidden == {WIDTHS[-1]} and epoch == 10")
+    (width,) = re.findall(r"layers of (\d+) units", tab.locator(".ff-note-small").inner_text())
+    rows = tables[0].query(f"hidden == {width} and epoch == 10")
     awake = int((rows.groupby("layer")["train_accuracy"].mean() >= 0.7).sum())
     assert tab.locator(".ff-tower .is-awake").count() == awake
     play.click()
@@ -303,6 +378,10 @@ def test_layers_light_up_pause_and_are_scrubbed(tab, site, tables):
 
 def test_the_first_screen_shows_the_figure_and_verdicts(tab, site):
     tab.goto((site / "intro.html").as_uri())
-    for name in (".ff-field", ".ff-summary", ".ff-verdicts thead"):
+    for name in (".ff-field", ".ff-summary"):
         box = tab.locator(name).bounding_box()
         assert box["y"] + box["height"] < 900, f"{name} ends below the fold: {box}"
+    ends = tab.locator(".ff-verdicts tbody tr").evaluate_all(
+        "rows => rows.map(row => row.getBoundingClientRect().bottom)"
+    )
+    assert sum(end < 900 for end in ends) >= 4, ends

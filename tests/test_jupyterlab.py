@@ -262,6 +262,11 @@ def test_the_lab_trains_is_paused_stepped_and_reset(page):
     wait(page, "() => document.querySelectorAll('.ff-lab .ff-histograms .layer').length === 16")
     assert completed(page, "Ready") == 0
 
+    depth.fill("")  # says so, and what was there comes back
+    assert "until then the last one counts" in depth.evaluate("e => e.validationMessage")
+    depth.press("Tab")
+    assert (depth.input_value(), depth.evaluate("e => e.validationMessage")) == ("24", "")
+
     press_button("Play")
     assert completed(page, r"Playing: ([5-9]|[12]\d) of") >= 5
     press(page, "Learning rate", "ArrowRight")

@@ -215,6 +215,19 @@ def test_every_page_is_accessible(pages, chromium, scheme):
 
 
 @pytest.mark.browser
+def test_charts_keep_their_text_legible_on_a_phone(site, chromium):
+    tab = chromium.new_page(viewport={"width": 420, "height": 800})
+    tab.goto((site / "rq1_delay.html").as_uri())
+    widths = tab.locator("article .ff-figure img").evaluate_all(
+        "all => all.map(image => [image.getBoundingClientRect().width, image.naturalWidth])"
+    )
+    assert widths
+    small = [(shown, whole) for shown, whole in widths if 12 * shown / whole < 9]
+    assert not small, f"text of 9 points, 12 px in the file, is smaller than 9 px here: {small}"
+    tab.close()
+
+
+@pytest.mark.browser
 def test_a_dark_page_is_printed_light(site, chromium):
     tab = chromium.new_page(color_scheme="dark")
     tab.goto((site / "intro.html").as_uri())

@@ -1,6 +1,7 @@
 """The Sphinx extension that offers figures, and notebooks on Binder and Colab."""
 
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from jupyter_book.config import get_final_config
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -66,6 +68,25 @@ def test_a_copy_opens_the_notebook_it_was_made_from(page, opened):
 def test_a_page_of_text_is_not_launched():
     buttons = takeaway.point_launchers(launch("book/intro.md"), "intro.md")
     assert [button["label"] for button in buttons] == ["download-buttons"]
+
+
+def test_a_page_that_colab_opens_says_how_to_fetch_the_rest():
+    links = [{"type": "link", "text": "Colab", "url": "https://there"}]
+    buttons = [{"label": "launch-buttons", "buttons": links}]
+    place = ("https://github.com/someone/forward", "main")
+    explained = takeaway.explain_colab("<h1>Delay</h1><p>Text</p>", buttons, *place)
+    assert explained.startswith("<h1>Delay</h1>\n<details")
+    assert "!git clone --depth 1 --branch main https://github.com/someone/forward " in explained
+    binder = launch("book/rq1_delay.ipynb")
+    assert takeaway.explain_colab("<h1>Delay</h1>", binder, *place) == "<h1>Delay</h1>"
+
+
+def test_binder_installs_the_clone_where_its_measurements_are():
+    requirements = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8")
+    assert "-e ." in requirements.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = (ROOT / ".binder" / "runtime.txt").read_text(encoding="utf-8").strip()
+    assert version.removeprefix("python-") in SpecifierSet(project["requires-python"])
 
 
 IMAGE = '<img alt="A line" src="../../_images/0123abcd.svg" />'

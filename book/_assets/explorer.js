@@ -40,10 +40,10 @@
       const text = asked.get(name);
       return text && /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
     };
-    const network = networks.find(
-      ({ width, layers }) => width === number("width") && layers === number("layers"),
-    );
-    const state = { ...DEFAULTS, ...network };
+    const width = number("width") in data ? number("width") : DEFAULTS.width;
+    const depths = networks.filter((one) => one.width === width).map((one) => one.layers);
+    const layers = depths.includes(number("layers")) ? number("layers") : depths.at(-1);
+    const state = { ...DEFAULTS, width, layers };
     const kind = Object.keys(KINDS).find((key) => KINDS[key][0] === asked.get("accuracy"));
     if (kind in accuracies(state)) state.kind = kind;
     const target = number("target");
@@ -123,13 +123,15 @@
   /* ---- Controls --------------------------------------------------------------------------- */
 
   let state = parse(location.hash);
+  const tell = () => history.replaceState(null, "", address(state));
+  if (location.hash) tell(); // what it says wrongly is not kept
 
   function change(part) {
     state = { ...state, ...part };
     const { epochs } = series(state);
     if (!epochs.includes(state.epoch)) state.epoch = epochs.at(-1);
     state.layer = Math.min(state.layer, state.layers);
-    history.replaceState(null, "", address(state));
+    tell();
     schedule();
   }
 
@@ -448,6 +450,8 @@
   traces.picture.append(epochLine, targetLine, epochKnob, targetKnob, epochGrip, targetGrip);
 
   function drag(grip, move) {
+    // `touch-action` does not count for a line in SVG: the page would scroll and take the touch away.
+    grip.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     grip.addEventListener("pointerdown", (event) => {
       event.preventDefault(); // no selection of text
       grip.setPointerCapture(event.pointerId);
@@ -523,7 +527,9 @@
     html("p", { class: "ff-download" }, save),
   );
   addEventListener("hashchange", () => {
-    state = parse(location.hash);
+    // A link to a part of the page ("skip to main content") says nothing about what is shown.
+    if (location.hash.includes("=")) state = parse(location.hash);
+    tell();
     schedule();
   });
   new ResizeObserver(schedule).observe(root);

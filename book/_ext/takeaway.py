@@ -2,10 +2,12 @@
 
 Every SVG figure gets a link that saves it. Where `_config.yml` names a repository, notebooks get
 the theme's buttons for Binder and Colab; without one there is nothing to open, and no button. An
-executed copy is not in the repository: its buttons open the notebook that it is a copy of.
+executed copy is not in the repository: its buttons open the notebook that it is a copy of. Colab
+opens the notebook alone: its page says how to fetch the rest.
 """
 
 import re
+from html import escape
 from itertools import count
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,6 +24,13 @@ IMAGE = re.compile(
 NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*$')
 COPY = re.compile(r"runs/([^/]+)/[^/]+(?=\.ipynb$)")
 LAUNCHERS = ("binderhub_url", "colab_url")
+# In the clone's folder, its `ff` comes before the installed one, which has no measurements.
+COLAB = """
+<details class="ff-colab"><summary>On Colab, begin with this cell</summary>
+<div class="highlight"><pre>!git clone --depth 1 --branch {branch} {url} forward-forward
+%cd forward-forward
+%pip install --quiet .</pre></div></details>
+"""
 
 
 def drop_launchers(app: Sphinx, config: Config) -> None:
@@ -48,6 +57,15 @@ def point_launchers(buttons: list[dict[str, Any]], source: str) -> list[dict[str
     return kept
 
 
+def explain_colab(body: str, buttons: list[dict[str, Any]], url: str, branch: str) -> str:
+    """Put below the title what a notebook needs that Colab has opened."""
+    links = [link for button in buttons for link in button.get("buttons", [])]
+    if not any(link.get("text") == "Colab" for link in links):
+        return body
+    note = COLAB.format(url=escape(url), branch=escape(branch))
+    return body.replace("</h1>", f"</h1>{note}", 1)
+
+
 def offer_figures(body: str, page: str) -> str:
     """Put a link that saves the file behind every SVG image."""
     numbers = count(1)
@@ -69,9 +87,12 @@ def finish(
 ) -> None:
     """Complete what the theme has prepared for a page."""
     if doctree is not None:
-        context["body"] = offer_figures(context["body"], PurePosixPath(page).name)
-        buttons = context.get("header_buttons", [])
-        context["header_buttons"] = point_launchers(buttons, context.get("sourcename", ""))
+        buttons = point_launchers(context.get("header_buttons", []), context.get("sourcename", ""))
+        options = app.config.html_theme_options
+        place = options.get("repository_url", ""), options.get("repository_branch", "main")
+        body = explain_colab(context["body"], buttons, *place)
+        context["header_buttons"] = buttons
+        context["body"] = offer_figures(body, PurePosixPath(page).name)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
