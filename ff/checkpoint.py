@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ff.config import Config
-from ff.errors import TrainingError
+from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
 __all__ = ["Checkpoint", "checkpoints", "division"]
@@ -63,7 +63,7 @@ def checkpoints(
         elif strangers := there - {chunk.path for chunk in chunks}:
             raise TrainingError(
                 f"{min(strangers)} is of another configuration; "
-                "start with --overwrite, or choose another folder"
+                f"{OVERWRITE}, or choose another folder"
             )
     except OSError as error:
         raise TrainingError(
@@ -161,7 +161,7 @@ class Checkpoint:
         """
         if self.path is None or not self.path.exists():
             return 0, 0.0
-        remedy = "start with --overwrite, or choose another folder"
+        remedy = f"{OVERWRITE}, or choose another folder"
         try:
             with safe_open(self.path, framework="pt") as file:
                 about = file.metadata() or {}
