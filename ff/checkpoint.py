@@ -16,7 +16,7 @@ from ff.config import Config
 from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
-__all__ = ["Checkpoint", "checkpoints", "division"]
+__all__ = ["Checkpoint", "checkpoints", "division", "found"]
 
 EVERY = 60.0  # seconds
 SHARE = 0.03  # of a run's time that its checkpoints may cost
@@ -56,7 +56,7 @@ def checkpoints(
     place = Path(folder) / "checkpoints"
     try:  # a folder that cannot be written shows now, not after an hour of training
         place.mkdir(parents=True, exist_ok=True)
-        there = set(place.glob("width-*.safetensors"))
+        there = set(found(folder))
         if fresh:
             for path in place.glob("*width-*"):  # and what a killed process has left aside
                 path.unlink()
@@ -71,6 +71,17 @@ def checkpoints(
             "choose a folder that you may write to"
         ) from None
     return chunks
+
+
+def found(folder: str | Path) -> list[Path]:
+    """Checkpoints that a run has left.
+
+    Parameters
+    ----------
+    folder
+        Where its records go.
+    """
+    return list((Path(folder) / "checkpoints").glob("width-*.safetensors"))
 
 
 def division(folder: str | Path | None, width: int, seeds: tuple[int, ...]) -> int | None:

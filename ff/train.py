@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ff import memory, objective, records
-from ff.checkpoint import checkpoints, division
+from ff.checkpoint import checkpoints, division, found
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
 from ff.errors import ConfigError, DivergenceWarning, TrainingError
@@ -95,10 +95,8 @@ def train(
         for width in config.widths
         for seeds in _chunks(config, width, device, division(begun, width, config.seed_list))
     ]
-    advice = "name a folder for the records to be able to go on"
-    if out is not None:
-        advice = f"start the same run again to go on from its last checkpoint in {out}"
-    with nullcontext() if out is None else claim(out), Interruption(advice) as stop:
+    stop = Interruption(lambda: _advice(out, overwrite))
+    with nullcontext() if out is None else claim(out), stop:
         return _train(config, dataset, device, plan, out, overwrite, progress, stop)
 
 
@@ -353,6 +351,16 @@ def _finite(layers: Tensor, depths: Tensor) -> Tensor:
 def cool_down(epoch: int, epochs: int) -> float:
     """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
     return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
+
+
+def _advice(out: str | Path | None, overwrite: bool) -> str:
+    """How to go on with a run that was stopped."""
+    if out is None:
+        return "name a folder for the records to be able to go on"
+    if not found(out):
+        return "it had no checkpoint yet, so the same run begins anew"
+    again = "the same run again, without overwrite," if overwrite else "the same run again"
+    return f"start {again} to go on from its last checkpoint in {out}"
 
 
 def _batch_size(config: Config, dataset: Dataset) -> int:

@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from importlib import import_module
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
-from ff import network
+from ff import checkpoint, network
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.objective import accuracy
 from ff.random import stream
@@ -451,6 +453,51 @@ def test_tf32_ends_with_its_run(tiny):
     ff.train(tiny(precision="tf32", batch_size=1300, epochs=1))
     ff.train(tiny(precision="float32", batch_size=1300, epochs=1))
     assert not torch.backends.cuda.matmul.allow_tf32, "a later float32 run would be one of tf32"
+
+
+# --- stopped by a signal
+
+
+@pytest.mark.parametrize(
+    ("epoch", "overwrite", "advice"),
+    [
+        (0, False, "it had no checkpoint yet, so the same run begins anew"),
+        (0, True, "it had no checkpoint yet, so the same run begins anew"),
+        (1, False, "start the same run again to go on from its last checkpoint"),
+        (1, True, "start the same run again, without overwrite, to go on from its last"),
+    ],
+)
+def test_a_stopped_run_says_how_to_go_on(
+    tiny, few, monkeypatch, tmp_path, epoch, overwrite, advice
+):
+    """And that is true: the run that follows the advice begins where it says."""
+    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    begun, run_epoch = [], Training.run_epoch
+
+    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
+        begun.append(self.epoch)
+        if len(begun) == epoch + 1:
+            signal.raise_signal(signal.SIGTERM)
+        run_epoch(self, on_step)
+
+    monkeypatch.setattr(Training, "run_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt, match=advice):
+        ff.train(tiny(), tmp_path / "out", overwrite=overwrite)
+    ff.train(tiny(), tmp_path / "out")
+    assert begun == [*range(epoch + 1), *range(epoch, 3)]
+
+
+def test_a_stopped_run_without_a_folder_says_what_it_lacked(tiny, few, monkeypatch):
+    monkeypatch.setattr(train, "load", lambda name: few)
+
+    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
+        signal.raise_signal(signal.SIGINT)
+        on_step(1.0)
+
+    monkeypatch.setattr(Training, "run_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt, match="name a folder for the records"):
+        ff.train(tiny())
 
 
 # --- what is refused
