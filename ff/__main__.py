@@ -10,7 +10,7 @@ import click
 
 import ff
 from ff.config import parse, read_yaml
-from ff.records import TABLES
+from ff.records import TABLES, complete, describe
 
 
 class _Group(click.Group):
@@ -58,12 +58,9 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
         records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+    complete(records)  # an error if nothing is left
     for row in records.runs[0].get("diverged", []):
-        click.echo(
-            f"Warning: seed {row['seed']} of width {row['hidden']} has diverged in epoch "
-            f"{row['epoch']}, layer {row['layer']} ({row['reason']}) and was stopped",
-            err=True,
-        )
+        click.echo(f"Warning: {describe(row)}", err=True)
     last = records.readouts.loc[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
         trained = rows["validation_accuracy"].count()

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ff.config import Config
-from ff.errors import TrainingError
+from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
-__all__ = ["Checkpoint", "checkpoints", "division"]
+__all__ = ["Checkpoint", "checkpoints", "division", "found"]
 
 EVERY = 60.0  # seconds
 SHARE = 0.03  # of a run's time that its checkpoints may cost
@@ -56,14 +56,14 @@ def checkpoints(
     place = Path(folder) / "checkpoints"
     try:  # a folder that cannot be written shows now, not after an hour of training
         place.mkdir(parents=True, exist_ok=True)
-        there = set(place.glob("width-*.safetensors"))
+        there = set(found(folder))
         if fresh:
             for path in place.glob("*width-*"):  # and what a killed process has left aside
                 path.unlink()
         elif strangers := there - {chunk.path for chunk in chunks}:
             raise TrainingError(
                 f"{min(strangers)} is of another configuration; "
-                "start with --overwrite, or choose another folder"
+                f"{OVERWRITE}, or choose another folder"
             )
     except OSError as error:
         raise TrainingError(
@@ -71,6 +71,17 @@ def checkpoints(
             "choose a folder that you may write to"
         ) from None
     return chunks
+
+
+def found(folder: str | Path) -> list[Path]:
+    """Checkpoints that a run has left.
+
+    Parameters
+    ----------
+    folder
+        Where its records go.
+    """
+    return list((Path(folder) / "checkpoints").glob("width-*.safetensors"))
 
 
 def division(folder: str | Path | None, width: int, seeds: tuple[int, ...]) -> int | None:
@@ -161,7 +172,7 @@ class Checkpoint:
         """
         if self.path is None or not self.path.exists():
             return 0, 0.0
-        remedy = "start with --overwrite, or choose another folder"
+        remedy = f"{OVERWRITE}, or choose another folder"
         try:
             with safe_open(self.path, framework="pt") as file:
                 about = file.metadata() or {}

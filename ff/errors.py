@@ -3,6 +3,8 @@
 __all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
 __all__ += ["DivergenceWarning"]
 
+OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
+
 
 class FFError(Exception):
     """Base of every error that `ff` raises on purpose; its text is meant for a person."""

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 __all__ = ["Interruption", "Stopped"]
@@ -24,10 +25,10 @@ class Interruption:
     Parameters
     ----------
     advice
-        How to go on, for the person who has stopped the run.
+        Says how to go on, to the person who has stopped the run; asked when it has stopped.
     """
 
-    def __init__(self, advice: str) -> None:
+    def __init__(self, advice: Callable[[], str]) -> None:
         self.advice = advice
         self._came: int | None = None
         self._before: dict[int, object] = {}
@@ -46,7 +47,7 @@ class Interruption:
     def check(self) -> None:
         """Raise `Stopped` if a signal has come."""
         if self._came is not None:
-            raise Stopped(self._came, self.advice)
+            raise Stopped(self._came, self.advice())
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._came = number

@@ -61,6 +61,14 @@ class Readouts:
             out[..., -weight.shape[1] :] += product(x, weight.mT, self.dtype)
         return out.unflatten(-1, (len(self.depths), CLASSES))
 
+    def finite(self) -> Tensor:
+        """Whether all weights of a depth are finite: ``(S, K)``."""
+        finite = self.weight[0].new_ones(len(self.weight[0]), len(self.depths), dtype=torch.bool)
+        for weight in self.weight:
+            rows = weight.isfinite().all(-1).unflatten(1, (-1, CLASSES)).all(-1)  # (S, k)
+            finite[:, -rows.shape[1] :] &= rows
+        return finite
+
     def learn(
         self, neutral: Sequence[Tensor], labels: Tensor, rate: float
     ) -> tuple[Tensor, Tensor]:

@@ -18,13 +18,14 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from ff.config import Config
-from ff.errors import RecordsError
+from ff.errors import OVERWRITE, RecordsError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.files import replacing
 
 __all__ = [
     "Records",
     "complete",
+    "describe",
     "finished",
     "published",
     "read",
@@ -61,7 +62,8 @@ class Records:
         A row for each (hidden, seed, epoch, depth).
     runs
         The provenance of each run: configuration, data set, versions, device, commit, wall time,
-        and under ``"diverged"`` the seeds that were stopped, with layer, epoch and reason.
+        and under ``"diverged"`` the seeds that were stopped, with layer or depth (of the readout),
+        epoch and reason.
     """
 
     layers: pd.DataFrame
@@ -180,7 +182,7 @@ def finished(folder: str | Path, config: Config) -> Records | None:
         ]
         raise RecordsError(
             f"{folder} holds records of another configuration ({', '.join(differs)}); "
-            "choose another folder, or overwrite it"
+            f"choose another folder, or {OVERWRITE}"
         )
     return found
 
@@ -230,12 +232,26 @@ def complete(records: Records) -> Records:
     )
     left = Records(*kept, runs=records.runs)
     if left.layers.empty:
-        row = _diverged(records.runs[0])[0]
-        raise RecordsError(
-            f"every seed has diverged ({row['reason']}: seed {row['seed']}, epoch {row['epoch']}, "
-            f"layer {row['layer']}); train again with a lower learning_rate"
-        )
+        row = next(row for run in records.runs for row in _diverged(run))
+        raise RecordsError(f"no network is complete: {describe(row)}")
     return left
+
+
+def describe(row: dict[str, Any]) -> str:
+    """Say why a seed was stopped and what would help.
+
+    Parameters
+    ----------
+    row
+        An entry of what a run lists under ``"diverged"``.
+    """
+    where, rate = f"layer {row.get('layer')}", "learning_rate"
+    if "depth" in row:
+        where, rate = f"readout of depth {row['depth']}", "downstream_learning_rate"
+    return (
+        f"seed {row['seed']} of width {row['hidden']} has diverged in epoch {row['epoch']}, "
+        f"{where} ({row['reason']}), and was stopped; try a lower {rate}"
+    )
 
 
 def _diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
@@ -307,9 +323,7 @@ def _read_one(folder: Path) -> Records:
     frames = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
     runs = [_provenance(folder / f"{name}.parquet") for name in TABLES]
     if runs[0] != runs[1]:
-        raise RecordsError(
-            f"the tables in {folder} come from different runs; train into it again with --overwrite"
-        )
+        raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
     return Records(frames["layers"], frames["readouts"], tuple(runs[0]))
 
 

@@ -83,6 +83,13 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
             )
         values = part[column].to_numpy(float).reshape(shape)
         measured = ~np.isnan(values).all(axis=(0, 2))
+        end = part.loc[part["epoch"] == epochs[-1]]
+        nothing = end.drop(columns=["hidden", *axes]).isna().all(axis=1)
+        if (lost := end.loc[nothing, "seed"].to_numpy()).size:
+            raise RecordsError(
+                f"seed {lost[0]} of hidden {hidden} has no measurements in epoch {epochs[-1]}, as "
+                "one that has diverged; leave such seeds out with ff.records.complete"
+            )
         if not measured.any():
             raise RecordsError(
                 f"column {column!r} of hidden {hidden} was never measured, choose another column"

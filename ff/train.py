@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ff import memory, objective, records
-from ff.checkpoint import checkpoints, division
+from ff.checkpoint import checkpoints, division, found
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
 from ff.errors import ConfigError, DivergenceWarning, TrainingError
@@ -81,8 +81,8 @@ def train(
     Warns
     -----
     DivergenceWarning
-        A layer has diverged: its numbers are no longer finite, or all its units are dead. That
-        seed stops in this epoch, and the others go on.
+        A layer or readout has diverged: its numbers are no longer finite, or all units of the
+        layer are dead. That seed stops in this epoch, and the others go on.
     """
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, _choose(config.device))
@@ -99,10 +99,8 @@ def train(
         for width in config.widths
         for seeds in _chunks(config, width, device, division(begun, width, config.seed_list))
     ]
-    advice = "name a folder for the records to be able to go on"
-    if out is not None:
-        advice = f"start the same run again to go on from its last checkpoint in {out}"
-    with nullcontext() if out is None else claim(out), Interruption(advice) as stop:
+    stop = Interruption(lambda: _advice(out, overwrite))
+    with nullcontext() if out is None else claim(out), stop:
         return _train(config, dataset, device, plan, out, overwrite, progress, stop)
 
 
@@ -187,8 +185,9 @@ class Training:
         What was measured so far, on the CPU: ``(S, E, L, 9)`` and ``(S, E, K, 5)``, quantities as
         in `ff.evaluation`, NaN where nothing was measured.
     diverged
-        What has stopped a seed, ``(S, 3)``: layer and epoch (from 1), and 1 if all units were dead
-        or 0 if a number was not finite. Zeros for a seed that goes on.
+        What has stopped a seed, ``(S, 3)``: layer (from 1; past the last layer, the readouts) and
+        epoch (from 1), and 1 if all units were dead or 0 if a number was not finite. Zeros for a
+        seed that goes on.
 
     Raises
     ------
@@ -253,58 +252,61 @@ class Training:
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
         finite, dead = (verdict.cpu() for verdict in self._health(goodness))
+        finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
         last = self.epoch == self.config.epochs
         if last or self.epoch % self.config.validation_index == 0:
             layer_values, depth_values = self._evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
-            finite &= self.layers[:, epoch].isfinite().all(-1)
             dead = self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
+            finite &= _finite(layer_values, depth_values)
         if last:
-            self.depths[:, epoch, :, 4] = self._evaluate(self.dataset.test)[1][..., 1].cpu()
+            layer_values, depth_values = self._evaluate(self.dataset.test)
+            self.depths[:, epoch, :, 4] = depth_values[..., 1].cpu()
+            finite &= _finite(layer_values, depth_values)
         self._stop_diverged(finite, dead)
 
     def divergences(self) -> list[dict[str, Any]]:
-        """Each seed that was stopped, with the layer and epoch and the reason."""
-        return [
-            {"hidden": self.width, "seed": seed, "layer": layer, "epoch": epoch}
-            | {"reason": "all units dead" if dead else "not finite"}
-            for seed, (layer, epoch, dead) in zip(self.seeds, self.diverged.tolist(), strict=True)
-            if epoch
-        ]
+        """Each seed that was stopped, with the layer or the readout's depth, epoch and reason."""
+        return [self._divergence(s) for s in self.diverged[:, 1].nonzero().flatten().tolist()]
+
+    def _divergence(self, s: int) -> dict[str, Any]:
+        part, epoch, dead = self.diverged[s].tolist()
+        above = part - len(self.network.layers)  # the readouts are counted on
+        where = {"depth": self.config.depths[above - 1]} if above > 0 else {"layer": part}
+        reason = "all units dead" if dead else "not finite"
+        stopped = {"hidden": self.width, "seed": self.seeds[s]}
+        return stopped | where | {"epoch": epoch, "reason": reason}
 
     def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether a layer's numbers are finite, and whether no unit responds: ``(S, L)`` each.
+        """Whether layers' and readouts' numbers are finite, ``(S, L + K)``, and no unit responds.
 
         Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it.
         """
         weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
         finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
-        return finite, (goodness == 0).all(-1)
+        return torch.cat([finite, self.readouts.finite()], dim=1), (goodness == 0).all(-1)
 
     def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
-        """End the seeds of which a layer has diverged; a network that has no seed left ends whole.
+        """End the seeds of which a part has diverged; a network that has no seed left ends whole.
 
         A diverged layer measures nothing: it is on no side of any threshold. Nor do the layers
-        above it, which see nothing else. The tensors keep their shapes, because how a batched
-        product rounds depends on the number of seeds: the others go on bit for bit.
+        and readouts above it, which see nothing else. A diverged readout says nothing about any
+        other part. The tensors keep their shapes, because how a batched product rounds depends on
+        the number of seeds: the others go on bit for bit.
         """
-        epoch = self.epoch - 1
+        epoch, layers = self.epoch - 1, dead.shape[1]
         before = self.diverged[:, 1] > 0
         self.layers[before, epoch] = self.depths[before, epoch] = torch.nan
-        lost = dead | ~finite
+        lost = ~finite
+        lost[:, :layers] |= dead
         for s in (lost.any(1) & ~before).nonzero().flatten().tolist():
-            layer = int(lost[s].int().argmax())  # the lowest: those above follow from it
-            self.diverged[s] = torch.tensor([layer + 1, self.epoch, finite[s, layer]])
-            what = "all units are dead" if finite[s, layer] else "numbers are no longer finite"
-            warnings.warn(
-                f"seed {self.seeds[s]} of width {self.width} has diverged and stops: in epoch "
-                f"{self.epoch}, layer {layer + 1}, {what}; try a lower learning_rate",
-                DivergenceWarning,
-                stacklevel=4,
-            )
-            self.layers[s, epoch, layer:] = torch.nan
-            self.depths[s, epoch, [depth > layer for depth in self.config.depths]] = torch.nan
+            part = int(lost[s].int().argmax())  # the lowest: those above follow from it
+            self.diverged[s] = torch.tensor([part + 1, self.epoch, finite[s, part]])
+            warnings.warn(records.describe(self._divergence(s)), DivergenceWarning, stacklevel=4)
+            self.layers[s, epoch, part:] = torch.nan
+            blind = [depth > part for depth in self.config.depths]
+            self.depths[s, epoch, torch.tensor(blind) | lost[s, layers:]] = torch.nan
             for tensor in (self.network.state() | self.readouts.state()).values():
                 tensor[s] = 0
         if (self.diverged[:, 1] > 0).all():
@@ -345,9 +347,24 @@ class Training:
         return evaluate(self.network, self.readouts, split, self._wrong("evaluation", split))
 
 
+def _finite(layers: Tensor, depths: Tensor) -> Tensor:
+    """Whether what was measured of each layer and readout is finite: ``(S, L + K)``."""
+    return torch.cat([layers.isfinite().all(-1), depths.isfinite().all(-1)], dim=1).cpu()
+
+
 def cool_down(epoch: int, epochs: int) -> float:
     """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
     return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
+
+
+def _advice(out: str | Path | None, overwrite: bool) -> str:
+    """How to go on with a run that was stopped."""
+    if out is None:
+        return "name a folder for the records to be able to go on"
+    if not found(out):
+        return "it had no checkpoint yet, so the same run begins anew"
+    again = "the same run again, without overwrite," if overwrite else "the same run again"
+    return f"start {again} to go on from its last checkpoint in {out}"
 
 
 def _batch_size(config: Config, dataset: Dataset) -> int:

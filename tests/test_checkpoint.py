@@ -269,7 +269,7 @@ def test_a_checkpoint_of_another_machine_or_version_is_refused(config, begun, mo
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     about[key] = "another"
     save_file(tensors, begun, {**about, "crc32": checkpoint._crc32(about, tensors)})
-    with pytest.raises(ff.TrainingError, match=f"is of another {key}; start with --overwrite"):
+    with pytest.raises(ff.TrainingError, match=f"of another {key}; train again with overwrite"):
         ff.train(config, begun.parent.parent)
 
 

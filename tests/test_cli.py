@@ -77,12 +77,25 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_a_seed_that_diverges_is_named_now_and_later(tmp_path):
-    changes = ("learning_rate=1e10", "seeds=[3]")
+    """At this rate, the layer of one unit dies, and the one of eight does not."""
+    changes = ("learning_rate=1e-2", "hidden=[1, 8]", "epochs=2")
     for _ in range(2):
         result = invoke("train", *settings(*QUICK, *changes), "--out", tmp_path)
         assert result.exit_code == 0, result.output
-        assert "Warning: seed 3 of width 4 has diverged in epoch 1, layer 1 (" in result.stderr
-        assert "2 layers, 0 seeds: readout accuracy nan" in result.stdout
+        assert "Warning: seed 1 of width 1 has diverged in epoch " in result.stderr
+        assert "; try a lower learning_rate\n" in result.stderr
+        assert "width 1, 2 layers, 0 seeds: readout accuracy nan" in result.stdout
+        assert "width 8, 2 layers, 1 seeds: readout accuracy 0." in result.stdout
+
+
+def test_a_run_of_which_nothing_is_left_fails_and_keeps_its_records(tmp_path):
+    for _ in range(2):
+        changes = settings(*QUICK, "learning_rate=1e10", "seeds=2")
+        result = invoke("train", *changes, "--out", tmp_path)
+        assert_refused(result, "no network is complete: seed 1 of width 4 has diverged in epoch 1")
+        assert result.stderr.endswith("was stopped; try a lower learning_rate\n")
+        assert "Warning" not in result.stderr, "said more than once"
+        assert len(ff.read(tmp_path).runs[0]["diverged"]) == 2
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"], ["data", "--help"]])
@@ -211,7 +224,7 @@ def test_records_of_another_configuration_are_not_overwritten(tmp_path):
     assert invoke("train", *settings(*QUICK), "--out", tmp_path).exit_code == 0
     before = (tmp_path / "layers.parquet").read_bytes()
     result = invoke("train", *settings(*QUICK, "momentum=0.5"), "--out", tmp_path)
-    assert_refused(result, "holds records of another configuration (momentum 0.9", "overwrite")
+    assert_refused(result, "another configuration (momentum 0.9", "overwrite=True", "--overwrite")
     assert (tmp_path / "layers.parquet").read_bytes() == before
 
 

@@ -14,7 +14,7 @@ BOTH = [signal.SIGINT, signal.SIGTERM]
 @pytest.mark.parametrize("number", BOTH)
 def test_a_signal_waits_for_the_next_check(number):
     before = signal.getsignal(number)
-    with Interruption("try again") as stop:
+    with Interruption(lambda: "try again") as stop:
         stop.check()
         os.kill(os.getpid(), number)
         with pytest.raises(Stopped, match=f"stopped by {number.name}; try again") as caught:
@@ -25,7 +25,7 @@ def test_a_signal_waits_for_the_next_check(number):
 
 
 def test_a_second_ctrl_c_acts_at_once():
-    with Interruption(""):
+    with Interruption(str):
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt) as caught:
             os.kill(os.getpid(), signal.SIGINT)
@@ -35,7 +35,7 @@ def test_a_second_ctrl_c_acts_at_once():
 @pytest.mark.parametrize("number", BOTH)
 def test_the_handlers_are_put_back(number):
     before = signal.getsignal(number)
-    with Interruption(""):
+    with Interruption(str):
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
@@ -44,7 +44,7 @@ def test_in_another_thread_nothing_changes():
     seen = []
 
     def work() -> None:
-        with Interruption("") as stop:
+        with Interruption(str) as stop:
             stop.check()
             seen.append(signal.getsignal(signal.SIGTERM))
 

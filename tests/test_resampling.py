@@ -27,7 +27,8 @@ def test_a_cube_holds_each_row_in_its_place():
 def test_epochs_without_a_measurement_are_left_out():
     accuracy = RNG.random((2, 5, 3))
     accuracy[:, [0, 2, 4]] = np.nan
-    (cube,) = cubes(traces(accuracy), "layer", "train_accuracy")
+    layers = traces(accuracy).assign(train_loss=0.5)  # without any number, a seed has diverged
+    (cube,) = cubes(layers, "layer", "train_accuracy")
     assert cube.epochs.tolist() == [2, 4]
     assert np.array_equal(cube.values, accuracy[:, [1, 3]].astype(np.float32))
 
@@ -38,7 +39,10 @@ def test_tables_that_are_no_grid_are_refused():
     empty = layers.assign(train_accuracy=np.nan)
     diverged = layers.copy()
     diverged.loc[(diverged["seed"] == 3) & (diverged["epoch"] > 9), "train_accuracy"] = np.nan
+    ended = layers.copy()  # every seed in epoch 9: not a run of 9 epochs
+    ended.loc[ended["epoch"] > 9, ["train_accuracy", "validation_accuracy"]] = np.nan
     for table, column, message in [
+        (ended, "train_accuracy", "seed 1 of hidden 100 has no measurements in epoch 12, as one"),
         (twice, "train_accuracy", "more than one row .* one configuration at a time"),
         (layers.iloc[1:], "train_accuracy", "239 rows where 5 seeds x 12 epochs x 4 layers"),
         (empty, "train_accuracy", "never measured, choose another column"),

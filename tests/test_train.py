@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from importlib import import_module
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
-from ff import network
+from ff import checkpoint, network
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.objective import accuracy
 from ff.random import stream
@@ -336,7 +338,7 @@ def test_a_layer_that_diverges_is_recorded_as_lost(tiny, few):
     """Not as one that is right half the time; the other seeds are not touched."""
     training = Training(tiny(), 10, (1, 2), few)
     training.network.layers[1].weight[0] *= 1e30  # layer 2 of seed 1
-    with pytest.warns(ff.DivergenceWarning, match=r"seed 1 of width 10 .* epoch 1, layer 2, num"):
+    with pytest.warns(ff.DivergenceWarning, match=r"seed 1 of width 10 .* epoch 1, layer 2 \(not"):
         training.run_epoch()
     assert training.layers[0, 0, 0].isfinite().all(), "layer 1 is below it"
     assert training.layers[0, 0, 1:].isnan().all(), "its goodness is infinite; layer 3 sees it"
@@ -405,14 +407,39 @@ def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
         records = ff.train(tiny(learning_rate=1e10, epochs=5))
     assert epochs == [0], "it trained on with nothing left"
     assert len(records.layers) == 2 * 5 * 3, "the table has holes"
-    with pytest.raises(ff.RecordsError, match=r"every seed has diverged .* lower learning_rate"):
+    with pytest.raises(ff.RecordsError, match=r"no network is complete: .* a lower learning_rate"):
         complete(records)
 
 
-def test_a_readout_that_diverges_is_right_about_nothing(tiny, few):
-    training = run(tiny(downstream_learning_rate=1e38), few, (1, 2))
-    assert training.depths[:, -1].isnan().all()
-    assert training.layers[:, -1].isfinite().all(), "layers never depend on the readout"
+@pytest.mark.parametrize("rate", [1e30, 1e38])
+def test_a_readout_that_diverges_stops_its_seed(tiny, few, monkeypatch, rate):
+    """Recorded as lost, not as one that takes every image for a 0; the layers are intact."""
+    monkeypatch.setattr(train, "load", lambda name: few)
+    expected = ff.train(tiny()).layers.query("epoch == 1")
+    with pytest.warns(ff.DivergenceWarning, match=r"readout of depth 3 .* downstream_learning"):
+        records = ff.train(tiny(downstream_learning_rate=rate))
+    assert records.runs[0]["diverged"] == [
+        {"hidden": 10, "seed": seed, "depth": 3, "epoch": 1, "reason": "not finite"}
+        for seed in (1, 2)
+    ]
+    assert records.readouts.iloc[:, 4:].isna().all(axis=None)
+    assert records.layers.query("epoch == 1").equals(expected), "layers never depend on it"
+    assert records.layers.query("epoch > 1").iloc[:, 4:].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_of_several_readouts_the_one_that_diverges_is_named(tiny, few, layer):
+    """Whichever of the layers that it sees its broken weight belongs to."""
+    training = Training(tiny(layers=[2, 4], epochs=4), 10, (1, 2, 3), few)
+    training.run_epoch()
+    training.readouts.weight[layer][1, -1, 0] = torch.inf  # the last rows are the deepest's
+    with pytest.warns(ff.DivergenceWarning, match="seed 2 .* readout of depth 4"):
+        training.run_epoch()
+    assert [row["seed"] for row in training.divergences()] == [2], "another seed has stopped"
+    assert training.depths[1, 1, 1].isnan().all()
+    assert training.depths[1, 1, 0, :4].isfinite().all(), "the shallow readout is sound"
+    assert training.layers[1, 1].isfinite().all()
+    assert all(tensor.isfinite().all() for tensor in training.readouts.state().values())
 
 
 @pytest.mark.parametrize("precision", ["bf16", "tf32"])
@@ -426,6 +453,51 @@ def test_tf32_ends_with_its_run(tiny):
     ff.train(tiny(precision="tf32", batch_size=1300, epochs=1))
     ff.train(tiny(precision="float32", batch_size=1300, epochs=1))
     assert not torch.backends.cuda.matmul.allow_tf32, "a later float32 run would be one of tf32"
+
+
+# --- stopped by a signal
+
+
+@pytest.mark.parametrize(
+    ("epoch", "overwrite", "advice"),
+    [
+        (0, False, "it had no checkpoint yet, so the same run begins anew"),
+        (0, True, "it had no checkpoint yet, so the same run begins anew"),
+        (1, False, "start the same run again to go on from its last checkpoint"),
+        (1, True, "start the same run again, without overwrite, to go on from its last"),
+    ],
+)
+def test_a_stopped_run_says_how_to_go_on(
+    tiny, few, monkeypatch, tmp_path, epoch, overwrite, advice
+):
+    """And that is true: the run that follows the advice begins where it says."""
+    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    begun, run_epoch = [], Training.run_epoch
+
+    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
+        begun.append(self.epoch)
+        if len(begun) == epoch + 1:
+            signal.raise_signal(signal.SIGTERM)
+        run_epoch(self, on_step)
+
+    monkeypatch.setattr(Training, "run_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt, match=advice):
+        ff.train(tiny(), tmp_path / "out", overwrite=overwrite)
+    ff.train(tiny(), tmp_path / "out")
+    assert begun == [*range(epoch + 1), *range(epoch, 3)]
+
+
+def test_a_stopped_run_without_a_folder_says_what_it_lacked(tiny, few, monkeypatch):
+    monkeypatch.setattr(train, "load", lambda name: few)
+
+    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
+        signal.raise_signal(signal.SIGINT)
+        on_step(1.0)
+
+    monkeypatch.setattr(Training, "run_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt, match="name a folder for the records"):
+        ff.train(tiny())
 
 
 # --- what is refused
