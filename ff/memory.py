@@ -39,8 +39,12 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     images = max(config.batch_size or own_batch_size(config.dataset), BATCH)
     inner = (depth - 1) * width
     weights = PIXELS * width + inner * width + CLASSES * len(config.depths) * inner
-    sample = 3 * (2 * PIXELS + 3 * width)  # positive, negative, neutral; inputs, z, outputs
-    kept = depth * width  # the neutral activities of all layers, which the readout sees
+    # Positive, negative and neutral: a layer's inputs, z and outputs, and what the one below it
+    # had as inputs and z, which is let go of only when the next layer has been computed.
+    sample = 3 * 5 * width + 2 * PIXELS
+    # The neutral activities of all layers, which the readout sees. Three times, as a margin: by so
+    # much more did the heap grow in measured runs, and not in every one.
+    kept = 3 * depth * width
     gradient = width * max(width, PIXELS)
     return 4 * (2 * weights + max(2 * weights, gradient + images * (sample + kept)))
 

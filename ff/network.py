@@ -187,8 +187,10 @@ def _weights(
 ) -> Tensor:
     """Normal(0, 1 / sqrt(out features)): ``(S, out, in)``."""
     # Drawn on the CPU, so that a seed means the same weights on every device.
-    drawn = [torch.randn(width, inputs, generator=stream("weights", seed, depth)) for seed in seeds]
-    return torch.stack(drawn).div_(width**0.5).to(device)
+    weights = torch.empty(len(seeds), width, inputs)
+    for weight, seed in zip(weights, seeds, strict=True):
+        torch.randn(width, inputs, generator=stream("weights", seed, depth), out=weight)
+    return weights.div_(width**0.5).to(device)
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,7 @@ class Training:
             x = samples(split.images[chosen], labels, wrong.gather(1, chosen))
             goodness, neutral = self.network.learn(x, config.learning_rate * scale)
             scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
+            del neutral  # the next step, or the evaluation, makes as much of its own
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
             yield (step + 1) / steps
