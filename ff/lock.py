@@ -90,7 +90,7 @@ def _read(holder: Path) -> dict[str, object]:
     """What a run has written about itself; nothing if there is none, or it is just writing it."""
     try:
         about = json.loads(holder.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last from nesting without end
         return {}
     return about if isinstance(about, dict) else {}
 

@@ -86,7 +86,7 @@ def test_a_run_on_another_machine_is_not_guessed_to_be_dead(monkeypatch, tmp_pat
         pass
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\0"])
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\0", "[" * 100_000])
 def test_a_damaged_name_is_of_nobody(tmp_path, content):
     (tmp_path / ".holder.json").write_text(content)
     with claim(tmp_path):

@@ -133,7 +133,7 @@ def test_the_estimate_is_near_what_a_run_takes(tmp_path, layers, hidden):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     used, estimated = map(int, done.stdout.split())
-    # How full the heap gets differs from run to run: 97 and 222 MB were seen for the second of these.
+    # How full the heap gets differs from run to run: 97 and 222 MB were seen for the second one.
     assert 0.5 < used / estimated < 1.5, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
 
 
