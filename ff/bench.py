@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ff import records
+from ff import devices, memory, records
 from ff.config import Config
 from ff.data import Dataset, find, load, own_batch_size
 from ff.errors import DataError, RecordsError
@@ -20,7 +20,7 @@ from ff.files import replacing
 from ff.precision import operands
 from ff.roofline import alone, operations, products
 from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
-from ff.train import _chunks, _name, train
+from ff.train import train
 
 __all__ = ["FULL", "QUICK", "Effort", "bench", "measure"]
 
@@ -145,8 +145,8 @@ def _writing(out: Path) -> Iterator[None]:
 def _provenance(dataset: Dataset, effort: Effort, started: datetime) -> dict[str, Any]:
     """Where and of what the measurements are, that began at `started`."""
     return {
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _name(CPU),
-        "processor": f"{_name(CPU)}, {torch.backends.cpu.get_cpu_capability()}",
+        "device": devices.name(CUDA if torch.cuda.is_available() else CPU),
+        "processor": f"{devices.name(CPU)}, {torch.backends.cpu.get_cpu_capability()}",
         "threads": torch.get_num_threads(),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
         "full": effort == FULL,
@@ -233,7 +233,7 @@ def _share(
     """Rate of the products in training, against that of the products alone, at its best."""
     config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
     batch = own_batch_size(dataset.name)
-    chunk = _chunks(config, hidden, device)[0]  # the seeds that train side by side
+    chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     steps = 3 if hidden == WIDE else 10
     ours = Ours(part(dataset, steps).to(device), layers, hidden, chunk, precision)
@@ -265,7 +265,7 @@ def _straight(dataset: Dataset) -> pd.DataFrame:
     few = part(dataset, 5)
 
     def chunks(seeds: int) -> list[tuple[int, ...]]:
-        return _chunks(Config(dataset=dataset.name, seeds=seeds), NARROW, CPU)
+        return memory.chunks(Config(dataset=dataset.name, seeds=seeds), NARROW, CPU)
 
     deep = {n: Ours(few, n, NARROW, chunks(SEEDS)[0]) for n in POINTS}
     many = {n: [Ours(few, LAYERS, NARROW, seeds) for seeds in chunks(n)] for n in POINTS}
@@ -301,14 +301,14 @@ def _threads(dataset: Dataset) -> pd.DataFrame:
 
 
 def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
-    """Table 1 whole, the share of the device's rate, and the peak of memory against the least."""
+    """Table 1 whole, the share of the device's rate, and the peak of peak against the least."""
     runs = f"{2 * len(DEPTHS) * SEEDS} runs of Table 1 on a GPU, seconds"
-    memory = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
+    peak = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
     shared = CUDA, DEPTHS, WIDE, SEEDS, "tf32"
     if not torch.cuda.is_available():
         nothing = _ratio(np.nan, np.nan, np.nan, "")
         targets = {runs: "at most 120", _products_row(*shared): "at least 0.5"}
-        for row, target in (targets | {memory: "at most 1.5"}).items():
+        for row, target in (targets | {peak: "at most 1.5"}).items():
             yield pd.DataFrame(_rows(row, nothing, target, "not measured: no CUDA device"))
         return
     spent, how = _wall(dataset.name, CUDA, effort)
@@ -317,14 +317,14 @@ def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
     yield _share(dataset, *shared, 0.5)
     torch.cuda.reset_peak_memory_stats()
     config = Config(dataset=dataset.name, layers=list(DEPTHS), seeds=SEEDS)
-    chunk = _chunks(config, WIDE, CUDA)[0]
+    chunk = memory.chunks(config, WIDE, CUDA)[0]
     ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, WIDE, chunk, "tf32")
     ours.cost(ours.training.dataset)
     kept = ours.training.network.state() | ours.training.readouts.state()
     activity = 4 * len(chunk) * 3 * ours.training.batch * WIDE
     least = (sum(tensor.nbytes for tensor in kept.values()) + 3 * activity) / 1e9
     peak = torch.cuda.max_memory_allocated() / 1e9
-    yield pd.DataFrame(_rows(memory, _ratio(peak, least, peak / least, "GB"), "at most 1.5"))
+    yield pd.DataFrame(_rows(peak, _ratio(peak, least, peak / least, "GB"), "at most 1.5"))
 
 
 def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:

@@ -1,7 +1,9 @@
 """What a run needs of a device's memory, known before it allocates anything."""
 
 import bisect
+import ctypes
 import math
+import platform
 import re
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from ff.data import CLASSES, own_batch_size
 from ff.errors import TrainingError
 from ff.evaluation import BATCH
 
-__all__ = ["available", "fitting", "needed"]
+__all__ = ["available", "chunks", "fitting", "keep_freed", "needed"]
 
 PIXELS = 784
+CACHE = 2.5e6  # bytes of one layer's activations that stay in a processor's cache
+MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
 SHARE = 0.9  # of what is free: estimates leave out the small
 CONTAINER = Path("/sys/fs/cgroup")
 
@@ -77,6 +81,50 @@ def fitting(config: Config, width: int, device: torch.device) -> int:
         f"{free / 1e9:.3g} GB are free on {device.type}: none of {len(config.seed_list)} seeds "
         f"fits; choose {' or '.join(smaller) or 'a smaller batch_size'}"
     )
+
+
+def chunks(
+    config: Config, width: int, device: torch.device, begun: int | None = None
+) -> list[tuple[int, ...]]:
+    """Divide the seeds into those that train side by side.
+
+    As many as a layer's activations fit the processor's cache, or keep an accelerator busy, and no
+    more than fit the device at all.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    width
+        Units in each layer.
+    device
+        Where.
+    begun
+        How many an unfinished run trains side by side; it goes on like that.
+
+    Raises
+    ------
+    TrainingError
+        Not even one seed fits.
+    """
+    batch = config.batch_size or own_batch_size(config.dataset)
+    size = 3 * batch * width * 4  # bytes of one seed's float32 activations
+    seeds = config.seed_list
+    most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    most = begun or min(most, fitting(config, width, device))
+    return [seeds[at : at + most] for at in range(0, len(seeds), most)]
+
+
+def keep_freed() -> None:
+    """Tell glibc to use freed blocks again. By default it returns large ones to the system.
+
+    Every product makes a block of megabytes, whose pages the system would hand out, zeroed, one by
+    one, each time anew: 15,000 page faults a step for four layers of 1000 units.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: larger blocks are mapped one by one
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: more free memory is given back
 
 
 def _container() -> float:

@@ -1,8 +1,5 @@
 """train(config) -> Records: epochs, schedule, evaluation and progress."""
 
-import ctypes
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,11 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ff import memory, objective, records
+from ff import devices, memory, objective, records
 from ff.checkpoint import checkpoints, division, found
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
-from ff.errors import ConfigError, DivergenceWarning, TrainingError
+from ff.errors import ConfigError, DivergenceWarning
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.interruption import Interruption
 from ff.lock import claim
@@ -33,9 +30,6 @@ from ff.records import Records
 from ff.samples import samples
 
 __all__ = ["Training", "cool_down", "train"]
-
-CACHE = 2.5e6  # bytes of one layer's activations that stay in a processor's cache
-MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
 
 
 def train(
@@ -85,11 +79,11 @@ def train(
         layer are dead. That seed stops in this epoch, and the others go on.
     """
     if config.precision == "auto":  # the records name what it has stood for
-        precision = chosen("auto", config.widths, _choose(config.device))
+        precision = chosen("auto", config.widths, devices.choose(config.device))
         config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
-    device = _choose(config.device)
+    device = devices.choose(config.device)
     dataset = load(config.dataset).to(device)
     _batch_size(config, dataset)  # refuses before anything is written
     torch.backends.cuda.matmul.allow_tf32 = config.precision == "tf32"
@@ -97,7 +91,7 @@ def train(
     plan = [
         (width, seeds)
         for width in config.widths
-        for seeds in _chunks(config, width, device, division(begun, width, config.seed_list))
+        for seeds in memory.chunks(config, width, device, division(begun, width, config.seed_list))
     ]
     stop = Interruption(lambda: _advice(out, overwrite))
     with nullcontext() if out is None else claim(out), stop:
@@ -146,7 +140,7 @@ def _train(
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
         "batch_size": _batch_size(config, dataset),
-        "device": _name(device),
+        "device": devices.name(device),
         "threads": torch.get_num_threads(),
         "versions": records.versions(),
         "started": started.isoformat(timespec="seconds"),
@@ -198,7 +192,7 @@ class Training:
     def __init__(
         self, config: Config, width: int, seeds: tuple[int, ...], dataset: Dataset
     ) -> None:
-        _keep_freed_memory()
+        memory.keep_freed()
         self.config, self.width, self.seeds, self.dataset = config, width, seeds, dataset
         self.batch = _batch_size(config, dataset)
         self.device = dataset.train.images.device
@@ -376,49 +370,3 @@ def _batch_size(config: Config, dataset: Dataset) -> int:
             f"{dataset.name}) but got {batch}"
         )
     return batch
-
-
-def _chunks(
-    config: Config, width: int, device: torch.device, begun: int | None = None
-) -> list[tuple[int, ...]]:
-    """Seeds that train side by side: as many as a layer's activations fit the memory of choice.
-
-    And no more than fit the device at all; or as many as a run that has begun trains.
-    """
-    batch = config.batch_size or own_batch_size(config.dataset)
-    size = 3 * batch * width * 4  # bytes of one seed's float32 activations
-    seeds = config.seed_list
-    most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
-    most = begun or min(most, memory.fitting(config, width, device))
-    return [seeds[at : at + most] for at in range(0, len(seeds), most)]
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to use freed blocks again. By default it returns large ones to the system.
-
-    Every product makes a block of megabytes, whose pages the system would hand out, zeroed, one by
-    one, each time anew: 15,000 page faults a step for four layers of 1000 units.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: larger blocks are mapped one by one
-        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: more free memory is given back
-
-
-def _choose(device: str) -> torch.device:
-    usable = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        device = next(name for name, there in usable.items() if there)
-    if not usable[device]:
-        raise TrainingError(f"there is no {device} device here; choose device: auto or cpu")
-    return torch.device(device)
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"

@@ -24,10 +24,9 @@ from pathlib import Path
 import torch
 
 import ff
-from ff import checkpoint
+from ff import checkpoint, memory
 from ff.__main__ import main
 from ff.data import load
-from ff.memory import available, needed
 from ff.records import versions
 from ff.train import Training
 
@@ -54,7 +53,7 @@ def prepare() -> None:
     torch.set_num_threads(1)
     digits = load("digits")
     train.load = lambda name: digits  # pyright: ignore[reportAttributeAccessIssue]
-    train.CACHE = 1  # pyright: ignore[reportAttributeAccessIssue]
+    memory.CACHE = 1
     checkpoint.EVERY, checkpoint.SHARE = 0.0, math.inf
 
 
@@ -215,18 +214,18 @@ def checkpoint_cost(folder: Path, width: int) -> dict[str, float]:
     }
 
 
-def memory(folder: Path) -> dict[str, float]:
+def room(folder: Path) -> dict[str, float]:
     """What 32 layers of 20,000 units need, and what there is here."""
     config = ff.Config(layers=32, hidden=20_000)
     return {
-        "gigabytes needed": round(needed(config, 20_000) / 1e9),
-        "gigabytes available": round(available(torch.device("cpu")) / 1e9),
+        "gigabytes needed": round(memory.needed(config, 20_000) / 1e9),
+        "gigabytes available": round(memory.available(torch.device("cpu")) / 1e9),
     }
 
 
 EXPERIMENTS: dict[str, Callable[[Path], object]] = {
     "checkpoints": lambda folder: [checkpoint_cost(folder, width) for width in (100, 1000)],
-    "memory": memory,
+    "memory": room,
     "killed": lambda folder: killed(folder, runs=50),
     "killed_at_writes": killed_at_writes,
     "rivals": lambda folder: rivals(folder, repetitions=20),

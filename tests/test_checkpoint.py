@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import ff
-from ff import checkpoint
+from ff import checkpoint, devices, memory
 from ff.checkpoint import Checkpoint, checkpoints
 from ff.train import Training
 
@@ -53,7 +53,7 @@ def config(tiny, few, monkeypatch) -> ff.Config:
     """Two widths and two chunks of seeds each, written after every epoch."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
-    monkeypatch.setattr(train, "CACHE", 1)
+    monkeypatch.setattr(memory, "CACHE", 1)
     monkeypatch.setattr(train, "load", lambda name: few)
     return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
 
@@ -174,7 +174,7 @@ def test_a_finished_run_is_read_back_without_training(config, monkeypatch, tmp_p
 
     monkeypatch.setattr(train, "Training", refuse)
     monkeypatch.setattr(train, "load", refuse)
-    monkeypatch.setattr(train, "_choose", refuse)  # read on a machine without the device
+    monkeypatch.setattr(devices, "choose", refuse)  # read on a machine without the device
     again = ff.train(config, tmp_path)
     assert_equal(again, first)
     assert again.runs == first.runs
@@ -254,11 +254,11 @@ def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tm
     monkeypatch.setattr(train, "load", lambda name: few)
     config = tiny(seeds=5, epochs=2)
     two = 3 * 20 * 10 * 4 * 2  # bytes of the activities of two seeds
-    monkeypatch.setattr(train, "CACHE", two)
+    monkeypatch.setattr(memory, "CACHE", two)
     undisturbed = ff.train(config)
     with cut(1, 1):
         ff.train(config, tmp_path)
-    monkeypatch.setattr(train, "CACHE", 1e9)
+    monkeypatch.setattr(memory, "CACHE", 1e9)
     assert_equal(ff.train(config, tmp_path), undisturbed)
 
 

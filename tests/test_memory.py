@@ -49,7 +49,7 @@ def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
         monkeypatch.setattr(
             memory, "available", lambda device, free=free: free * one / memory.SHARE
         )
-        assert [len(seeds) for seeds in train._chunks(config, 10, CPU)] == sizes
+        assert [len(seeds) for seeds in memory.chunks(config, 10, CPU)] == sizes
 
 
 def test_a_run_in_little_memory_has_the_records_of_any_other(tiny, few, monkeypatch):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
-from ff import checkpoint, network
+from ff import checkpoint, devices, memory, network
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.objective import accuracy
 from ff.random import stream
@@ -113,8 +113,8 @@ def test_a_seed_does_not_depend_on_the_seeds_beside_it(tiny, few):
 def test_seeds_are_trained_in_chunks_and_come_out_in_order(tiny, monkeypatch):
     config = tiny(batch_size=325, seeds=[7, 2, 5], epochs=1, hidden=[6, 4])
     whole = ff.train(config)
-    monkeypatch.setattr(train, "CACHE", 2 * 3 * 325 * 6 * 4)  # two seeds of width 6 at once
-    plan = [train._chunks(config, width, torch.device("cpu")) for width in config.widths]
+    monkeypatch.setattr(memory, "CACHE", 2 * 3 * 325 * 6 * 4)  # two seeds of width 6 at once
+    plan = [memory.chunks(config, width, torch.device("cpu")) for width in config.widths]
     assert plan == [[(2, 5, 7)], [(2, 5), (7,)]]
     parts = ff.train(config)
     keys = ["hidden", "seed", "epoch", "layer"]
@@ -132,8 +132,8 @@ def test_seeds_are_trained_in_chunks_and_come_out_in_order(tiny, monkeypatch):
 def test_chunks_partition_the_seeds(cache, seeds, batch):
     config = ff.Config(seeds=seeds, batch_size=batch, hidden=100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "CACHE", cache)
-        chunks = train._chunks(config, 100, torch.device("cpu"))
+        patch.setattr(memory, "CACHE", cache)
+        chunks = memory.chunks(config, 100, torch.device("cpu"))
     assert all(chunks), "an empty chunk"
     assert [seed for chunk in chunks for seed in chunk] == list(range(1, seeds + 1))
 
@@ -509,7 +509,7 @@ def test_a_device_that_is_not_there(tiny, monkeypatch, device):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(ff.TrainingError, match=f"no {device} device here; choose device: auto or"):
         ff.train(tiny(device=device))
-    assert train._choose("auto") == torch.device("cpu")
+    assert devices.choose("auto") == torch.device("cpu")
 
 
 def test_a_batch_larger_than_the_data_set(tiny, tmp_path):
@@ -530,7 +530,7 @@ def test_a_refused_configuration_does_not_cost_the_old_records(tiny, tmp_path):
 
 @pytest.mark.parametrize("seeds", [1, [1, 2]])
 def test_the_progress_bar_names_epoch_and_layers(tiny, monkeypatch, seeds):
-    monkeypatch.setattr(train, "CACHE", 1)  # one seed at a time
+    monkeypatch.setattr(memory, "CACHE", 1)  # one seed at a time
     with redirect_stderr(io.StringIO()) as shown:
         ff.train(tiny(batch_size=650, seeds=seeds), progress=True)
     assert "epoch 3/3" in shown.getvalue()
