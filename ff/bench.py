@@ -301,14 +301,14 @@ def _threads(dataset: Dataset) -> pd.DataFrame:
 
 
 def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
-    """Table 1 whole, the share of the device's rate, and the peak of peak against the least."""
+    """Table 1 whole, the share of the device's rate, and the peak of memory against the least."""
     runs = f"{2 * len(DEPTHS) * SEEDS} runs of Table 1 on a GPU, seconds"
-    peak = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
+    heaviest = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
     shared = CUDA, DEPTHS, WIDE, SEEDS, "tf32"
     if not torch.cuda.is_available():
         nothing = _ratio(np.nan, np.nan, np.nan, "")
         targets = {runs: "at most 120", _products_row(*shared): "at least 0.5"}
-        for row, target in (targets | {peak: "at most 1.5"}).items():
+        for row, target in (targets | {heaviest: "at most 1.5"}).items():
             yield pd.DataFrame(_rows(row, nothing, target, "not measured: no CUDA device"))
         return
     spent, how = _wall(dataset.name, CUDA, effort)
@@ -324,7 +324,7 @@ def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
     activity = 4 * len(chunk) * 3 * ours.training.batch * WIDE
     least = (sum(tensor.nbytes for tensor in kept.values()) + 3 * activity) / 1e9
     peak = torch.cuda.max_memory_allocated() / 1e9
-    yield pd.DataFrame(_rows(peak, _ratio(peak, least, peak / least, "GB"), "at most 1.5"))
+    yield pd.DataFrame(_rows(heaviest, _ratio(peak, least, peak / least, "GB"), "at most 1.5"))
 
 
 def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:
