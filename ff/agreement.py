@@ -35,7 +35,8 @@ def agreement(
     DataFrame
         A row for each width and quantity: `hidden`, `quantity`, `seeds`, `layers`, the mean of
         `reference`, `difference` (other minus reference, mean over seeds) with `low` and `high`,
-        and `spread`, the standard deviation over seeds of the reference (n - 1).
+        `spread`, the standard deviation over seeds of the reference (n - 1), and `within`: the
+        whole interval lies closer to 0 than the spread.
 
     Raises
     ------
@@ -58,6 +59,7 @@ def agreement(
                 lambda weights, d=differences: weights @ d / len(d), len(differences)
             )
             low, high = bootstrap.interval(draws)
+            spread = values.std(ddof=1) if len(values) > 1 else np.nan
             rows.append(
                 {
                     "hidden": hidden,
@@ -68,7 +70,8 @@ def agreement(
                     "difference": float(mean),
                     "low": float(low),
                     "high": float(high),
-                    "spread": values.std(ddof=1) if len(values) > 1 else np.nan,
+                    "spread": spread,
+                    "within": bool(max(-low, high) < spread),
                 }
             )
     return pd.DataFrame(rows)

@@ -123,7 +123,7 @@ class Config(BaseModel):
         "float32",
         "auto, float32, tf32 or bf16",
         "Operands of the matrix products; weights and updates are float32 in each. auto takes "
-        "bf16 where it was measured to change no conclusion and the device is made for it.",
+        "bf16 only where that was shown to change nothing that matters and is fast.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = _row(
         "auto", "auto, cpu, cuda or mps", "Where to train; auto takes the fastest there is."

@@ -46,9 +46,9 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     # Positive, negative and neutral: a layer's inputs, z and outputs, and what the one below it
     # had as inputs and z, which is let go of only when the next layer has been computed.
     sample = 3 * 5 * width + 2 * PIXELS
-    # The neutral activities of all layers, which the readout sees. Three times, as a margin: by so
-    # much more did the heap grow in measured runs, and not in every one.
-    kept = 3 * depth * width
+    # The neutral activities of all layers, which the readout sees. Five times, as a margin: by so
+    # much more did the heap grow in some measured runs, and by far less in others.
+    kept = 5 * depth * width
     gradient = width * max(width, PIXELS)
     return 4 * (2 * weights + max(2 * weights, gradient + images * (sample + kept)))
 

@@ -42,7 +42,7 @@ class Html:
 
 
 def download(table: pd.DataFrame, name: str) -> Html:
-    """Link that hands a table to the reader as CSV, without a server.
+    """Link that hands a table to the reader as CSV, to four digits, without a server.
 
     Parameters
     ----------
@@ -51,9 +51,10 @@ def download(table: pd.DataFrame, name: str) -> Html:
     name
         File name without its ending.
     """
-    data = quote(table.to_csv(index=False, float_format="%.5g"), safe=",+")  # shorter than base64
+    data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
     link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
-    return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({len(table)} rows)</p>')
+    size = f"{len(table)} rows, 4 digits"
+    return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({size})</p>')
 
 
 def measured(records: Records, layers: int | None = None) -> Note:

@@ -7,6 +7,7 @@ page does not change.
 """
 
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +41,7 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = "osDv*Xph<>"  # not the upward triangle: that means "not reached"
+MARKERS = "osDvPXph<>"  # not the upward triangle: that means "not reached"
 _RULE = "#b8b8b8"
 
 _STYLE: Any = {
@@ -113,14 +114,38 @@ class Figure(matplotlib.figure.Figure):
 
 
 def _compact(svg: str) -> str:
-    """Drop comments, indentation, ids that only count, and digits below a hundredth of a point."""
+    """Drop comments, indentation, ids that only count, and digits below a tenth of a point.
 
-    def shorten(place: re.Match[str]) -> str:
-        rounded = re.sub(r"(\.\d\d)\d+", r"\1", place[0])
-        return re.sub(r"\s*([LMQz])\s*", r"\1", rounded).rstrip()
-
+    Lines go by steps from point to point, and marks of a line share its style.
+    """
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r'(?: (?:d|x|y)="|translate\()[^")]+', shorten, svg)
+    svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', _by_steps, svg)
+    svg = re.sub(r'(?: [xy]="|translate\()[^")]+', _rounded, svg)
+    return re.sub(r"<g([^<>]*)>\s*((?:<use [^<>]*/>\s*){2,})</g>", _share_style, svg)
+
+
+def _rounded(place: re.Match[str]) -> str:
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", place[0])
+
+
+def _by_steps(path: re.Match[str]) -> str:
+    """Turn "M 1.04 2 L 3.11 1.5" into "M1 2l2.1-.5": steps between the rounded points."""
+    parts = []
+    for piece in re.findall(r"M[^M]+", path[0]):
+        tenths = np.rint(10 * np.array(re.findall(r"-?[\d.]+", piece), float)).astype(int)
+        start, *steps = np.diff(tenths.reshape(-1, 2), axis=0, prepend=0).tolist()
+        numbers = [f"{step / 10:g}" for step in itertools.chain(*steps)]
+        line = "".join(n if n.startswith("-") else f" {n}" for n in numbers).lstrip()
+        parts.append(f"M{start[0] / 10:g} {start[1] / 10:g}l{line}{'z' * ('z' in piece)}")
+    return "".join(parts)
+
+
+def _share_style(group: re.Match[str]) -> str:
+    styles = set(re.findall(r' style="[^"]*"', group[2]))
+    if len(styles) != 1 or "style" in group[1] or "; opacity" in str(styles):
+        return group[0]  # opacity is not inherited: marks that overlap would look different
+    (style,) = styles
+    return f"<g{group[1]}{style}>\n{group[2].replace(style, '')}</g>"
 
 
 def shade(share: float) -> tuple[float, float, float, float]:

@@ -24,6 +24,9 @@ def test_a_run_agrees_with_itself() -> None:
     table: Any = agreement(records, records, bootstrap=FEW)
     assert (table[["difference", "low", "high"]] == 0).all(axis=None)
     assert (table["spread"] > 0).all()
+    assert table["within"].all()
+    far: Any = agreement(records, shifted(records, 0.2), bootstrap=FEW)
+    assert not far.query("quantity.str.startswith('accuracy')")["within"].any()
     assert len(table) == 3 * records.layers["hidden"].nunique()
 
 

@@ -220,7 +220,7 @@ def test_numbers_and_command_can_be_taken_away(page):
     table = pd.read_csv(download.value.path())
     assert download.value.suggested_filename.endswith(".csv")
     expected = independent(epochs=30, target=0.7)
-    np.testing.assert_allclose(table["crossing"], expected["crossing"], rtol=1e-5)
+    np.testing.assert_allclose(table["crossing"], expected["crossing"], rtol=5.1e-4)  # 4 digits
 
     page.locator(".ff-results .ff-command button").click()
     page.get_by_text("Copied").wait_for()

@@ -74,7 +74,7 @@ def test_the_estimate_counts_every_weight(layers, hidden):
     network = Network(config, 784, hidden, (1,), CPU)
     readouts = Readouts(config, hidden, 1, CPU)
     held = sum(t.numel() * 4 for t in (network.state() | readouts.state()).values())
-    activities = 4 * 1000 * (2 * 784 + 15 * hidden + 3 * max(config.depths) * hidden)
+    activities = 4 * 1000 * (2 * 784 + 15 * hidden + 5 * max(config.depths) * hidden)
     gradient = 4 * hidden * max(hidden, 784)
     rest = memory.needed(config, hidden) - max(activities + gradient, held)
     assert rest == pytest.approx(held, rel=0.05)
@@ -123,7 +123,7 @@ print(own() - before, needed(config, config.widths[0]))
 @pytest.mark.parametrize(
     ("layers", "hidden"), [("8", "1000"), ("[2, 8, 32]", "300"), ("2", "2500")]
 )
-def test_the_estimate_is_near_what_a_run_takes(tmp_path, layers, hidden):
+def test_the_estimate_bounds_what_a_run_takes(tmp_path, layers, hidden):
     """Activities, what the readout sees of many layers, and weights weigh most, one each."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", MEASURE, str(tmp_path), layers, hidden],
@@ -133,8 +133,8 @@ def test_the_estimate_is_near_what_a_run_takes(tmp_path, layers, hidden):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     used, estimated = map(int, done.stdout.split())
-    # How full the heap gets differs from run to run: 97 and 222 MB were seen for the second one.
-    assert 0.5 < used / estimated < 1.5, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
+    # How full the heap gets differs from run to run: 97 and 266 MB were seen for the second one.
+    assert 0.3 < used / estimated < 1.2, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
 
 
 @pytest.mark.cuda

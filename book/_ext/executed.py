@@ -23,6 +23,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from docutils import nodes
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -230,6 +231,12 @@ def execute(stale: list[Page], book: Path) -> None:
             LOGGER.info("[executed] %s (%d of %d)", name, count, len(stale))
 
 
+def leave_out(app: Sphinx, _: nodes.document) -> None:
+    """Keep executed copies out of the search: they say what the chapters say, thirty times."""
+    if app.env.docname.startswith("runs/"):
+        app.env.metadata[app.env.docname]["nosearch"] = ""
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_config_value("executed_examples", {}, "", dict)
@@ -238,4 +245,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("executed_inputs", "", "", str)
     app.connect("config-inited", name_cache)
     app.connect("builder-inited", execute_stale)
+    app.connect("doctree-read", leave_out, priority=900)  # metadata is there only now
     return {"parallel_read_safe": True, "parallel_write_safe": True}
