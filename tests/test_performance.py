@@ -98,7 +98,7 @@ def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path
         found = synthetic.records(hidden=(100,))
         run = {"config": {"hidden": 100, "precision": precision, "peer_momentum": momentum}}
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
-    table = performance.rounding(tmp_path)
+    table: Any = performance.rounding(tmp_path)
     assert set(table["hidden"]) == {100}
     assert (table["difference"] == 0).all()
     assert performance.rounding(tmp_path / "one").empty

@@ -1,5 +1,7 @@
 """What `precision: auto` stands for."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -36,7 +38,7 @@ def test_auto_takes_bf16_for_harmless_widths_alone(able, widths, expected):
 
 
 def test_harmless_is_what_the_measurements_say():
-    table = rounding()
+    table: Any = rounding()
     within = table.groupby("hidden")["within"].all()
     assert tuple(within.index[within]) == precision.HARMLESS
 
