@@ -116,12 +116,14 @@ class Figure(matplotlib.figure.Figure):
 def _compact(svg: str) -> str:
     """Drop comments, indentation, ids that only count, and digits below a tenth of a point.
 
-    Lines go by steps from point to point, and marks of a line share its style.
+    Lines go by steps from point to point, marks of a line share its style, and names are short.
     """
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
     svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', _by_steps, svg)
     svg = re.sub(r'(?: [xy]="|translate\()[^")]+', _rounded, svg)
-    return re.sub(r"<g([^<>]*)>\s*((?:<use [^<>]*/>\s*){2,})</g>", _share_style, svg)
+    svg = re.sub(r"<g([^<>]*)>\s*((?:<use [^<>]*/>\s*){2,})</g>", _share_style, svg)
+    names = {name: f"n{i}" for i, name in enumerate(re.findall(r' id="([^"]+)"', svg))}
+    return re.sub(r'(?<= id=")[^"]+|(?<=#)[\w-]+', lambda n: names.get(n[0], n[0]), svg)
 
 
 def _rounded(place: re.Match[str]) -> str:
@@ -136,6 +138,7 @@ def _by_steps(path: re.Match[str]) -> str:
         start, *steps = np.diff(tenths.reshape(-1, 2), axis=0, prepend=0).tolist()
         numbers = [f"{step / 10:g}" for step in itertools.chain(*steps)]
         line = "".join(n if n.startswith("-") else f" {n}" for n in numbers).lstrip()
+        line = re.sub(r"\b0(?=\.)", "", line)
         parts.append(f"M{start[0] / 10:g} {start[1] / 10:g}l{line}{'z' * ('z' in piece)}")
     return "".join(parts)
 
