@@ -262,7 +262,8 @@ def test_csv_holds_the_numbers_and_what_was_chosen(folder):
     table = pd.read_csv(io.StringIO(unquote(data)))
     expected = app.selection.numbers(app.target.value)
     for name in ("layer", "accuracy", "crossing", "pearson", "spearman"):
-        np.testing.assert_allclose(table[name], expected[name], rtol=1e-5, err_msg=name)
+        # Written with 4 digits, as the link says.
+        np.testing.assert_allclose(table[name], expected[name], rtol=5.1e-4, err_msg=name)
     chosen = table[["dataset", "hidden", "depth", "kind", "first_epoch", "last_epoch", "seeds"]]
     assert {tuple(row) for row in chosen.to_numpy()} == {
         ("digits", 100, 4, "validation_auroc", 2, 10, 5)
