@@ -134,6 +134,8 @@ class Claim:
         Each width on its own, or the pair that is compared.
     chapter
         Page of the book that shows the computation.
+    rejected
+        The paper itself finds the statement false: a hypothesis that it tests and refuses.
     """
 
     key: str
@@ -145,6 +147,7 @@ class Claim:
     high: float = np.inf
     widths: tuple[int, ...] | None = None  # None: each width on its own
     chapter: str = "rq1_delay"
+    rejected: bool = False
 
     def verdict(self, low: float, high: float) -> str:
         """Compare an interval with the claim's range."""
@@ -153,6 +156,12 @@ class Claim:
         if self.low < low and high < self.high:
             return "supported"
         return "not supported" if high <= self.low or low >= self.high else "undecided"
+
+    def agreement(self, verdict: str) -> str:
+        """Whether a verdict "agrees" with what the paper concludes or "differs"; else empty."""
+        if verdict not in ("supported", "not supported"):
+            return ""
+        return "agrees" if (verdict == "supported") != self.rejected else "differs"
 
 
 def _slope(of: str) -> Draw:
@@ -180,8 +189,8 @@ def _least_doubling(e: Evidence) -> np.ndarray:
 
 def _constancy(e: Evidence) -> np.ndarray:
     own, delay = e.number[_reached(e)], e.delay[:, _reached(e)]
-    half = len(own) // 2
-    return theil_sen(own[half:], delay[:, half:]) / theil_sen(own[:half], delay[:, :half])
+    half = (len(own) + 1) // 2  # an odd number shares the middle layer, as in `ff.delay.slope`
+    return theil_sen(own[-half:], delay[:, -half:]) / theil_sen(own[:half], delay[:, :half])
 
 
 def _strongest(e: Evidence) -> np.ndarray:
@@ -210,6 +219,7 @@ CLAIMS = (
         _span,
         low=-1,
         high=1,
+        rejected=True,
     ),
     Claim(
         "rq1-h3",
@@ -218,6 +228,7 @@ CLAIMS = (
         "Epochs of delay that each further layer adds (Theil-Sen slope).",
         _delay_slope,
         high=0,
+        rejected=True,
     ),
     Claim(
         "delay-every-doubling",
@@ -232,7 +243,8 @@ CLAIMS = (
         "width-shallow",
         "Section 4, on Figure 4",
         "Shallow layers of width 1000 consistently achieve the target faster than of width 100.",
-        "Delay at width 1000 minus delay at width 100, in epochs, mean of layers 1 to 4.",
+        "Delay at width 1000 minus delay at width 100, in epochs (30 if not reached), mean of "
+        "layers 1 to 4.",
         lambda e: e.restricted_delay[:, :FIRST].mean(axis=1),
         high=0,
         widths=(NARROW, WIDE),
@@ -241,7 +253,8 @@ CLAIMS = (
         "width-deep",
         "Section 4, on Figure 4",
         "Deeper layers of width 1000 achieve the target later than those of width 100.",
-        "Delay at width 1000 minus delay at width 100, in epochs, mean of layers 17 to 32.",
+        "Delay at width 1000 minus delay at width 100, in epochs (30 if not reached), mean of "
+        "layers 17 to 32.",
         lambda e: e.restricted_delay[:, HALF:].mean(axis=1),
         low=0,
         widths=(NARROW, WIDE),
@@ -282,6 +295,7 @@ CLAIMS = (
         lambda e: _strongest(e).min(axis=1),
         low=STRONG,
         chapter="rq2_correlation",
+        rejected=True,
     ),
     Claim(
         "rq2-h2",
@@ -292,6 +306,7 @@ CLAIMS = (
         lambda e: _strongest(e).max(axis=1),
         high=STRONG,
         chapter="rq2_correlation",
+        rejected=True,
     ),
     Claim(
         "rq2-h3",
@@ -301,6 +316,7 @@ CLAIMS = (
         lambda e: theil_sen(e.number, _pearson(e)),
         low=0,
         chapter="rq2_correlation",
+        rejected=True,
     ),
     Claim(
         "pearson-weakens",
@@ -384,8 +400,9 @@ def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFra
     -------
     DataFrame
         A row for each claim and width: key, where, statement, estimand, width ("100", "1000" or
-        "1000 - 100"), value, low, high, seeds, verdict, chapter. A claim that compares widths is
-        "not measured" unless both are there.
+        "1000 - 100"), value, low, high, seeds, verdict, rejected (by the paper itself), paper
+        ("agrees" or "differs", empty without a decision), chapter. A claim that compares widths
+        is "not measured" unless both are there.
     """
     found = dict(_evidence(records, bootstrap))
     rows = []
@@ -407,6 +424,8 @@ def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFra
                     "high": float(high),
                     "seeds": " and ".join(map(str, counts)),
                     "verdict": verdict,
+                    "rejected": claim.rejected,
+                    "paper": claim.agreement(verdict),
                     "chapter": claim.chapter,
                 }
             )

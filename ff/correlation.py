@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 STRONG = 0.7  # section 2 of the paper: a greater absolute value is a strong correlation
+FEWEST = 10  # seeds for an interval of a correlation over seeds
 
 
 def _pairs(
@@ -142,9 +143,13 @@ def within_epoch(
     Epochs at which either accuracy is the same in all seeds are left out. A perfect correlation
     has an infinite z and counts as 0.999999.
 
-    Parameters and result are those of `pooled`.
+    Parameters and result are those of `pooled`. With fewer than ten seeds there is no interval:
+    too many resamples hold only two different ones, which correlate perfectly, whatever they are.
     """
-    return _table(_pairs(layers, readouts, column, overall, bootstrap, fisher_mean), bootstrap)
+    table = _table(_pairs(layers, readouts, column, overall, bootstrap, fisher_mean), bootstrap)
+    ends = ["low", "high", "strength_low", "strength_high"]
+    table[ends] = table[ends].where(table["seeds"] >= FEWEST)
+    return table
 
 
 def partial(
@@ -208,7 +213,8 @@ def depth_trend(
     Returns
     -------
     DataFrame
-        One row per (hidden, depth, coefficient): hidden, depth, coefficient, slope, low, high.
+        One row per (hidden, depth, coefficient): hidden, depth, coefficient, seeds, slope, low,
+        high.
         Negative if deeper layers correlate less. All layers share each resample of the seeds,
         so what they have in common cancels. Layers without a correlation are left out.
 
@@ -223,9 +229,10 @@ def depth_trend(
             own = labels["depth"] == depth
             slopes = theil_sen(labels["layer"].to_numpy()[own], strength[:, own])
             first = labels.iloc[0]
-            key = (first["hidden"], depth, first["coefficient"])
+            key = (first["hidden"], depth, first["coefficient"], first["seeds"])
             rows.append((*key, slopes[0], *bootstrap.interval(slopes[1:])))
-    return pd.DataFrame(rows, columns=["hidden", "depth", "coefficient", "slope", "low", "high"])
+    columns = ["hidden", "depth", "coefficient", "seeds", "slope", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def by_span(

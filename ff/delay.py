@@ -186,7 +186,7 @@ def slope(
     Returns
     -------
     DataFrame
-        Four rows per hidden: hidden, segment, first_layer, last_layer, slope, low, high,
+        Four rows per hidden: hidden, segment, seeds, first_layer, last_layer, slope, low, high,
         scatter_low, scatter_high. Segment "all" is every such layer, "shallow" and "deep" are its
         halves (which share the middle layer of an odd number), and "change" is deep minus shallow:
         zero if the delay per layer is constant over depth. `low` and `high` resample seeds and
@@ -216,8 +216,9 @@ def slope(
             if name != "change" and len(own) > 2:
                 scatter = stats.theilslopes(y[parts[name]], own, bootstrap.level)[2:]
             ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
-            rows.append((hidden, name, *ends, values[0], *bootstrap.interval(values[1:]), *scatter))
-    columns = ["hidden", "segment", "first_layer", "last_layer", "slope", "low", "high"]
+            interval = *bootstrap.interval(values[1:]), *scatter
+            rows.append((hidden, name, len(seeds), *ends, values[0], *interval))
+    columns = ["hidden", "segment", "seeds", "first_layer", "last_layer", "slope", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "scatter_low", "scatter_high"])
 
 

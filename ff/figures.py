@@ -363,6 +363,7 @@ def slope_sensitivity(slope: pd.DataFrame) -> Figure:
         style = {"color": look["color"], "marker": CARETUP, "linestyle": "none"}
         axes.plot(ends, np.full(len(ends), top), **style, gid=f"open-{hidden}")
     axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.set_title(f"mean accuracy of {_count(slope['seeds'], 'seed')}, 95 % intervals")
     axes.set(xlabel="target accuracy", ylabel="epochs of delay per layer")
     legend(figure, axes.get_legend_handles_labels()[0])
     return figure

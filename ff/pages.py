@@ -25,9 +25,12 @@ __all__ = [
     "verdict_table",
 ]
 
-BADGES = {"supported": "success", "not supported": "danger"}  # colors of the site's theme
+BADGES = {"agrees": "success", "differs": "danger"}  # colors of the site's theme
 MINUS = "\N{MINUS SIGN}"
-SIGNS = {"supported": "\N{CHECK MARK}", "not supported": "\N{MULTIPLICATION X}", "undecided": "?"}
+SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
+ENOUGH = 10  # seeds for an interval that needs no warning
+TESTED = ("supported", "not supported", "undecided")
+REJECTED = "; the paper finds it false"
 DASH = "\N{EN DASH}"  # where nothing is measured
 
 
@@ -75,8 +78,10 @@ def measured(records: Records, layers: int | None = None) -> Note:
         how = ", ".join(sorted({run["config"]["precision"] for run in runs}))
         parts.append(f"width {width}: {count} seed{'s' if count > 1 else ''} in {how}")
     depth = "" if layers is None else f"Networks of {layers} layers. "
+    few = min(seeds.values()) < ENOUGH
+    rough = " Intervals from so few seeds are rough, and tend to be too narrow." * few
     names = " and ".join(sorted({run["config"]["dataset"] for run in records.runs}))
-    return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.")
+    return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 
 
 def provenance(folder: Path = RESULTS) -> pd.DataFrame:
@@ -180,7 +185,7 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
 
 
 def verdict_summary(records: Records) -> Html:
-    """How many of the paper's claims hold: a count and a row of signs for each width.
+    """How often we find what the paper does: a count and a row of signs for each width.
 
     Parameters
     ----------
@@ -190,11 +195,12 @@ def verdict_summary(records: Records) -> Html:
     rows = []
     for width, table in verdicts(records).groupby("width", sort=False):
         decisions = table["verdict"].tolist()
-        decided = sum(decision in SIGNS for decision in decisions)
-        count = f"<b>{decisions.count('supported')}</b> of {decided} claims supported"
+        tested = sum(decision in TESTED for decision in decisions)
+        agreed = (table["paper"] == "agrees").sum()
+        count = f"<b>{agreed}</b> of {tested} conclusions agree"
         signs = "".join(map(_sign, table.to_dict("records")))
         rows.append(
-            f"<p>{_width(str(width))}: {count if decided else decisions[0]}</p><ul>{signs}</ul>"
+            f"<p>{_width(str(width))}: {count if tested else decisions[0]}</p><ul>{signs}</ul>"
         )
     return Html(f'<div class="ff-summary">{"".join(rows)}</div>')
 
@@ -268,10 +274,11 @@ def _width(width: str) -> str:
 
 def _sign(row: dict[Any, Any]) -> str:
     statement, verdict = escape(row["statement"]), row["verdict"]
+    sign = SIGNS.get(row["paper"], "?" if verdict == "undecided" else DASH)
+    verdict = f"{verdict.capitalize()}{', as the paper has it' * (row['paper'] == 'agrees')}."
     return (
-        f'<li><a href="#claim-{row["key"]}" class="{verdict.replace(" ", "-")}" '
-        f'title="{statement}" aria-label="{statement} {verdict.capitalize()}.">'
-        f"{SIGNS.get(verdict, DASH)}</a></li>"
+        f'<li><a href="#claim-{row["key"]}" class="{row["paper"]}" title="{statement}" '
+        f'aria-label="{statement} {verdict}">{sign}</a></li>'
     )
 
 
@@ -290,12 +297,12 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         value = value.replace("-", MINUS)
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
-        kind = BADGES.get(row["verdict"], "secondary")
+        kind = BADGES.get(row["paper"], "secondary")
         badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{row["verdict"]}</span>'
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
         f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
-        f"<small>{escape(first['where'])}</small></td>"
+        f"<small>{escape(first['where'])}{REJECTED if first['rejected'] else ''}</small></td>"
         f"<td>{'<br>'.join(numbers)}<br><small>{estimand}</small></td>"
         f"<td>{'<br>'.join(badges)}</td></tr>"
     )

@@ -74,13 +74,18 @@ def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
         f"{depth}; Spearman's ρ is {r['spearman'].iloc[0]:.2f} and {r['spearman'].iloc[-1]:.2f}"
     )
     own = within.loc[within["hidden"] == pooled["hidden"].iloc[0]]
-    left = own.query("depth == @depth and coefficient == 'pearson'").set_index("layer")["r"]
-    if np.isfinite(left).all():
-        text += (
-            f". Between the seeds of one epoch r is {left.iloc[0]:.2f} in layer 1 and "
-            f"{left.iloc[1:].mean():.2f} on average in the others"
-        )
+    left = own.query("depth == @depth and coefficient == 'pearson'").set_index("layer")
+    if np.isfinite(left["r"]).all():
+        first, second = map(_with_interval, left.head(2).to_dict("records"))
+        text += f". Between the seeds of one epoch r is {first} in layer 1 and {second} in layer 2"
+        if depth > 2:
+            text += f", and {left['r'].iloc[2:].mean():.2f} on average in those above"
     return text + "."
+
+
+def _with_interval(row: dict[Any, Any]) -> str:
+    interval = f" [{row['low']:.2f}, {row['high']:.2f}]" if np.isfinite(row["low"]) else ""
+    return f"{row['r']:.2f}{interval}"
 
 
 def _whose(table: pd.DataFrame) -> str:

@@ -134,7 +134,7 @@ def test_other_columns_can_be_paired_and_skipped_epochs_are_left_out():
 
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_a_layer_that_never_moves_has_no_correlation(analysis):
-    run = records()
+    run = records(seeds=10)
     still = run.layers.assign(
         train_accuracy=np.where(run.layers["layer"] == 4, 0.7, run.layers["train_accuracy"])
     )
@@ -142,6 +142,15 @@ def test_a_layer_that_never_moves_has_no_correlation(analysis):
     values = table[["r", "low", "high", "strength", "strength_low", "strength_high"]]
     assert np.array_equal(values.isna().all(axis=1), table["layer"] == 4)
     assert np.array_equal(values.isna().any(axis=1), table["layer"] == 4)
+
+
+def test_correlations_over_few_seeds_have_no_interval():
+    for seeds, known in ((9, False), (10, True)):
+        run = records(seeds=seeds)
+        table = within_epoch(run.layers, run.readouts, bootstrap=FEW)
+        assert not np.isnan(table["r"]).any()
+        ends = table[["low", "high", "strength_low", "strength_high"]].to_numpy()
+        assert (np.isfinite(ends) == known).all()
 
 
 @pytest.mark.parametrize("analysis", [pooled, first_differences, depth_trend])

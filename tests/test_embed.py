@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import synthetic
 
 import ff
 from ff import correlation, embed
+from ff.claims import verdicts
 from ff.pages import Html, verdict_summary
 
 
@@ -70,10 +72,18 @@ def test_the_animation_shows_the_width_with_the_most_seeds(records):
 
 
 def test_the_summary_counts_each_width_and_links_to_every_claim():
-    html = verdict_summary(synthetic.records(layers=32, depths=(2, 32), epochs=30))._repr_html_()
-    (supported, measured), *others = re.findall(r"<b>(\d+)</b> of (\d+) claims supported", html)
+    records = synthetic.records(layers=32, depths=(2, 32), epochs=30)
+    html = verdict_summary(records)._repr_html_()
+    (agreed, tested), *others = re.findall(r"<b>(\d+)</b> of (\d+) conclusions agree", html)
     assert not others
-    assert html.count('class="supported"') == int(supported) > 0
-    signs = re.findall(r'<a href="#claim-[\w-]+" class="([\w-]+)"', html)
-    assert len(signs) - signs.count("not-measured") == int(measured)
+    assert html.count('class="agrees"') == int(agreed) > 0
+    signs = re.findall(r'<a href="#claim-[\w-]+"[^>]*>(.)</a>', html)
+    assert len(signs) - signs.count("\N{EN DASH}") == int(tested)
+    # What the paper finds false counts where we find it false as well.
+    found: Any = verdicts(records)
+    own = found[found["width"] == "100"]
+    pairs = [tuple(pair) for pair in own[["rejected", "verdict"]].to_numpy()]
+    refuted = pairs.count((True, "not supported"))
+    assert refuted > 0
+    assert int(agreed) == refuted + pairs.count((False, "supported"))
     assert "Width 1000 \N{MINUS SIGN} 100: not measured" in html

@@ -181,6 +181,7 @@ def test_an_open_interval_of_a_slope_ends_in_an_arrowhead() -> None:
             "target": [0.6, 0.7, 0.6],
             "hidden": 100,
             "segment": ["all", "all", "deep"],
+            "seeds": 5,
             "slope": [1.0, 1.2, 9.0],
             "low": [0.9, 1.1, 8.0],
             "high": [1.1, np.inf, 10.0],

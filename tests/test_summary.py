@@ -51,4 +51,16 @@ def test_correlations_are_told_for_the_deepest_network():
     assert f"r with the accuracy of the network of 4 layers is {rows.iloc[0]:.2f} in" in narrow
     assert f"and {rows.iloc[-1]:.2f} in layer 4; Spearman" in narrow
     rows = within.query("hidden == 100 and depth == 4 and coefficient == 'pearson'")["r"]
-    assert f"layer 1 and {rows.iloc[1:].mean():.2f} on average in the others." in narrow
+    assert f" r is {rows.iloc[0]:.2f} in layer 1 and {rows.iloc[1]:.2f} in layer 2" in narrow
+    assert f", and {rows.iloc[2:].mean():.2f} on average in those above." in narrow
+
+
+def test_correlations_between_many_seeds_have_an_interval():
+    many = synthetic.records(seeds=10)
+    pooled, within = (
+        f(many.layers, many.readouts, bootstrap=FEW)
+        for f in (correlation.pooled, correlation.within_epoch)
+    )
+    (text,) = words(summary.correlations(pooled, within))
+    row: Any = within.query("depth == 4 and layer == 2 and coefficient == 'pearson'").iloc[0]
+    assert f"{row['r']:.2f} [{row['low']:.2f}, {row['high']:.2f}] in layer 2" in text
