@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from ff import records
 from ff.agreement import agreement
 from ff.config import Config
+from ff.evaluation import CANDIDATES
 from ff.records import KEY, PRECISION, RESULTS
-from ff.roofline import operations, products, traffic
+from ff.roofline import evaluation, operations, products, traffic
 from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
 
 __all__ = [
@@ -149,7 +150,12 @@ def met(value: float, target: str) -> str:
     return "not measured" if np.isnan(value) else "met" if low <= value <= high else "missed"
 
 
-def floor(rows: pd.DataFrame, batch: int = 1000, layers: int = 4) -> pd.DataFrame:
+def floor(
+    rows: pd.DataFrame,
+    batch: int = 1000,
+    layers: int = 4,
+    images: tuple[int, int] = (50_000, 10_000),
+) -> pd.DataFrame:
     """What a step would cost if it were its products and the least memory traffic, and costs.
 
     Parameters
@@ -158,14 +164,19 @@ def floor(rows: pd.DataFrame, batch: int = 1000, layers: int = 4) -> pd.DataFram
         What `read` returns, of one machine.
     batch, layers
         Images a step and layers of the networks whose products were timed.
+    images
+        Training and validation images; those of MNIST by default.
 
     Returns
     -------
     DataFrame
-        A line for each width and precision: networks side by side, operations, bytes,
-        milliseconds of each at the rate that was measured, their sum, and the step as it is.
+        A column for each width and precision: networks side by side, operations, bytes,
+        milliseconds of each at the rate that was measured, their sum, and the step as it is; then
+        what the products of an epoch alone would take, its evaluation included, and how many
+        times faster than the published style that would be.
     """
     found = {}
+    epochs: Any = rows[rows["quantity"] == "compared"].set_index("row")["value"]
     own = rows[rows["row"].str.startswith(f"products, {layers} ")]
     for row, group in own.groupby("row", sort=False):
         value: Any = group.set_index("quantity")["value"]
@@ -174,6 +185,12 @@ def floor(rows: pd.DataFrame, batch: int = 1000, layers: int = 4) -> pd.DataFram
         work = seeds * operations(products([layers], width, batch)) / 1e9
         moved = seeds * traffic(layers, width, batch) / 1e6
         ideal = 1e3 * work / value["compared"], moved / value["copy"]
+        shapes = evaluation([layers], width, images[1], min(images[1], CANDIDATES))
+        epoch = images[0] // batch * ideal[0] / 1e3 / seeds
+        epoch += operations(shapes) / 1e9 / value["compared"]
+        style = (
+            f"an epoch, {layers} layers of {width}, {_precision(str(row))} / the published style"
+        )
         found[_network(row)] = {
             "networks side by side": f"{seeds:.0f}",
             "operations": f"{work:.3g} GFLOP",
@@ -183,6 +200,8 @@ def floor(rows: pd.DataFrame, batch: int = 1000, layers: int = 4) -> pd.DataFram
             "floor": f"{sum(ideal):.3g} ms",
             "measured": f"{1e3 * value['a step']:.3g} ms",
             "above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
+            "an epoch's products": f"{epoch:.3g} s",
+            "as a ratio": f"{epochs[style] / epoch:.3g}" if style in epochs else "",
         }
     return pd.DataFrame(found)
 
@@ -333,5 +352,5 @@ def _shown(quantity: Any, spread: bool = False) -> str:
         return ""
     numbers = quantity[["value", "low", "high"]]
     value, low, high = (f"{n:.3g}" if n < 1000 else f"{n:,.0f}" for n in numbers)
-    between = f" [{low}, {high}]" if spread and low != high else ""
+    between = f" [{low},\N{NO-BREAK SPACE}{high}]" if spread and low != high else ""
     return f"{value}{between} {quantity['unit']}".rstrip()

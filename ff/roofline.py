@@ -11,7 +11,7 @@ import torch
 
 from ff.samples import CLASSES
 
-__all__ = ["Product", "alone", "operations", "products", "traffic"]
+__all__ = ["Product", "alone", "evaluation", "operations", "products", "traffic"]
 
 
 class Product(NamedTuple):
@@ -51,6 +51,30 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
             Product("gradient", 2 * batch, width, width),
             Product("forward", batch, width, outputs),
             Product("gradient", batch, width, outputs),
+        ]
+    return found
+
+
+def evaluation(
+    depths: Sequence[int], width: int, images: int, candidates: int, pixels: int = 784
+) -> list[Product]:
+    """Matrix products of measuring one seed after an epoch, all forward.
+
+    Parameters
+    ----------
+    depths, width, pixels
+        As in `products`.
+    images
+        How many are measured, as 3 samples each.
+    candidates
+        How many are also shown with each of the ten labels.
+    """
+    found = [Product("forward", images + candidates, pixels, width)]
+    for layer in range(2, max(depths) + 1):
+        outputs = CLASSES * sum(depth >= layer for depth in depths)
+        found += [
+            Product("forward", 3 * images + CLASSES * candidates, width, width),
+            Product("forward", images, width, outputs),
         ]
     return found
 

@@ -9,7 +9,7 @@ import synthetic
 
 import ff
 from ff import performance, records
-from ff.roofline import operations, products, traffic
+from ff.roofline import evaluation, operations, products, traffic
 
 PRODUCTS = "products, 4 layers of 1000, 1 seed, bf16 / alone"
 
@@ -49,7 +49,7 @@ def test_the_table_has_a_line_for_each_target():
     (line,) = performance.table(measured(4.0)).to_dict("records")
     assert line == {
         "": "met",
-        "ratio": "4 [1, 9]",
+        "ratio": "4 [1,\N{NO-BREAK SPACE}9]",
         "target": "at least 3.5",
         "ours": "2 s",
         "compared": "8 s",
@@ -79,7 +79,9 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
 def test_the_floor_is_products_and_memory():
     facts = {"compared": (400.0, "GFLOP/s"), "a step": (0.2, "s"), "side by side": (1.0, "seeds")}
     facts["copy"] = (20.0, "GB/s")
+    style = "an epoch, 4 layers of 1000, bf16 / the published style"
     parts = [(PRODUCTS, name, v, v, v, unit, "measured", "") for name, (v, unit) in facts.items()]
+    parts.append((style, "compared", 20.0, 20.0, 20.0, "s", "measured", ""))
     floor: Any = performance.floor(rows(*parts))["1000 units, 1 seed, bf16"]
     alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
     moved = traffic(4, 1000, 1000) / 20e9 * 1e3
@@ -87,6 +89,10 @@ def test_the_floor_is_products_and_memory():
     assert floor["floor"] == f"{alone + moved:.3g} ms"
     assert floor["measured"] == "200 ms"
     assert floor["above the floor"] == f"{200 / (alone + moved) - 1:.0%}"
+    epoch = 50 * alone / 1e3 + operations(evaluation([4], 1000, 10_000, 1000)) / 400e9
+    assert floor["an epoch's products"] == f"{epoch:.3g} s"
+    assert floor["as a ratio"] == f"{20 / epoch:.3g}"
+    assert performance.floor(rows(*parts[:-1])).loc["as a ratio"].tolist() == [""]
 
 
 def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path):

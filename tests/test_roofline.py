@@ -4,6 +4,7 @@ import torch
 
 import ff
 from ff import precision, roofline
+from ff.evaluation import evaluate
 from ff.network import Network
 from ff.readout import Readouts
 from ff.samples import samples
@@ -40,6 +41,24 @@ def test_training_makes_these_products(few, monkeypatch):
         for s in roofline.products(depths, width, batch)
     ]
     assert sorted(made) == sorted(counted)
+
+
+def test_evaluation_makes_these_products(few, monkeypatch):
+    made = []
+
+    def watched(a, b, dtype):
+        made.append(2 * a.shape[1] * a.shape[2] * b.shape[2])
+        return torch.bmm(a, b)
+
+    for module in ("ff.samples", "ff.network", "ff.readout"):
+        monkeypatch.setattr(f"{module}.product", watched)
+    monkeypatch.setattr("ff.evaluation.CANDIDATES", 30)
+    depths, width, split = [2, 3], 6, few.validation
+    config = ff.Config(dataset="digits", layers=depths, hidden=width)
+    network, readouts = Network(config, 784, width, (1,), CPU), Readouts(config, width, 1, CPU)
+    evaluate(network, readouts, split, (split.labels.expand(1, -1) + 1) % 10)
+    shapes = roofline.evaluation(depths, width, len(split), min(len(split), 30))
+    assert sum(made) == roofline.operations(shapes)
 
 
 def test_the_roofline_makes_every_product(monkeypatch):
