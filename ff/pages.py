@@ -298,7 +298,8 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
         kind = BADGES.get(row["paper"], "secondary")
-        badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{row["verdict"]}</span>'
+        text = f"{SIGNS.get(row['paper'], '')} {row['verdict']}".strip()
+        badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{text}</span>'
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
         f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
