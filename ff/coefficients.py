@@ -52,6 +52,32 @@ def _correlate(
         return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
 
 
+def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic:
+    """As `_correlate`, of values that do not depend on the weights: sums over each seed suffice.
+
+    Of (seeds, epochs, layers) with (seeds, epochs, depths); returns a function of the weights.
+    """
+    size = np.prod([x.shape[axis - 1] for axis in center])
+    x, y = (v - v[:1, :1] for v in (x, y))  # changes no correlation; less is lost to rounding
+    products = np.einsum("sel,sed->sld", x, y).reshape(len(x), -1)
+    squares = [(v * v).sum(axis=1) for v in (x, y)]  # of each seed
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        sums = [np.tensordot(weights, v, axes=1) for v in (x, y)]  # (batch, epochs, ...)
+        if 2 in center:
+            sums = [total.sum(axis=1, keepdims=True) for total in sums]
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 where nothing varies
+            var_x, var_y = (
+                weights @ square - (total * total).sum(axis=1) / size
+                for square, total in zip(squares, sums, strict=True)
+            )
+            covariance = (weights @ products).reshape(-1, x.shape[2], y.shape[2])
+            covariance -= sums[0].swapaxes(1, 2) @ sums[1] / size
+            return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
+
+    return statistic
+
+
 def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2)) -> Statistic:
     """Pearson's and Spearman's coefficient over all pairs of seed and epoch.
 
@@ -70,13 +96,13 @@ def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2))
         A function of weights, shape (batch, seeds), that returns the coefficients, shape
         (batch, 2, layers, depths), in the order of `COEFFICIENTS`; NaN for a constant series.
     """
-    x_counts, y_counts = _rank_counts(x), _rank_counts(y)
+    x_counts, y_counts, pearson_of = _rank_counts(x), _rank_counts(y), _pearson(x, y, center)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         x_ranks = (weights @ x_counts + 0.5).reshape(len(weights), *x.shape)
         y_ranks = (weights @ y_counts + 0.5).reshape(len(weights), *y.shape)
         spearman = _correlate(weights, x_ranks, y_ranks, center)
-        pearson = _correlate(weights, x[None], y[None], center)
+        pearson = pearson_of(weights)
         # The mean of equal numbers may differ from them by rounding; that of equal ranks is exact.
         return np.stack([np.where(np.isnan(spearman), np.nan, pearson), spearman], axis=1)
 
