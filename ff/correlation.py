@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 STRONG = 0.7  # section 2 of the paper: a greater absolute value is a strong correlation
-FEWEST = 10  # seeds for an interval of a correlation over seeds
+POINTS = 10  # fewest seeds for an interval of a correlation between them
 
 
 def _pairs(
@@ -143,12 +143,13 @@ def within_epoch(
     Epochs at which either accuracy is the same in all seeds are left out. A perfect correlation
     has an infinite z and counts as 0.999999.
 
-    Parameters and result are those of `pooled`. With fewer than ten seeds there is no interval:
-    too many resamples hold only two different ones, which correlate perfectly, whatever they are.
+    Parameters and result are those of `pooled`. With fewer than ten seeds there is no interval: so
+    few points say little, and a resample with two different ones, a tenth of those of five seeds,
+    correlates perfectly, whatever they are.
     """
     table = _table(_pairs(layers, readouts, column, overall, bootstrap, fisher_mean), bootstrap)
     ends = ["low", "high", "strength_low", "strength_high"]
-    table[ends] = table[ends].where(table["seeds"] >= FEWEST)
+    table[ends] = table[ends].where(table["seeds"] >= POINTS)
     return table
 
 

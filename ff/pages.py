@@ -30,6 +30,7 @@ MINUS = "\N{MINUS SIGN}"
 SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
 ENOUGH = 10  # seeds for an interval that needs no warning
 TESTED = ("supported", "not supported", "undecided")
+COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
 REJECTED = "; the paper finds it false"
 DASH = "\N{EN DASH}"  # where nothing is measured
 
@@ -197,7 +198,7 @@ def verdict_summary(records: Records) -> Html:
         decisions = table["verdict"].tolist()
         tested = sum(decision in TESTED for decision in decisions)
         agreed = (table["paper"] == "agrees").sum()
-        count = f"<b>{agreed}</b> of {tested} conclusions agree"
+        count = f"<b>{agreed}</b> of {tested} conclusions agree with the paper's"
         signs = "".join(map(_sign, table.to_dict("records")))
         rows.append(
             f"<p>{_width(str(width))}: {count if tested else decisions[0]}</p><ul>{signs}</ul>"
@@ -220,7 +221,8 @@ def verdict_table(records: Records, chapter: str | None = None, link: str = "") 
     table = verdicts(records)
     if chapter:
         table = table.query("chapter == @chapter")
-    head = "<tr><th>The paper says</th><th>We measure</th><th>Verdict</th></tr>"
+    legend = f"{SIGNS['agrees']} as the paper concludes, {SIGNS['differs']} unlike it"
+    head = f"<tr><th>The paper says</th><th>We measure</th><th>Verdict: {legend}</th></tr>"
     body = "".join(_row(rows, link) for _, rows in table.groupby("key", sort=False))
     return Html(f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>')
 
@@ -275,10 +277,10 @@ def _width(width: str) -> str:
 def _sign(row: dict[Any, Any]) -> str:
     statement, verdict = escape(row["statement"]), row["verdict"]
     sign = SIGNS.get(row["paper"], "?" if verdict == "undecided" else DASH)
-    verdict = f"{verdict.capitalize()}{', as the paper has it' * (row['paper'] == 'agrees')}."
+    text = f"{statement} {verdict.capitalize()}{COMPARED.get(row['paper'], '')}."
     return (
-        f'<li><a href="#claim-{row["key"]}" class="{row["paper"]}" title="{statement}" '
-        f'aria-label="{statement} {verdict}">{sign}</a></li>'
+        f'<li><a href="#claim-{row["key"]}" class="{row["paper"] or "open"}" title="{text}" '
+        f'aria-label="{text}">{sign}</a></li>'
     )
 
 

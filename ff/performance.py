@@ -172,8 +172,8 @@ def floor(
     DataFrame
         A column for each width and precision: networks side by side, operations, bytes,
         milliseconds of each at the rate that was measured, their sum, and the step as it is; then
-        what the products of an epoch alone would take, its evaluation included, and how many
-        times faster than the published style that would be.
+        what the products of an epoch of one seed would take at that rate, its evaluation
+        included, and how many times as long the published style takes.
     """
     found = {}
     epochs: Any = rows[rows["quantity"] == "compared"].set_index("row")["value"]
@@ -200,8 +200,8 @@ def floor(
             "floor": f"{sum(ideal):.3g} ms",
             "measured": f"{1e3 * value['a step']:.3g} ms",
             "above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
-            "an epoch's products": f"{epoch:.3g} s",
-            "as a ratio": f"{epochs[style] / epoch:.3g}" if style in epochs else "",
+            "products of an epoch, one seed": f"{epoch:.3g} s",
+            "published style / these": f"{epochs[style] / epoch:.3g}" if style in epochs else "",
         }
     return pd.DataFrame(found)
 

@@ -1,5 +1,6 @@
 """Claims and verdicts, on records with a known answer and on the published ones."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,36 @@ def narrow() -> Any:
 def test_the_rule(low: float, high: float, verdict: str) -> None:
     claim = Claim("key", "where", "statement", "estimand", lambda e: np.zeros(2), low=0, high=1)
     assert claim.verdict(low, high) == verdict
+
+
+@pytest.mark.parametrize(
+    ("rejected", "verdict", "agreement"),
+    [
+        (False, "supported", "agrees"),
+        (False, "not supported", "differs"),
+        (True, "supported", "differs"),
+        (True, "not supported", "agrees"),
+        (True, "undecided", ""),
+        (False, "too few seeds", ""),
+    ],
+)
+def test_agreement_with_the_paper(rejected: bool, verdict: str, agreement: str) -> None:
+    claim = Claim("key", "where", "", "", lambda e: np.zeros(2), rejected=rejected)
+    assert claim.agreement(verdict) == agreement
+
+
+def test_the_paper_rejects_five_of_its_hypotheses() -> None:
+    rejected = {claim.key for claim in CLAIMS if claim.rejected}
+    assert rejected == {"rq1-h2", "rq1-h3", "rq2-h1", "rq2-h2", "rq2-h3"}
+
+
+def test_a_badge_says_whether_the_paper_agrees() -> None:
+    html = verdict_table(synthetic(32, (2, 32), epochs=40, delay=1.0))._repr_html_()
+    badge = {key: row for key, row in re.findall(r'<tr id="claim-([\w-]+)">(.*?)</tr>', html)}
+    assert "\N{CHECK MARK} supported" in badge["rq1-h1"]
+    assert "\N{CHECK MARK} not supported" in badge["rq1-h2"]
+    assert "the paper finds it false" in badge["rq1-h2"]
+    assert "the paper finds it false" not in badge["rq1-h1"]
 
 
 def test_a_network_with_a_known_delay(narrow: Any) -> None:

@@ -36,7 +36,8 @@ from ff.files import replacing
 from ff.lock import claim
 
 LOGGER = logging.getLogger(__name__)
-INPUTS = ("../ff", "../params", "results", "_ext/executed.py")  # what an executed page depends on
+# What an executed page depends on.
+INPUTS = ("../ff", "../params", "results", "precision", "_ext/executed.py")
 WORKERS = 2  # kernels at a time; each takes about a core and 500 MB
 TIMEOUT = 600  # seconds that a cell may take
 
