@@ -198,7 +198,7 @@ def verdict_summary(records: Records) -> Html:
         decisions = table["verdict"].tolist()
         tested = sum(decision in TESTED for decision in decisions)
         agreed = (table["paper"] == "agrees").sum()
-        count = f"<b>{agreed}</b> of {tested} conclusions agree with the paper's"
+        count = f"<b>{agreed}</b> of {tested} agree with the paper"
         signs = "".join(map(_sign, table.to_dict("records")))
         rows.append(
             f"<p>{_width(str(width))}: {count if tested else decisions[0]}</p><ul>{signs}</ul>"

@@ -74,7 +74,7 @@ def test_the_animation_shows_the_width_with_the_most_seeds(records):
 def test_the_summary_counts_each_width_and_links_to_every_claim():
     records = synthetic.records(layers=32, depths=(2, 32), epochs=30)
     html = verdict_summary(records)._repr_html_()
-    (agreed, tested), *others = re.findall(r"<b>(\d+)</b> of (\d+) conclusions agree", html)
+    (agreed, tested), *others = re.findall(r"<b>(\d+)</b> of (\d+) agree with the paper", html)
     assert not others
     assert html.count('class="agrees"') == int(agreed) > 0
     signs = re.findall(r'<a href="#claim-[\w-]+"[^>]*>(.)</a>', html)
