@@ -92,12 +92,12 @@ def fetch(name: str) -> None:
 @main.command()
 def verdicts() -> None:
     """Print the paper's claims with our numbers, from the published measurements."""
-    from ff.claims import verdicts
+    from ff.claims import REJECTED, verdicts
 
     for row in verdicts(ff.published()).to_dict("records"):
         number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
         click.secho(f"{row['verdict']}: {row['statement']}", bold=True)
-        rejected = "; the paper finds it false" if row["rejected"] else ""
+        rejected = REJECTED if row["rejected"] else ""
         click.echo(f"    {row['where']}{rejected}. {row['estimand']}")
         click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
 

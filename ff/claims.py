@@ -19,13 +19,14 @@ from ff.delay import TARGET, reach_of_mean
 from ff.records import Records
 from ff.resampling import Bootstrap, Cube, cubes, theil_sen
 
-__all__ = ["CLAIMS", "Claim", "Evidence", "verdicts"]
+__all__ = ["CLAIMS", "REJECTED", "Claim", "Evidence", "verdicts"]
 
 HALF = 16  # layers 1 to 16 of 32 count as shallow, 17 to 32 as deep
 FIRST = 4  # layers 1 to 4 are those that every configuration with a deep layer shares
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
 NARROW, WIDE = 100, 1000
 FEWEST = 5  # seeds that a verdict needs
+REJECTED = "; the paper finds it false"  # said behind the place of such a claim
 
 Draw = Callable[["Evidence"], np.ndarray]  # a statistic of one width: estimate, then resamples
 

@@ -49,7 +49,12 @@ def _correlate(
         var_x, var_y = ((w * v * v).sum(axis=(1, 2)) for v in (dx, dy))
         flat_x, flat_y = (v.reshape(len(v), -1, v.shape[3]) for v in (w * dx, dy))
         covariance = flat_x.swapaxes(1, 2) @ flat_y  # (batch, layers, depths)
-        return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
+        return _ratio(covariance, var_x, var_y)
+
+
+def _ratio(covariance: np.ndarray, var_x: np.ndarray, var_y: np.ndarray) -> np.ndarray:
+    """Correlation (batch, layers, depths) from moments (batch, layers) and (batch, depths)."""
+    return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
 
 
 def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic:
@@ -73,7 +78,7 @@ def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic
             )
             covariance = (weights @ products).reshape(-1, x.shape[2], y.shape[2])
             covariance -= sums[0].swapaxes(1, 2) @ sums[1] / size
-            return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
+            return _ratio(covariance, var_x, var_y)
 
     return statistic
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from ff.claims import verdicts
+from ff.claims import REJECTED, verdicts
 from ff.notebook import Note
 from ff.records import RESULTS, Records, read
 
@@ -31,7 +31,6 @@ SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
 ENOUGH = 10  # seeds for an interval that needs no warning
 TESTED = ("supported", "not supported", "undecided")
 COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
-REJECTED = "; the paper finds it false"
 DASH = "\N{EN DASH}"  # where nothing is measured
 
 

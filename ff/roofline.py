@@ -45,7 +45,7 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
     """
     found = [Product("forward", batch, pixels, width), Product("gradient", batch, pixels, width)]
     for layer in range(2, max(depths) + 1):
-        outputs = CLASSES * sum(depth >= layer for depth in depths)
+        outputs = _outputs(depths, layer)
         found += [
             Product("forward", 3 * batch, width, width),
             Product("gradient", 2 * batch, width, width),
@@ -71,12 +71,17 @@ def evaluation(
     """
     found = [Product("forward", images + candidates, pixels, width)]
     for layer in range(2, max(depths) + 1):
-        outputs = CLASSES * sum(depth >= layer for depth in depths)
+        outputs = _outputs(depths, layer)
         found += [
             Product("forward", 3 * images + CLASSES * candidates, width, width),
             Product("forward", images, width, outputs),
         ]
     return found
+
+
+def _outputs(depths: Sequence[int], layer: int) -> int:
+    """Outputs of the readouts that a layer feeds: ten for each depth that reaches it."""
+    return CLASSES * sum(depth >= layer for depth in depths)
 
 
 def operations(shapes: Sequence[Product]) -> int:
