@@ -90,12 +90,12 @@ class Layer:
         slope = objective.loss_slope(g, self.theta)  # ∂loss/∂G of Eq. 1 and 2, (S, 2B)
         dz = z.mul_(2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D), in place
         dz[:, :batch] += peer
+        db = dz.sum(1, keepdim=True)  # (S, 1, D)
 
         if isinstance(x, Samples):
             dw = x.correlate(dz, self.dtype)  # (S, D, I)
         else:
             dw = product(dz.mT, x[:, : 2 * batch], self.dtype)
-        db = dz.sum(1, keepdim=True)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
 

@@ -54,12 +54,12 @@ class Readouts:
         return named
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
-        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
+        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, K, 10, B)``."""
         seeds, images, _ = neutral[0].shape
-        out = torch.zeros(seeds, images, CLASSES * len(self.depths), device=neutral[0].device)
+        out = torch.zeros(seeds, CLASSES * len(self.depths), images, device=neutral[0].device)
         for x, weight in zip(neutral[1:], self.weight, strict=True):
-            out[..., -weight.shape[1] :] += product(x, weight.mT, self.dtype)
-        return out.unflatten(-1, (len(self.depths), CLASSES))
+            out[:, -weight.shape[1] :] += product(weight, x.mT, self.dtype)
+        return out.unflatten(1, (len(self.depths), CLASSES))
 
     def finite(self) -> Tensor:
         """Whether all weights of a depth are finite: ``(S, K)``."""
@@ -89,9 +89,9 @@ class Readouts:
             Cross-entropy and accuracy ``(S, K)``, as they were before the step.
         """
         logits = self.logits(neutral)
-        slope = logits.softmax(-1)
-        slope.sub_(F.one_hot(labels, CLASSES).unsqueeze(2)).div_(labels.shape[1])
-        slope = slope.flatten(2).mT  # (S, 10 K, B)
+        slope = logits.softmax(2)
+        slope.sub_(F.one_hot(labels, CLASSES).mT.unsqueeze(1)).div_(labels.shape[1])
+        slope = slope.flatten(1, 2)  # (S, 10 K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
             gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
             self.sgd.step(weight, velocity, gradient, rate)
@@ -99,13 +99,12 @@ class Readouts:
 
 
 def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and accuracy, mean over images: ``(S, B, K, 10), (S, B) -> (S, K)`` each."""
-    labels = labels.unsqueeze(2).expand(logits.shape[:3])  # (S, B, K)
-    loss = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
-    loss = loss.view_as(labels)
+    """Cross-entropy and accuracy, mean over images: ``(S, K, 10, B), (S, B) -> (S, K)`` each."""
+    labels = labels.unsqueeze(1).expand(-1, logits.shape[1], -1)  # (S, K, B)
+    loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")  # (S, K, B)
     # A readout that has diverged is right about nothing, not about every image of class 0.
-    correct = (logits.argmax(-1) == labels).float().where(loss.isfinite(), torch.nan)
-    return loss.mean(1), correct.mean(1)
+    correct = (logits.argmax(2) == labels).float().where(loss.isfinite(), torch.nan)
+    return loss.mean(-1), correct.mean(-1)
 
 
 def _layers(depths: tuple[int, ...]) -> range:

@@ -49,7 +49,7 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
         found += [
             Product("forward", 3 * batch, width, width),
             Product("gradient", 2 * batch, width, width),
-            Product("forward", batch, width, outputs),
+            Product("forward", outputs, width, batch),  # transposed, which is faster
             Product("gradient", batch, width, outputs),
         ]
     return found
@@ -74,7 +74,7 @@ def evaluation(
         outputs = _outputs(depths, layer)
         found += [
             Product("forward", 3 * images + CLASSES * candidates, width, width),
-            Product("forward", images, width, outputs),
+            Product("forward", outputs, width, images),
         ]
     return found
 

@@ -59,11 +59,11 @@ class Samples:
         return x.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
 
     def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
-        """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
+        """Product dzᵀ x of the positive and negative samples: ``(S, 2B, D) -> (S, D, I)``."""
         dz = dz * self.scale[:, : dz.shape[1]]
-        shared = dz.unflatten(1, (-1, self.pixels.shape[1])).sum(1)  # (S, B, D)
-        dw = product(shared.mT, self.pixels, dtype)
-        dw[..., :CLASSES] = torch.bmm(dz.mT, self.codes[:, : dz.shape[1]])
+        dw = product(torch.add(*dz.chunk(2, dim=1)).mT, self.pixels, dtype)
+        # Transposed, it takes a third of the time: few columns would share a row of the factor.
+        dw[..., :CLASSES] = torch.bmm(self.codes[:, : dz.shape[1]].mT, dz).mT
         return dw
 
 

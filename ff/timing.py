@@ -1,11 +1,18 @@
 """Ours and the published style, ready to be timed: turn by turn, by the epoch or a part of it.
 
-Whatever slows the machine down meets both. The baseline runs in the same process as ours, and so
-profits from how `ff` sets threads and memory.
+Whatever slows the machine down meets both. The baseline has a process of its own, without what
+`ff` sets for threads and memory: so it runs where it is published.
 """
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +20,23 @@ import numpy as np
 import torch
 
 from ff.config import Config
-from ff.data import Dataset, Split, own_batch_size, wrong_labels
+from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
+from ff.errors import TrainingError
 from ff.evaluation import CANDIDATES, evaluate
 from ff.random import stream
 from ff.samples import CLASSES
 from ff.train import Training
 
-__all__ = ["Ours", "Theirs", "Work", "part", "seconds", "timed", "turns"]
+__all__ = ["Ours", "Theirs", "Work", "part", "seconds", "serve", "timed", "turns"]
 
 Work = Callable[[], object]
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
+OWN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # what `ff` sets, unless torch was there before it
+PLAIN = "import torch, ff.timing; ff.timing.serve()"
 
 
 class Ours:
-    """Networks in training. `dataset` may be a part of the whole, for which `cost` then counts."""
+    """Networks in training, a step old. `cost` is that of a whole `dataset` is a part of."""
 
     def __init__(
         self,
@@ -41,6 +51,7 @@ class Ours:
         config = Config(dataset=dataset.name, layers=layers, precision=precision, **rarely)
         self.training = Training(config, hidden, tuple(seeds), dataset)
         self.steps = len(dataset.train) // self.training.batch
+        next(self.training.steps())  # the first one takes memory from the system
 
     def learn(self) -> None:
         """Show the training images once."""
@@ -62,23 +73,66 @@ class Ours:
 
 
 class Theirs:
-    """The baseline, its workers started, learning a part of an epoch: None for all of it."""
+    """The baseline, in a process of its own.
+
+    Parameters
+    ----------
+    dataset
+        What it loads, by its name.
+    layers, hidden
+        Its shape.
+    steps
+        How much of an epoch it learns to be timed; None for all of it.
+
+    Raises
+    ------
+    TrainingError
+        The process has ended, with a message of its own.
+    """
 
     def __init__(self, dataset: Dataset, layers: int, hidden: int, steps: int | None) -> None:
-        from ff.baseline import Baseline  # torchvision takes a second to import
-
-        config = Config(dataset=dataset.name, layers=layers, hidden=hidden)
-        self.run, self.steps = Baseline(config, dataset), steps
-        self.run.learn(1)
-        self.run.evaluate(1)
+        self.batch, self.steps = own_batch_size(dataset.name), steps
+        task = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PLAIN, json.dumps(task)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name not in OWN},
+        )
+        weakref.finalize(self, self.process.communicate)  # it ends with its input
+        self._seconds(1, 1)  # starts the workers
 
     def cost(self, whole: Dataset) -> float:
         """Seconds of an epoch on the whole data set, its evaluation included."""
-        steps = len(whole.train) // self.run.batch
-        batches = len(whole.validation) // self.run.batch
+        steps, batches = (len(split) // self.batch for split in (whole.train, whole.validation))
         few, check = self.steps or steps, min(WORKERS, batches) if self.steps else batches
-        learning = seconds(lambda: self.run.learn(few)) * steps / few
-        return learning + seconds(lambda: self.run.evaluate(check)) * batches / check
+        learning, evaluating = self._seconds(few, check)
+        return learning * steps / few + evaluating * batches / check
+
+    def _seconds(self, steps: int, batches: int) -> list[float]:
+        """Of so many steps, and of the evaluation of so many batches."""
+        assert self.process.stdin
+        assert self.process.stdout
+        with suppress(BrokenPipeError):
+            print(steps, batches, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise TrainingError("the published style ended early; its own message stands above")
+        return [float(part) for part in answer.split()]
+
+
+def serve() -> None:
+    """Be the process of `Theirs`: for each line, learn, evaluate and answer with the seconds."""
+    from ff.baseline import Baseline  # torchvision takes a second to import
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for the process that asks
+    config = Config(**json.loads(sys.argv[1]))
+    run = Baseline(config, load(config.dataset))
+    for line in sys.stdin:
+        steps, batches = (int(part) for part in line.split())
+        learning = seconds(lambda steps=steps: run.learn(steps))
+        print(learning, seconds(lambda batches=batches: run.evaluate(batches)), flush=True)
 
 
 def seconds(work: Work) -> float:

@@ -235,7 +235,8 @@ class Training:
             config = self.config
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]
-            x = samples(split.images[chosen], labels, wrong.gather(1, chosen))
+            images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
+            x = samples(images, labels, wrong.gather(1, chosen))
             goodness, neutral = self.network.learn(x, config.learning_rate * scale)
             scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
             del neutral  # the next step, or the evaluation, makes as much of its own

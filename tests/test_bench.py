@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from click.testing import CliRunner
@@ -39,13 +40,13 @@ def test_an_epoch_is_compared_turn_by_turn(costs, few):
     ratios = rows[rows["quantity"] == "ratio"]
     assert ratios["value"].tolist() == [6, 6, 6, 6]
     assert ratios["target"].tolist() == [f"at least {n}" for n in (1.8, 3.5, 15, 15)]
-    assert shallow[1000].tolist() == [6, 6, 6]
+    assert shallow == {1000: 6, 100: 6}
 
 
 @pytest.mark.parametrize("depths", [(32,), (2, 8, 16, 32)])
 @pytest.mark.parametrize("steps", [None, 1])
 def test_ten_runs_are_a_straight_line_in_depth(costs, digits, depths, steps):
-    shallow = {width: np.full(2, 6.0) for width in (1000, 100)}
+    shallow = {1000: 6.0, 100: 6.0}
     rows = bench._table_1(digits, bench.Effort(2, steps, depths), shallow)
     value = rows.set_index(["row", "quantity"])["value"].unstack()
     ten = 2 * sum(2 + depth for depth in (2, 4, 8, 16, 32))
@@ -84,6 +85,22 @@ def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):
     monkeypatch.setattr(timing, "seconds", lambda work: 1.0)
     # 26 steps instead of 2; 247 validation images of three kinds and ten labels instead of 50.
     assert ours.cost(digits) == pytest.approx(13 + 247 / 50)
+
+
+def test_the_published_style_runs_by_itself(digits):
+    theirs = timing.Theirs(digits, 2, 5, 1)
+    process = theirs.process
+    assert not set(timing.OWN) & psutil.Process(process.pid).environ().keys()
+    assert theirs.cost(digits) > 0
+    del theirs
+    assert process.returncode == 0
+
+
+def test_an_end_of_the_published_style_is_an_error(digits, monkeypatch, capfd):
+    monkeypatch.setattr(timing, "PLAIN", "raise SystemExit('no torch')")
+    with pytest.raises(ff.TrainingError, match="its own message stands above"):
+        timing.Theirs(digits, 2, 5, 1)
+    assert capfd.readouterr().err == "no torch\n"
 
 
 def test_without_mnist_there_is_one_message(offline):
