@@ -1,5 +1,7 @@
 """Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
@@ -10,9 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
@@ -22,11 +23,15 @@ from ff.errors import OVERWRITE, RecordsError
 from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.files import replacing
 
+if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
+    import pandas as pd
+
 __all__ = [
     "Records",
     "complete",
     "describe",
     "finished",
+    "joined",
     "published",
     "read",
     "remove",
@@ -87,6 +92,8 @@ def table(
     **index
         Name and n values of the third dimension, such as ``layer=range(1, 17)``.
     """
+    import pandas as pd
+
     ((name, entries),) = index.items()
     epochs = range(1, values.shape[1] + 1)
     keys = pd.MultiIndex.from_product(
@@ -95,6 +102,13 @@ def table(
     return pd.DataFrame(
         values.flatten(0, -2).numpy(), index=keys, columns=list(columns)
     ).reset_index()
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns, one below the other, with their rows numbered anew."""
+    import pandas as pd
+
+    return pd.concat(tables, ignore_index=True)
 
 
 def write(records: Records, folder: str | Path) -> None:
@@ -204,9 +218,7 @@ def read(*folders: str | Path) -> Records:
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
     parts = [_read_one(Path(folder)) for folder in folders]
-    layers, readouts = (
-        pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in TABLES
-    )
+    layers, readouts = (joined([getattr(part, name) for part in parts]) for name in TABLES)
     twice = layers.duplicated(KEYS["layers"])
     if twice.any():
         width, seed = layers.loc[twice, ["hidden", "seed"]].iloc[0]

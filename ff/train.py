@@ -1,5 +1,7 @@
 """train(config) -> Records: epochs, schedule, evaluation and progress."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -7,9 +9,8 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -28,6 +29,9 @@ from ff.random import stream
 from ff.readout import Readouts
 from ff.records import Records
 from ff.samples import samples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Training", "cool_down", "train"]
 
@@ -147,9 +151,7 @@ def _train(
         "wall_seconds": round(seconds, 1),
         "diverged": diverged,
     }
-    result = Records(
-        pd.concat(layers, ignore_index=True), pd.concat(readouts, ignore_index=True), (run,)
-    )
+    result = Records(records.joined(layers), records.joined(readouts), (run,))
     if out is not None:
         records.write(result, out)
         for checkpoint in chunks:

@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: lock file, notebooks, version, loading of files."""
+"""What holds for the repository as a whole: lock file, notebooks, version, imports, files."""
 
 import ast
 import re
@@ -230,6 +230,22 @@ def test_unsafe_loading_is_found(source):
 )
 def test_safe_loading_is_not_reported(source):
     assert unsafe(source) == []
+
+
+# --- imports
+
+
+def test_importing_the_library_waits_for_no_table_or_figure():
+    """It takes under 0.3 s beside torch, which pandas alone takes."""
+    script = (
+        "import torch, sys; before = {*sys.modules}; import ff; print(*{*sys.modules} - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = {module.partition(".")[0] for module in done.stdout.split()}
+    assert {"ff", "pyarrow"} <= loaded
+    assert not loaded & {"IPython", "matplotlib", "pandas", "scipy", "torchvision"}
 
 
 # --- what runs in continuous integration
