@@ -18,7 +18,7 @@ from ff.evaluation import BATCH
 __all__ = ["available", "chunks", "fitting", "keep_freed", "needed"]
 
 PIXELS = 784
-CACHE = 5e6  # bytes of one layer's activations that stay in a processor's cache
+CACHE = 5e6  # bytes of one layer's activations: at width 100, less or more took longer
 MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
 SHARE = 0.9  # of what is free: estimates leave out the small
 CONTAINER = Path("/sys/fs/cgroup")

@@ -25,6 +25,7 @@ __all__ = [
     "met",
     "read",
     "rounding",
+    "settings",
     "shares",
     "straight",
     "table",
@@ -94,6 +95,19 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def settings(rows: pd.DataFrame) -> str:
+    """How much of the ratios comes from the published style's settings of threads and memory.
+
+    Parameters
+    ----------
+    rows
+        What `ff.bench.measure` yields or `read` returns, of one machine.
+    """
+    own = rows[rows["row"].str.startswith("the published style with our settings")]
+    share = _shown(own.set_index("quantity").loc["share"], spread=True)
+    return f"With our settings the published style takes {share} of that time at 4 layers of 100."
 
 
 def rounding(*folders: Path) -> pd.DataFrame:

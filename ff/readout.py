@@ -54,12 +54,12 @@ class Readouts:
         return named
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
-        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, K, 10, B)``."""
+        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
         seeds, images, _ = neutral[0].shape
         out = torch.zeros(seeds, CLASSES * len(self.depths), images, device=neutral[0].device)
         for x, weight in zip(neutral[1:], self.weight, strict=True):
             out[:, -weight.shape[1] :] += product(weight, x.mT, self.dtype)
-        return out.unflatten(1, (len(self.depths), CLASSES))
+        return out.unflatten(1, (len(self.depths), CLASSES)).permute(0, 3, 1, 2)
 
     def finite(self) -> Tensor:
         """Whether all weights of a depth are finite: ``(S, K)``."""
@@ -89,7 +89,7 @@ class Readouts:
             Cross-entropy and accuracy ``(S, K)``, as they were before the step.
         """
         logits = self.logits(neutral)
-        slope = logits.softmax(2)
+        slope = _stored(logits).softmax(2)
         slope.sub_(F.one_hot(labels, CLASSES).mT.unsqueeze(1)).div_(labels.shape[1])
         slope = slope.flatten(1, 2)  # (S, 10 K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
@@ -99,12 +99,18 @@ class Readouts:
 
 
 def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and accuracy, mean over images: ``(S, K, 10, B), (S, B) -> (S, K)`` each."""
+    """Cross-entropy and accuracy, mean over images: ``(S, B, K, 10), (S, B) -> (S, K)`` each."""
+    logits = _stored(logits)
     labels = labels.unsqueeze(1).expand(-1, logits.shape[1], -1)  # (S, K, B)
     loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")  # (S, K, B)
     # A readout that has diverged is right about nothing, not about every image of class 0.
     correct = (logits.argmax(2) == labels).float().where(loss.isfinite(), torch.nan)
     return loss.mean(-1), correct.mean(-1)
+
+
+def _stored(logits: Tensor) -> Tensor:
+    """Logits ``(S, B, K, 10)`` as they lie in memory, ``(S, K, 10, B)``."""
+    return logits.permute(0, 2, 3, 1)
 
 
 def _layers(depths: tuple[int, ...]) -> range:

@@ -18,7 +18,8 @@ class Product(NamedTuple):
     """Matrix product of samples ``(rows, inputs)`` and weights ``(outputs, inputs)``.
 
     Forward it yields ``(rows, outputs)``; the gradient multiplies samples and slopes
-    ``(rows, outputs)`` to ``(outputs, inputs)``.
+    ``(rows, outputs)`` to ``(outputs, inputs)``. Readouts multiply weights by samples, so that
+    their ten outputs a depth are rows.
     """
 
     kind: Literal["forward", "gradient"]
@@ -49,7 +50,7 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
         found += [
             Product("forward", 3 * batch, width, width),
             Product("gradient", 2 * batch, width, width),
-            Product("forward", outputs, width, batch),  # transposed, which is faster
+            Product("forward", outputs, width, batch),
             Product("gradient", batch, width, outputs),
         ]
     return found

@@ -6,6 +6,7 @@ for each sample: the same numbers, up to rounding, for a third of the work.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -59,10 +60,11 @@ class Samples:
         return x.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
 
     def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
-        """Product dzᵀ x of the positive and negative samples: ``(S, 2B, D) -> (S, D, I)``."""
+        """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
         dz = dz * self.scale[:, : dz.shape[1]]
-        dw = product(torch.add(*dz.chunk(2, dim=1)).mT, self.pixels, dtype)
-        # Transposed, it takes a third of the time: few columns would share a row of the factor.
+        shared = reduce(torch.add, dz.split(self.pixels.shape[1], dim=1))  # (S, B, D)
+        dw = product(shared.mT, self.pixels, dtype)
+        # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
         dw[..., :CLASSES] = torch.bmm(self.codes[:, : dz.shape[1]].mT, dz).mT
         return dw
 

@@ -1,12 +1,11 @@
 """Ours and the published style, ready to be timed: turn by turn, by the epoch or a part of it.
 
-Whatever slows the machine down meets both. The baseline has a process of its own, without what
-`ff` sets for threads and memory: so it runs where it is published.
+The baseline has a process of its own, without what `ff` sets for threads and memory: so it runs
+where it is published. Threads then wait in other ways than ours: only an idle machine is fair.
 """
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,15 @@ __all__ = ["Ours", "Theirs", "Work", "part", "seconds", "serve", "timed", "turns
 
 Work = Callable[[], object]
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
-OWN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # what `ff` sets, unless torch was there before it
-PLAIN = "import torch, ff.timing; ff.timing.serve()"
+OWN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}  # what `ff` sets for OpenMP
+# Ctrl-C is for the process that asks. OpenMP reads its settings when torch loads it.
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+PLAIN = "import torch, ff.timing; "
+SERVED = "import ff.memory, ff.timing; ff.memory.keep_freed(); "
 
 
 class Ours:
-    """Networks in training, a step old. `cost` is that of a whole `dataset` is a part of."""
+    """Networks in training, a step old; `cost` counts for the data set that theirs is a part of."""
 
     def __init__(
         self,
@@ -83,22 +87,28 @@ class Theirs:
         Its shape.
     steps
         How much of an epoch it learns to be timed; None for all of it.
+    plain
+        Without what `ff` sets for threads and memory.
 
     Raises
     ------
     TrainingError
-        The process has ended, with a message of its own.
+        The process has ended, usually with a message of its own.
     """
 
-    def __init__(self, dataset: Dataset, layers: int, hidden: int, steps: int | None) -> None:
+    def __init__(
+        self, dataset: Dataset, layers: int, hidden: int, steps: int | None, plain: bool = True
+    ) -> None:
         self.batch, self.steps = own_batch_size(dataset.name), steps
-        task = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
+        config = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
+        start = DEAF + (PLAIN if plain else SERVED) + "ff.timing.serve()"
+        kept = {n: v for n, v in os.environ.items() if not plain or OWN.get(n) != v}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PLAIN, json.dumps(task)],
+            [sys.executable, "-P", "-c", start, json.dumps(config), str(torch.get_num_threads())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={name: value for name, value in os.environ.items() if name not in OWN},
+            env=kept,
         )
         weakref.finalize(self, self.process.communicate)  # it ends with its input
         self._seconds(1, 1)  # starts the workers
@@ -118,7 +128,10 @@ class Theirs:
             print(steps, batches, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            raise TrainingError("the published style ended early; its own message stands above")
+            raise TrainingError(
+                f"the published style ended with status {self.process.wait()}: mend what its "
+                "message above names, or free memory if there is none, and run ff bench again"
+            )
         return [float(part) for part in answer.split()]
 
 
@@ -126,13 +139,24 @@ def serve() -> None:
     """Be the process of `Theirs`: for each line, learn, evaluate and answer with the seconds."""
     from ff.baseline import Baseline  # torchvision takes a second to import
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for the process that asks
     config = Config(**json.loads(sys.argv[1]))
+    torch.set_num_threads(int(sys.argv[2]))
     run = Baseline(config, load(config.dataset))
-    for line in sys.stdin:
+    lines: SimpleQueue[str] = SimpleQueue()
+    Thread(target=_listen, args=(lines,), daemon=True).start()
+    while line := lines.get():
         steps, batches = (int(part) for part in line.split())
         learning = seconds(lambda steps=steps: run.learn(steps))
         print(learning, seconds(lambda batches=batches: run.evaluate(batches)), flush=True)
+
+
+def _listen(lines: SimpleQueue[str]) -> None:
+    with open(0, closefd=False) as asked:  # workers close sys.stdin, which must not be in use then
+        for line in asked:
+            lines.put(line)
+    lines.put("")  # whoever asked is gone; an answer that is on its way is given up
+    time.sleep(3)
+    os._exit(1)
 
 
 def seconds(work: Work) -> float:

@@ -48,11 +48,11 @@ def test_gradients_are_autograds_for_each_depth_alone(depths, seeds, images, wid
             for weight, rows in zip(before[: depth - 1], slices, strict=True)
         ]
         x = torch.cat(neutral[1:depth], dim=-1)  # layers 2 to d, not the first
-        plain = torch.einsum("sbi,soi->sob", x, torch.cat(alone, dim=-1))
-        assert_close(logits[:, k], plain, rtol=1e-4, atol=1e-5)
-        each = F.cross_entropy(plain, labels, reduction="none").mean(1)
+        plain = torch.einsum("sbi,soi->sbo", x, torch.cat(alone, dim=-1))
+        assert_close(logits[:, :, k], plain, rtol=1e-4, atol=1e-5)
+        each = F.cross_entropy(plain.transpose(1, 2), labels, reduction="none").mean(1)
         assert_close(loss[:, k], each, rtol=1e-4, atol=1e-5)
-        assert_close(accuracy[:, k], (plain.argmax(1) == labels).float().mean(1))
+        assert_close(accuracy[:, k], (plain.argmax(-1) == labels).float().mean(1))
         slopes = torch.autograd.grad(each.sum(), alone)
         for velocity, rows, slope in zip(ours.velocity, slices, slopes, strict=False):
             assert_close(velocity[:, rows], slope, rtol=1e-4, atol=1e-5)
@@ -111,8 +111,8 @@ def test_only_the_deepest_readout_sees_the_deepest_layer():
     neutral, labels = batch(3, 1, 6, 4, key=0)
     ours.learn(neutral, labels, 0.5)
     changed = ours.logits([*neutral[:2], neutral[2] + 1])
-    assert torch.equal(ours.logits(neutral)[:, 0], changed[:, 0])
-    assert not torch.equal(ours.logits(neutral)[:, 1], changed[:, 1])
+    assert torch.equal(ours.logits(neutral)[:, :, 0], changed[:, :, 0])
+    assert not torch.equal(ours.logits(neutral)[:, :, 1], changed[:, :, 1])
 
 
 def test_neither_activities_nor_labels_are_changed():
@@ -126,14 +126,14 @@ def test_neither_activities_nor_labels_are_changed():
 
 def test_score_is_a_loop_over_images():
     source = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 3, 10, 5, generator=source)
+    logits = torch.randn(2, 5, 3, 10, generator=source)
     labels = torch.randint(10, (2, 5), generator=source)
     loss, accuracy = score(logits, labels)
     for s in range(2):
         for k in range(3):
-            p = logits[s, k].softmax(0)  # (10, 5)
-            each = [-p[labels[s, b], b].log().item() for b in range(5)]
-            hits = [int(p[:, b].argmax() == labels[s, b]) for b in range(5)]
+            p = logits[s, :, k].softmax(-1)
+            each = [-p[b, labels[s, b]].log().item() for b in range(5)]
+            hits = [int(p[b].argmax() == labels[s, b]) for b in range(5)]
             assert loss[s, k].item() == pytest.approx(sum(each) / 5, rel=1e-5)
             assert accuracy[s, k].item() == pytest.approx(sum(hits) / 5)
 
