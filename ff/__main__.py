@@ -110,7 +110,7 @@ def verdicts() -> None:
 def bench(full: bool, out: Path | None) -> None:
     """Measure how fast training is here, beside the published style and the machine's limit.
 
-    Takes under five minutes on two idle cores, and needs MNIST. Each line is printed when it has
+    Takes about five minutes on two idle cores, and needs MNIST. Each line is printed when it has
     been measured: the median, the least and the greatest in brackets, and whether the target is
     met.
     """

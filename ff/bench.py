@@ -39,7 +39,7 @@ class Effort:
     Attributes
     ----------
     rounds
-        Turns of ours and theirs; twice as many for narrow networks, whose short epochs vary.
+        Turns of ours and theirs.
     steps
         Steps in place of an epoch where networks are deep (four times as many where they are
         narrow), and epochs in place of a whole run on a GPU; None for whole ones.
@@ -188,22 +188,22 @@ def _ratio(ours: Any, compared: Any, ratio: Any, unit: str) -> Quantities:
 def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
     """Whole epochs with their evaluation; and what they cost in the published style, by width."""
     rows, shallow = [], {}
-    for hidden, more, targets in ((WIDE, 1, (1.8, 3.5)), (NARROW, 2, (15, 15))):
+    for hidden, targets in ((WIDE, (1.8, 3.5)), (NARROW, (15, 15))):
         runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in PRECISIONS]
         runs.append(Theirs(dataset, LAYERS, hidden, None))
         costs = [lambda run=run: run.cost(dataset) for run in runs]
-        *ours, theirs = turns(effort.rounds * more, costs)
+        *ours, theirs = turns(effort.rounds, costs)
         for precision, own, least in zip(PRECISIONS, ours, targets, strict=True):
             row = f"an epoch, {LAYERS} layers of {hidden}, {precision} / the published style"
             rows += _rows(row, _ratio(own, theirs, theirs / own, "s"), f"at least {least}")
-        shallow[hidden] = np.median(theirs.reshape(effort.rounds, more), axis=1)
+        shallow[hidden] = theirs
     return pd.DataFrame(rows), shallow
 
 
 def _settings(dataset: Dataset) -> pd.DataFrame:
     """What our settings of threads and memory would do for the published style."""
     runs = [Theirs(dataset, LAYERS, NARROW, 20, plain=plain) for plain in (True, False)]
-    plain, served = turns(3, [lambda run=run: run.cost(dataset) for run in runs])
+    plain, served = turns(2, [lambda run=run: run.cost(dataset) for run in runs])
     row = f"the published style with our settings, {LAYERS} layers of {NARROW}"
     quantities: Quantities = {"with": (served, "s"), "without": (plain, "s")}
     quantities["share"] = (served / plain, "")
@@ -254,7 +254,7 @@ def _share(
     step = alone(shapes, len(chunk), operands(precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
     learning, limit, copying = timed(
-        7,
+        5,
         (
             ours.learn,
             lambda: [step() for _ in range(ours.steps)],
@@ -286,8 +286,8 @@ def _straight(dataset: Dataset) -> pd.DataFrame:
     one = Ours(few, LAYERS, NARROW)
     epochs = turns(3, [lambda: one.cost(few)] * POINTS[-1])
     costs = {
-        "layers": timed(5, [deep[n].learn for n in POINTS]),
-        "seeds": timed(5, seeds),
+        "layers": timed(3, [deep[n].learn for n in POINTS]),
+        "seeds": timed(3, seeds),
         "epochs": epochs.cumsum(0)[np.array(POINTS) - 1],
     }
     rows = []
@@ -308,7 +308,7 @@ def _threads(dataset: Dataset) -> pd.DataFrame:
         run, at = Ours(part(dataset, 3), LAYERS, hidden), {}
         for threads in sorted({most, *(2**i for i in range(most.bit_length()))}):
             torch.set_num_threads(threads)
-            at[f"at {threads}"] = (timed(5, [run.learn])[0] / run.steps, "s")
+            at[f"at {threads}"] = (timed(3, [run.learn])[0] / run.steps, "s")
         torch.set_num_threads(most)
         rows += _rows(f"a step by threads, {LAYERS} layers of {hidden}, float32", at)
     return pd.DataFrame(rows)
