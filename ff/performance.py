@@ -185,23 +185,23 @@ def floor(
     -------
     DataFrame
         A column for each width and precision: networks side by side, operations, bytes,
-        milliseconds of each at the rate that was measured, their sum, and the step as it is; then
-        what the products of an epoch of one seed would take at that rate, its evaluation
+        milliseconds of each at the best rate that was measured, their sum, and the step as it is;
+        then what the products of an epoch of one seed would take at that rate, its evaluation
         included, and how many times as long the published style takes.
     """
     found = {}
     epochs: Any = rows[rows["quantity"] == "compared"].set_index("row")["value"]
     own = rows[rows["row"].str.startswith(f"products, {layers} ")]
     for row, group in own.groupby("row", sort=False):
-        value: Any = group.set_index("quantity")["value"]
+        value, best = (group.set_index("quantity")[column] for column in ("value", "high"))
         width = int(re.findall(r"layers of (\d+)", str(row))[0])
         seeds = value["side by side"]
         work = seeds * operations(products([layers], width, batch)) / 1e9
         moved = seeds * traffic(layers, width, batch) / 1e6
-        ideal = 1e3 * work / value["compared"], moved / value["copy"]
+        ideal = 1e3 * work / best["compared"], moved / best["copy"]
         shapes = evaluation([layers], width, images[1], min(images[1], CANDIDATES))
         epoch = images[0] // batch * ideal[0] / 1e3 / seeds
-        epoch += operations(shapes) / 1e9 / value["compared"]
+        epoch += operations(shapes) / 1e9 / best["compared"]
         style = (
             f"an epoch, {layers} layers of {width}, {_precision(str(row))} / the published style"
         )
@@ -266,7 +266,7 @@ def shares(rows: pd.DataFrame) -> Figure:
     _bars(axes, own, [_network(row) for row in own["row"]], [PALETTE[0]] * len(own))
     for y, target in enumerate(own["target"]):
         axes.vlines(float(target.split()[-1]), y - 0.42, y + 0.42, color=PALETTE[1], linewidth=2)
-    axes.set(xlim=(0, 1.02), xlabel="share of the rate of the matrix products alone")
+    axes.set(xlim=(0, None), xlabel="share of the rate of the matrix products alone")
     legend(
         figure,
         [

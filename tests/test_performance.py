@@ -77,10 +77,13 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
 
 
 def test_the_floor_is_products_and_memory():
-    facts = {"compared": (400.0, "GFLOP/s"), "a step": (0.2, "s"), "side by side": (1.0, "seeds")}
-    facts["copy"] = (20.0, "GB/s")
+    facts = {"compared": (300.0, 400.0, "GFLOP/s"), "copy": (15.0, 20.0, "GB/s")}  # at best, 400
+    facts |= {"a step": (0.2, 0.3, "s"), "side by side": (1.0, 1.0, "seeds")}
     style = "an epoch, 4 layers of 1000, bf16 / the published style"
-    parts = [(PRODUCTS, name, v, v, v, unit, "measured", "") for name, (v, unit) in facts.items()]
+    parts = [
+        (PRODUCTS, name, value, value, high, unit, "measured", "")
+        for name, (value, high, unit) in facts.items()
+    ]
     parts.append((style, "compared", 20.0, 20.0, 20.0, "s", "measured", ""))
     floor: Any = performance.floor(rows(*parts))["1000 units, 1 seed, bf16"]
     alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
