@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ DEPTHS, SEEDS, EPOCHS = (2, 4, 8, 16, 32), 30, 30  # Table 1
 WIDE, NARROW = 1000, 100
 LAYERS = 4  # of the networks whose epochs and products are timed
 POINTS = (4, 8, 16, 32)  # where a cost is measured that should be a straight line
+STEPS = 6  # a turn of what is compared step after step
 PRECISIONS = ("float32", "bf16")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -39,21 +41,24 @@ class Effort:
     Attributes
     ----------
     rounds
-        Turns of ours and theirs.
+        Turns of what takes long: ours and theirs.
     steps
         Steps in place of an epoch where networks are deep (four times as many where they are
         narrow), and epochs in place of a whole run on a GPU; None for whole ones.
     depths
         Where the baseline's cost is measured beside 4 layers. A straight line gives the others.
+    turns
+        Turns of what takes a second or a few.
     """
 
     rounds: int
     steps: int | None
     depths: tuple[int, ...]
+    turns: int
 
 
-QUICK = Effort(rounds=2, steps=4, depths=(32,))
-FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32))
+QUICK = Effort(rounds=2, steps=4, depths=(32,), turns=4)
+FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32), turns=12)
 
 
 def bench(
@@ -129,9 +134,9 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         (NARROW, SEEDS, "float32", 0.6),
         (NARROW, SEEDS, "bf16", 0.6),
     ):
-        yield _share(dataset, CPU, [LAYERS], hidden, seeds, precision, target)
-    yield _straight(dataset)
-    yield _threads(dataset)
+        yield _share(dataset, effort, CPU, [LAYERS], hidden, seeds, precision, target)
+    yield _straight(dataset, effort)
+    yield _threads(dataset, effort)
     yield from _gpu(dataset, effort)
 
 
@@ -236,6 +241,7 @@ def _table_1(dataset: Dataset, effort: Effort, shallow: dict[int, np.ndarray]) -
 
 def _share(
     dataset: Dataset,
+    effort: Effort,
     device: torch.device,
     layers: Sequence[int],
     hidden: int,
@@ -243,72 +249,72 @@ def _share(
     precision: str,
     target: float,
 ) -> pd.DataFrame:
-    """Rate of the products in training, against that of the products alone, turn by turn."""
+    """Rate of the products in training, against that of the products alone: step after step.
+
+    A turn is some steps, each with its products alone and a copy after it: the machine's own rate
+    changes from second to second.
+    """
     config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
     batch = own_batch_size(dataset.name)
     chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    steps = 8 if hidden == WIDE else 20  # few would make much of what happens once an epoch
-    ours = Ours(part(dataset, steps).to(device), layers, hidden, chunk, precision)
+    ours = Ours(dataset.to(device), layers, hidden, chunk, precision)
+    steps = chain.from_iterable(iter(ours.training.steps, None))
     shapes = products(layers, hidden, batch)
-    step = alone(shapes, len(chunk), operands(precision), device)
+    alone_too = alone(shapes, len(chunk), operands(precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
-    learning, multiplying, copying = timed(
-        3,
-        (
-            ours.learn,
-            lambda: [step() for _ in range(ours.steps)],
-            lambda: [block[1].copy_(block[0]) for _ in range(20)],
-        ),
-    )
-    count = operations(shapes) * len(chunk) * ours.steps / 1e9
+    works = (lambda: next(steps), alone_too, lambda: block[1].copy_(block[0]))
+    spent = timed(effort.turns * STEPS, works).reshape(3, effort.turns, STEPS)
+    learning, multiplying, copying = spent.mean(-1)
+    count = operations(shapes) * len(chunk) / 1e9
     rate, limit = count / learning, count / multiplying
     facts = {
-        "a step": (learning / ours.steps, "s"),
+        "a step": (learning, "s"),
         "side by side": (len(chunk), "seeds"),
-        "copy": (20 * block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written
+        "copy": (block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written
     }
     facts = _ratio(rate, limit, rate / limit, "GFLOP/s") | facts
     row = _products_row(device, layers, hidden, seeds, precision)
     return pd.DataFrame(_rows(row, facts, f"at least {target}"))
 
 
-def _straight(dataset: Dataset) -> pd.DataFrame:
+def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Cost of a further layer, seed or epoch: where there are many, against where there are few."""
-    few = part(dataset, 5)
+    short = part(dataset, 5)
 
     def chunks(seeds: int) -> list[tuple[int, ...]]:
         return memory.chunks(Config(dataset=dataset.name, seeds=seeds), NARROW, CPU)
 
-    deep = {n: Ours(few, n, NARROW, chunks(SEEDS)[0]) for n in POINTS}
-    many = {n: [Ours(few, LAYERS, NARROW, seeds) for seeds in chunks(n)] for n in POINTS}
+    deep = {n: Ours(short, n, NARROW, chunks(SEEDS)[0]) for n in POINTS}
+    many = {n: [Ours(short, LAYERS, NARROW, seeds) for seeds in chunks(n)] for n in POINTS}
     seeds: list[Work] = [lambda n=n: [run.learn() for run in many[n]] for n in POINTS]
-    one = Ours(few, LAYERS, NARROW)
-    epochs = turns(3, [lambda: one.cost(few)] * POINTS[-1])
+    one = Ours(short, LAYERS, NARROW)
+    epochs = turns(effort.turns, [lambda: one.cost(short)] * POINTS[-1])
     costs = {
-        "layers": timed(3, [deep[n].learn for n in POINTS]),
-        "seeds": timed(3, seeds),
+        "layers": timed(effort.turns, [deep[n].learn for n in POINTS]),
+        "seeds": timed(effort.turns, seeds),
         "epochs": epochs.cumsum(0)[np.array(POINTS) - 1],
     }
     rows = []
     for what, times in costs.items():
-        slopes = np.diff(times, axis=0) / np.diff(POINTS)[:, None]
-        few_of, many_of = (f"{before + 1} to {n}" for before, n in (POINTS[:2], POINTS[2:]))
-        quantities = _ratio(slopes[-1], slopes[0], slopes[-1] / slopes[0], "s")
+        ends = POINTS[0], POINTS[-2], POINTS[-1]  # the first two points alone are too close
+        few, many = np.diff(times[[0, -2, -1]], axis=0) / np.diff(ends)[:, None]
+        few_of, many_of = (f"{before + 1} to {n}" for before, n in pairwise(ends))
+        quantities = _ratio(many, few, many / few, "s")
         quantities |= {f"at {n}": (spent, "s") for n, spent in zip(POINTS, times, strict=True)}
         row = f"one of {what} {many_of} / one of {what} {few_of}"
         rows += _rows(row, quantities, "0.9 to 1.1")
     return pd.DataFrame(rows)
 
 
-def _threads(dataset: Dataset) -> pd.DataFrame:
+def _threads(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Seconds a step with one thread, with all, and with the powers of two between."""
     most, rows = torch.get_num_threads(), []
     for hidden in (WIDE, NARROW):
         run, at = Ours(part(dataset, 3), LAYERS, hidden), {}
         for threads in sorted({most, *(2**i for i in range(most.bit_length()))}):
             torch.set_num_threads(threads)
-            at[f"at {threads}"] = (timed(3, [run.learn])[0] / run.steps, "s")
+            at[f"at {threads}"] = (timed(effort.turns, [run.learn])[0] / run.steps, "s")
         torch.set_num_threads(most)
         rows += _rows(f"a step by threads, {LAYERS} layers of {hidden}, float32", at)
     return pd.DataFrame(rows)
@@ -328,7 +334,7 @@ def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
     spent, how = _wall(dataset.name, CUDA, effort)
     wall = _ratio(spent, np.nan, spent, "s") | {"ratio": (spent, "s")}
     yield pd.DataFrame(_rows(runs, wall, "at most 120", how))
-    yield _share(dataset, *shared, 0.5)
+    yield _share(dataset, effort, *shared, 0.5)
     torch.cuda.reset_peak_memory_stats()
     config = Config(dataset=dataset.name, layers=list(DEPTHS), seeds=SEEDS)
     chunk = memory.chunks(config, WIDE, CUDA)[0]

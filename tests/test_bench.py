@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ def costs(monkeypatch):
 
 
 def test_an_epoch_is_compared_turn_by_turn(costs, few):
-    rows, shallow = bench._epochs(few, bench.Effort(3, None, ()))
+    rows, shallow = bench._epochs(few, bench.Effort(3, None, (), 1))
     ratios = rows[rows["quantity"] == "ratio"]
     assert ratios["value"].tolist() == [6, 6, 6, 6]
     assert ratios["target"].tolist() == [f"at least {n}" for n in (1.8, 3.5, 15, 15)]
@@ -49,7 +50,7 @@ def test_an_epoch_is_compared_turn_by_turn(costs, few):
 @pytest.mark.parametrize("steps", [None, 1])
 def test_ten_runs_are_a_straight_line_in_depth(costs, digits, depths, steps):
     shallow = {width: np.full(2, 6.0) for width in (1000, 100)}
-    rows = bench._table_1(digits, bench.Effort(2, steps, depths), shallow)
+    rows = bench._table_1(digits, bench.Effort(2, steps, depths, 1), shallow)
     value = rows.set_index(["row", "quantity"])["value"].unstack()
     ten = 2 * sum(2 + depth for depth in (2, 4, 8, 16, 32))
     np.testing.assert_allclose(value["compared"], 30 * ten)
@@ -120,6 +121,32 @@ def test_an_end_of_the_published_style_is_an_error(digits, monkeypatch, capfd):
     assert capfd.readouterr().err == "no torch\n"
 
 
+def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, digits):
+    """Turn by turn; how fast the products were in another turn is of no importance."""
+    spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], bench.STEPS, axis=1)
+    monkeypatch.setattr(bench, "timed", lambda *_: spent)
+    rows = bench._share(
+        digits, bench.Effort(1, 1, (), 3), bench.CPU, [2], 5, 1, "float32", target=0.6
+    )
+    found = rows.set_index("quantity")
+    assert found.loc["ratio", ["value", "low", "high"]].tolist() == [0.5, 0.25, 0.5]
+    assert found.loc["a step", ["value", "low", "high"]].tolist() == [2, 2, 4]
+    assert found.loc["compared", "high"] == 4 * found.loc["ours", "low"] * 2
+
+
+def test_a_straight_line_has_a_ratio_of_one(monkeypatch, digits):
+    points = np.array(bench.POINTS)[:, None]
+    straight, bent = 3.0 + 2 * points, points + 0.0
+    bent[-1] += 16
+    times = iter([straight, bent])
+    monkeypatch.setattr(bench, "timed", lambda *_: next(times))
+    monkeypatch.setattr(bench, "turns", lambda *_: np.ones((32, 1)))
+    rows = bench._straight(digits, bench.QUICK)
+    ratios: Any = rows[rows["quantity"] == "ratio"]
+    assert ratios["value"].tolist() == [1, 2, 1]
+    assert ratios["row"].iloc[0] == "one of layers 17 to 32 / one of layers 5 to 16"
+
+
 def test_without_mnist_there_is_one_message(offline):
     result = CliRunner().invoke(main, ["bench"])
     assert result.exit_code == 1
@@ -151,7 +178,7 @@ def test_everything_small(monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "NARROW", 50)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     out = tmp_path / "new" / "rows.parquet"
-    yielded = pd.concat(bench.bench(bench.Effort(1, 1, (32,)), out, "digits"))
+    yielded = pd.concat(bench.bench(bench.Effort(1, 1, (32,), 1), out, "digits"))
     written = performance.read(out.parent)
     assert len(written) == len(yielded)
     table = performance.table(written)

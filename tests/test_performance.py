@@ -63,10 +63,15 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     """The median of the files, the least and the greatest; most files first."""
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
-        records.save(frame, tmp_path / f"{i}.parquet", {"device": device})
+        note = {"device": device, "versions": {"torch": "2"}, "started": f"2026-11-0{i + 1}T10:00"}
+        records.save(frame, tmp_path / f"{i}.parquet", note)
     found: Any = performance.read(tmp_path)
     ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
     assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
+    for device, verdict, made in (("b", "met (met in 2 of 3 runs)", "03"), ("a", "met", "04")):
+        own = found[found["device"] == device]
+        assert performance.table(own)[""].tolist() == [verdict]
+        assert set(own["made"]) == {f"torch 2, 2026-11-{made}"}
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):
