@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.sgd import sgd
 
 from ff import objective
 from ff.config import Config
@@ -75,7 +76,7 @@ class Layer:
         ----------
         x, z, g
             Inputs ``(S, N, I)``, activities ``(S, 2B, D)`` and goodness ``(S, 2B)`` of B
-            positive, then B negative samples. Further inputs teach nothing. `z` is overwritten.
+            positive, then B negative samples. Further inputs teach nothing.
         rate
             Learning rate.
         """
@@ -88,7 +89,7 @@ class Layer:
             peer = peer * (z[:, :batch] > 0)
 
         slope = objective.loss_slope(g, self.theta)  # ∂loss/∂G of Eq. 1 and 2, (S, 2B)
-        dz = z.mul_(2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D), in place
+        dz = z * (2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D)
         dz[:, :batch] += peer
         db = dz.sum(1, keepdim=True)  # (S, 1, D)
 
@@ -144,15 +145,15 @@ class Network:
             ``(S, B, D)``: both as they were before the step.
         """
         goodness, neutral = [], []
-        for layer, (x_in, z, g, x_out) in zip(self.layers, self.activity(x), strict=True):
+        for layer, (x_in, z, g, scale) in zip(self.layers, self.activity(x), strict=True):
             taught = z.shape[1] // 3 * 2  # 2B
             layer.learn(x_in, z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
-            neutral.append(x_out[:, taught:].clone())  # lets go of the other two thirds
+            neutral.append((z[:, taught:] * scale[:, taught:]).to(self.dtype))
         return torch.stack(goodness, dim=1), neutral
 
     def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
-        """Send samples upwards: yields each layer's inputs, activity, goodness and outputs.
+        """Send samples upwards: yields each layer's inputs, activity, goodness and its scale.
 
         Parameters
         ----------
@@ -162,16 +163,17 @@ class Network:
         Yields
         ------
         tuple of Tensor
-            ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, D)``; the last is the activity
-            normalized, which is the next layer's input.
+            ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, 1)``. The activity times its
+            scale is the next layer's input. It is multiplied in place as the iterator goes on:
+            who wants to keep an activity copies it.
         """
         x = x.normalized() if isinstance(x, Samples) else objective.normalize(x).to(self.dtype)
         for layer in self.layers:
             z = layer.forward(x)  # (S, N, D)
             g = objective.goodness(z)  # (S, N)
-            x_out = objective.normalize(z, g).to(self.dtype)  # (S, N, D)
-            yield x, z, g, x_out
-            x = x_out
+            scale = objective.scale(g, z.shape[-1]).unsqueeze(-1)  # (S, N, 1)
+            yield x, z, g, scale
+            x = z.mul_(scale).to(self.dtype)  # normalized, in place
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""
@@ -201,6 +203,16 @@ class SGD:
     weight_decay: float
 
     def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
-        """Update in place: v <- m v + gradient + decay p, then p <- p - rate v."""
-        velocity.mul_(self.momentum).add_(gradient).add_(parameter, alpha=self.weight_decay)
-        parameter.add_(velocity, alpha=-rate)
+        """Update in place, in one pass: v <- m v + gradient + decay p, then p <- p - rate v."""
+        sgd(
+            [parameter],
+            [gradient],
+            [velocity],
+            lr=rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            fused=True,
+        )

@@ -104,7 +104,7 @@ def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     labels = labels.unsqueeze(1).expand(-1, logits.shape[1], -1)  # (S, K, B)
     loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")  # (S, K, B)
     # A readout that has diverged is right about nothing, not about every image of class 0.
-    correct = (logits.argmax(2) == labels).float().where(loss.isfinite(), torch.nan)
+    correct = (logits.max(2).indices == labels).float().where(loss.isfinite(), torch.nan)
     return loss.mean(-1), correct.mean(-1)
 
 

@@ -6,7 +6,6 @@ for each sample: the same numbers, up to rounding, for a third of the work.
 """
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,7 @@ from torch import Tensor
 from ff import objective
 from ff.precision import product
 
-__all__ = ["CLASSES", "Samples", "candidates", "samples"]
+__all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples"]
 
 CLASSES = 10
 NEUTRAL = 0.1  # every label pixel of a neutral sample
@@ -43,7 +42,7 @@ class Samples:
         """Divide each sample by its root mean square, as `ff.objective.normalize` does."""
         copies = self.codes.shape[1] // self.pixels.shape[1]
         squares = objective.goodness(self.pixels).repeat(1, copies)
-        squares = squares + objective.goodness(self.codes)
+        squares += objective.goodness(self.codes)
         return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1))
 
     def dense(self) -> Tensor:
@@ -61,11 +60,15 @@ class Samples:
 
     def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
         """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
-        dz = dz * self.scale[:, : dz.shape[1]]
-        shared = reduce(torch.add, dz.split(self.pixels.shape[1], dim=1))  # (S, B, D)
+        scale, codes = self.scale[:, : dz.shape[1]], self.codes[:, : dz.shape[1]]
+        parts = zip(*(t.split(self.pixels.shape[1], dim=1) for t in (dz, scale)), strict=True)
+        first, first_scale = next(parts)
+        shared = first * first_scale  # (S, B, D)
+        for part, part_scale in parts:
+            shared.addcmul_(part, part_scale)
         dw = product(shared.mT, self.pixels, dtype)
         # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
-        dw[..., :CLASSES] = torch.bmm(self.codes[:, : dz.shape[1]].mT, dz).mT
+        dw[..., :CLASSES] = torch.bmm((codes * scale).mT, dz).mT
         return dw
 
 
@@ -78,7 +81,7 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
     Parameters
     ----------
     images
-        uint8, shape ``(S, B, 784)``.
+        uint8, or what `pixels` has made of them; shape ``(S, B, 784)``.
     labels, wrong
         int64, shape ``(S, B)``.
 
@@ -87,18 +90,25 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
     Samples
         B positive, B negative, B neutral ones.
     """
-    one_hot = F.one_hot(torch.stack([labels, wrong], dim=1), CLASSES).float()  # (S, 2, B, 10)
-    neutral = torch.full_like(one_hot[:, 0], NEUTRAL)
-    return _draw(images, torch.cat([*one_hot.unbind(1), neutral], dim=1))
+    both = torch.cat([labels, wrong], dim=1)  # (S, 2B)
+    one_hot = F.embedding(both, torch.eye(CLASSES, device=labels.device))  # (S, 2B, 10)
+    neutral = one_hot.new_full((*labels.shape, CLASSES), NEUTRAL)
+    return _draw(images, torch.cat([one_hot, neutral], dim=1))
 
 
 def candidates(images: Tensor) -> Samples:
-    """All images with the first label, then all with the second, ...: ``(S, B, 784)`` uint8."""
+    """All images with the first label, then all with the second, ...; `images` as in `samples`."""
     codes = torch.eye(CLASSES, device=images.device).repeat_interleave(images.shape[1], dim=0)
     return _draw(images, codes.expand(len(images), -1, -1))
 
 
+def pixels(images: Tensor) -> Tensor:
+    """Pixels in [0, 1] without the label's: uint8 images of any shape ``(..., I)`` to float32."""
+    x = images.float().div_(255)
+    x[..., :CLASSES] = 0
+    return x
+
+
 def _draw(images: Tensor, codes: Tensor) -> Samples:
-    pixels = images.float().div_(255)
-    pixels[..., :CLASSES] = 0
-    return Samples(pixels, codes, torch.ones_like(codes[..., :1]))
+    x = images if images.is_floating_point() else pixels(images)
+    return Samples(x, codes, torch.ones_like(codes[..., :1]))
