@@ -1,7 +1,7 @@
 """How fast training is on this machine: beside the published style, and beside its own limit."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from ff.config import Config
 from ff.data import Dataset, find, load, own_batch_size
 from ff.errors import DataError, RecordsError
 from ff.files import replacing
-from ff.precision import operands
+from ff.precision import multiplies_bf16, operands
 from ff.roofline import alone, operations, products
 from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
 from ff.train import train
@@ -30,7 +30,7 @@ WIDE, NARROW = 1000, 100
 LAYERS = 4  # of the networks whose epochs and products are timed
 POINTS = (4, 8, 16, 32)  # where a cost is measured that should be a straight line
 STEPS = 6  # a turn of what is compared step after step
-PRECISIONS = ("float32", "bf16")
+SLOW = "no bfloat16 products on this processor"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
@@ -41,7 +41,7 @@ class Effort:
     Attributes
     ----------
     rounds
-        Turns of what takes long: ours and theirs.
+        Turns of what takes long: ours and theirs. Two more where layers are narrow.
     steps
         Steps in place of an epoch where networks are deep (four times as many where they are
         narrow), and epochs in place of a whole run on a GPU; None for whole ones.
@@ -57,7 +57,7 @@ class Effort:
     turns: int
 
 
-QUICK = Effort(rounds=2, steps=4, depths=(32,), turns=4)
+QUICK = Effort(rounds=3, steps=4, depths=(32,), turns=4)
 FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32), turns=12)
 
 
@@ -152,9 +152,13 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _provenance(dataset: Dataset, effort: Effort, started: datetime) -> dict[str, Any]:
     """Where and of what the measurements are, that began at `started`."""
+    able = "with" if multiplies_bf16(CPU) else "without"
+    processor = (
+        f"{devices.name(CPU)}, {torch.backends.cpu.get_cpu_capability()} {able} bfloat16 products"
+    )
     return {
-        "device": devices.name(CUDA if torch.cuda.is_available() else CPU),
-        "processor": f"{devices.name(CPU)}, {torch.backends.cpu.get_cpu_capability()}",
+        "device": devices.name(CUDA) if torch.cuda.is_available() else processor,
+        "processor": processor,
         "threads": torch.get_num_threads(),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
         "full": effort == FULL,
@@ -190,17 +194,48 @@ def _ratio(ours: Any, compared: Any, ratio: Any, unit: str) -> Quantities:
     return {"ours": (ours, unit), "compared": (compared, unit), "ratio": (ratio, "")}
 
 
+def _missing(row: str, target: str, why: str) -> list[dict[str, Any]]:
+    """Rows of a piece of work that is not measured here."""
+    nothing = _ratio(np.nan, np.nan, np.nan, "")
+    return _rows(row, nothing, target, f"not measured: {why}")
+
+
+def _precisions() -> list[str]:
+    """What is worth measuring on this processor."""
+    return ["float32", "bf16"] if multiplies_bf16(CPU) else ["float32"]
+
+
+def _faster(
+    work: str,
+    ours: dict[str, Any],
+    theirs: Any,
+    targets: Mapping[str, float],
+    how: str = "measured",
+) -> list[dict[str, Any]]:
+    """Rows of our seconds beside the published style's, for each precision that has a target."""
+    rows = []
+    for precision, least in targets.items():
+        row, target = work.format(precision), f"at least {least}"
+        if precision in ours:
+            own = ours[precision]
+            rows += _rows(row, _ratio(own, theirs, theirs / own, "s"), target, how)
+        else:
+            rows += _missing(row, target, SLOW)
+    return rows
+
+
 def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
     """Whole epochs with their evaluation; and what they cost in the published style, by width."""
     rows, shallow = [], {}
-    for hidden, targets in ((WIDE, (1.8, 3.5)), (NARROW, (15, 15))):
-        runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in PRECISIONS]
+    for hidden, rounds, targets in (
+        (WIDE, effort.rounds, {"float32": 1.8, "bf16": 3.5}),
+        (NARROW, effort.rounds + 2, {"float32": 15, "bf16": 15}),
+    ):
+        runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in _precisions()]
         runs.append(Theirs(dataset, LAYERS, hidden, None))
-        costs = [lambda run=run: run.cost(dataset) for run in runs]
-        *ours, theirs = turns(effort.rounds, costs)
-        for precision, own, least in zip(PRECISIONS, ours, targets, strict=True):
-            row = f"an epoch, {LAYERS} layers of {hidden}, {precision} / the published style"
-            rows += _rows(row, _ratio(own, theirs, theirs / own, "s"), f"at least {least}")
+        *ours, theirs = turns(rounds, [lambda run=run: run.cost(dataset) for run in runs])
+        work = f"an epoch, {LAYERS} layers of {hidden}, {{}} / the published style"
+        rows += _faster(work, dict(zip(_precisions(), ours, strict=True)), theirs, targets)
         shallow[hidden] = theirs
     return pd.DataFrame(rows), shallow
 
@@ -220,22 +255,25 @@ def _table_1(dataset: Dataset, effort: Effort, shallow: dict[int, np.ndarray]) -
 
     `shallow` is what an epoch of `LAYERS` layers costs in the published style, by width.
     """
-    ours, theirs = np.zeros((2, effort.rounds)), np.zeros(effort.rounds)
+    ours, theirs = np.zeros((len(_precisions()), effort.rounds)), np.zeros(effort.rounds)
     for hidden, more in ((WIDE, 1), (NARROW, 4)):
         steps = effort.steps and effort.steps * more
         few = part(dataset, steps)
-        runs: list[Any] = [Ours(few, DEPTHS, hidden, precision=p) for p in PRECISIONS]
+        runs: list[Any] = [Ours(few, DEPTHS, hidden, precision=p) for p in _precisions()]
         runs += [Theirs(dataset, depth, hidden, steps) for depth in effort.depths]
         costs = turns(effort.rounds, [lambda run=run: run.cost(dataset) for run in runs])
-        ours += costs[:2]
-        slope, start = np.polyfit((LAYERS, *effort.depths), [shallow[hidden], *costs[2:]], 1)
+        ours += costs[: len(ours)]
+        points = [shallow[hidden][: effort.rounds], *costs[len(ours) :]]
+        slope, start = np.polyfit((LAYERS, *effort.depths), points, 1)
         theirs += sum(slope * depth + start for depth in DEPTHS)
     counted = f"{effort.steps} to {4 * effort.steps} steps" if effort.steps else "whole epochs"
-    rows = []
-    for precision, own, least in zip(PRECISIONS, ours, (4, 7), strict=True):
-        row = f"ten configurations, one seed, {precision} / ten runs of the published style"
-        times = _ratio(own * EPOCHS, theirs * EPOCHS, theirs / own, "s")
-        rows += _rows(row, times, f"at least {least}", f"extrapolated from {counted}")
+    rows = _faster(
+        "ten configurations, one seed, {} / ten runs of the published style",
+        dict(zip(_precisions(), ours * EPOCHS, strict=True)),
+        theirs * EPOCHS,
+        {"float32": 4, "bf16": 7},
+        f"extrapolated from {counted}",
+    )
     return pd.DataFrame(rows)
 
 
@@ -254,6 +292,9 @@ def _share(
     A turn is some steps, each with its products alone and a copy after it: the machine's own rate
     changes from second to second.
     """
+    row, least = _products_row(device, layers, hidden, seeds, precision), f"at least {target}"
+    if precision == "bf16" and not multiplies_bf16(device):
+        return pd.DataFrame(_missing(row, least, SLOW))
     config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
     batch = own_batch_size(dataset.name)
     chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
@@ -264,18 +305,18 @@ def _share(
     alone_too = alone(shapes, len(chunk), operands(precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
     works = (lambda: next(steps), alone_too, lambda: block[1].copy_(block[0]))
-    spent = timed(effort.turns * STEPS, works).reshape(3, effort.turns, STEPS)
+    count = effort.turns if hidden == WIDE else 4 * effort.turns  # a narrow step takes an instant
+    spent = timed(count * STEPS, works).reshape(3, count, STEPS)
     learning, multiplying, copying = spent.mean(-1)
-    count = operations(shapes) * len(chunk) / 1e9
-    rate, limit = count / learning, count / multiplying
+    work = operations(shapes) * len(chunk) / 1e9
+    rate, limit = work / learning, work / multiplying
     facts = {
         "a step": (learning, "s"),
         "side by side": (len(chunk), "seeds"),
         "copy": (block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written
     }
     facts = _ratio(rate, limit, rate / limit, "GFLOP/s") | facts
-    row = _products_row(device, layers, hidden, seeds, precision)
-    return pd.DataFrame(_rows(row, facts, f"at least {target}"))
+    return pd.DataFrame(_rows(row, facts, least))
 
 
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
@@ -291,8 +332,8 @@ def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     one = Ours(short, LAYERS, NARROW)
     epochs = turns(effort.turns, [lambda: one.cost(short)] * POINTS[-1])
     costs = {
-        "layers": timed(effort.turns, [deep[n].learn for n in POINTS]),
-        "seeds": timed(effort.turns, seeds),
+        "layers": timed(2 * effort.turns, [deep[n].learn for n in POINTS]),
+        "seeds": timed(2 * effort.turns, seeds),
         "epochs": epochs.cumsum(0)[np.array(POINTS) - 1],
     }
     rows = []
@@ -326,10 +367,9 @@ def _gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
     heaviest = f"memory on a GPU, {max(DEPTHS)} layers of {WIDE}, {SEEDS} seeds / the least"
     shared = CUDA, DEPTHS, WIDE, SEEDS, "tf32"
     if not torch.cuda.is_available():
-        nothing = _ratio(np.nan, np.nan, np.nan, "")
         targets = {runs: "at most 120", _products_row(*shared): "at least 0.5"}
         for row, target in (targets | {heaviest: "at most 1.5"}).items():
-            yield pd.DataFrame(_rows(row, nothing, target, "not measured: no CUDA device"))
+            yield pd.DataFrame(_missing(row, target, "no CUDA device"))
         return
     spent, how = _wall(dataset.name, CUDA, effort)
     wall = _ratio(spent, np.nan, spent, "s") | {"ratio": (spent, "s")}

@@ -58,19 +58,11 @@ def evaluate(
     seeds = wrong.shape[0]
     goodness, active, scores = [], None, torch.zeros(2, device=split.images.device)
     for at in _batches(len(split), BATCH):
-        labels = split.labels[at].expand(seeds, -1)
-        x = samples(pixels(split.images[at]).expand(seeds, -1, -1), labels, wrong[:, at])
-        taught = 2 * labels.shape[1]
-        g, top, neutral = [], [], []
-        for _, z, layer_g, scale in network.activity(x):
-            g.append(layer_g[:, :taught].unflatten(1, (2, -1)))
-            top.append(z[:, :taught].amax(1))
-            neutral.append((z[:, taught:] * scale[:, taught:]).to(network.dtype))
-        goodness.append(torch.stack(g, dim=1))  # (S, L, 2, B)
-        responds = torch.stack(top, dim=1) > 0  # (S, L, D)
+        batch = Split(split.images[at], split.labels[at])
+        g, responds, batch_scores = _measure(network, readouts, batch, wrong[:, at])
+        goodness.append(g)
         active = responds if active is None else active | responds
-        batch_scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
-        scores = scores + batch_scores * (labels.shape[1] / len(split))
+        scores = scores + batch_scores * (len(batch) / len(split))
     assert active is not None
     positive, negative = torch.cat(goodness, dim=-1).unbind(2)  # (S, L, n) each
     theta = network.layers[0].theta
@@ -85,6 +77,22 @@ def evaluate(
         _goodness_accuracy(network, split, seeds),
     ]
     return torch.stack(columns, dim=-1), scores
+
+
+def _measure(
+    network: Network, readouts: Readouts, batch: Split, wrong: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Goodness ``(S, L, 2, B)``, which units respond ``(S, L, D)``, and scores ``(S, K, 2)``."""
+    seeds, images = wrong.shape
+    labels = batch.labels.expand(seeds, -1)
+    x = samples(pixels(batch.images).expand(seeds, -1, -1), labels, wrong)
+    goodness, top, neutral = [], [], []
+    for _, z, g, scale in network.activity(x):
+        goodness.append(g[:, : 2 * images].unflatten(1, (2, -1)))
+        top.append(z[:, : 2 * images].amax(1))
+        neutral.append((z[:, 2 * images :] * scale[:, 2 * images :]).to(network.dtype))
+    scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
+    return torch.stack(goodness, dim=1), torch.stack(top, dim=1) > 0, scores
 
 
 def auroc(positive: Tensor, negative: Tensor) -> Tensor:

@@ -43,9 +43,9 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     images = max(config.batch_size or own_batch_size(config.dataset), BATCH)
     inner = (depth - 1) * width
     weights = PIXELS * width + inner * width + CLASSES * len(config.depths) * inner
-    # Positive, negative and neutral: a layer's inputs, z and outputs, and what the one below it
-    # had as inputs and z, which is let go of only when the next layer has been computed.
-    sample = 3 * 5 * width + 2 * PIXELS
+    # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
+    # that are rounded.
+    sample = 3 * 4 * width + 2 * PIXELS
     # The neutral activities of all layers, which the readout sees. Five times, as a margin: by so
     # much more did the heap grow in some measured runs, and by far less in others.
     kept = 5 * depth * width

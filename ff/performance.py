@@ -48,8 +48,9 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     DataFrame
         The rows of `ff.bench.measure`, with a column `device`, and `files`, how many were read.
         Values are medians over the files, `low` and `high` the least and greatest of all; `met`
-        counts the files in which the target is met, and `made` says with what and when. The
-        machine with the most files comes first. Without a file, the table is empty.
+        counts the files in which the target is met, and `made` says when and with what. The
+        machine with the most files comes first, and of several the one measured last. Without a
+        file, the table is empty.
     """
     parts = []
     for path in sorted(folder.glob("*.parquet")):
@@ -57,7 +58,10 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         rows = pd.read_parquet(path).assign(device=note["device"], file=path.name)
         verdicts = zip(rows["value"], rows["target"], strict=True)
         rows["met"] = [bool(target) and met(value, target) == "met" for value, target in verdicts]
-        rows["made"] = f"torch {note['versions']['torch']}, {note['started'][:10]}"
+        versions = note["versions"]
+        rows["made"] = (
+            f"{note['started'][:10]}, torch {versions['torch']}, commit {versions['commit'][:7]}"
+        )
         parts.append(rows)
     if not parts:
         return pd.DataFrame(columns=[*COLUMNS, "files"])
@@ -73,7 +77,8 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         met=("met", "sum"),
         made=("made", "last"),
     )
-    return found.sort_values("files", ascending=False, kind="stable", ignore_index=True)
+    order = ["files", "made"]
+    return found.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +203,7 @@ def floor(
     """
     found = {}
     epochs: Any = rows[rows["quantity"] == "compared"].set_index("row")["value"]
-    own: Any = rows[rows["row"].str.startswith(f"products, {layers} ")]
+    own: Any = rows[rows["row"].str.startswith(f"products, {layers} ") & rows["value"].notna()]
     for row, group in own.groupby("row", sort=False):
         value, best = (group.set_index("quantity")[column] for column in ("value", "high"))
         width = int(re.findall(r"layers of (\d+)", str(row))[0])
@@ -237,7 +242,7 @@ def baseline(rows: pd.DataFrame) -> Figure:
     rows
         What `read` returns, of one machine.
     """
-    own = rows[rows["row"].str.startswith("an epoch")]
+    own = rows[rows["row"].str.startswith("an epoch") & rows["value"].notna()]
     own: Any = own.assign(
         width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int)
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["HARMLESS", "chosen", "operands", "product"]
+__all__ = ["HARMLESS", "chosen", "multiplies_bf16", "operands", "product"]
 
 HARMLESS: tuple[int, ...] = ()  # widths at which bf16 was shown to change nothing that matters
 
@@ -27,11 +27,14 @@ def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
     """
     if precision != "auto":
         return precision
+    return "bf16" if set(widths) <= set(HARMLESS) and multiplies_bf16(device) else "float32"
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 numbers itself; emulation takes longer than float32."""
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return "bf16" if fast and set(widths) <= set(HARMLESS) else "float32"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def operands(precision: str) -> torch.dtype:
