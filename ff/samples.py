@@ -18,6 +18,7 @@ __all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples"]
 
 CLASSES = 10
 NEUTRAL = 0.1  # every label pixel of a neutral sample
+WHITE = 255  # the brightest grey level, a pixel of 1
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Samples:
     Attributes
     ----------
     pixels
-        Images in [0, 1], float32 ``(S, B, I)``; the label pixels, the first ten, are 0.
+        Grey levels of the images, 0 to 255, float32 ``(S, B, I)``: the smaller tensors that they
+        are multiplied with are divided by 255. The label pixels, the first ten, are 0.
     codes
-        Label pixels of each sample, float32 ``(S, N, 10)``.
+        Label pixels of each sample, in [0, 1], float32 ``(S, N, 10)``.
     scale
         What normalization multiplies each sample with, ``(S, N, 1)``; 1 before.
     """
@@ -41,31 +43,32 @@ class Samples:
     def normalized(self) -> "Samples":
         """Divide each sample by its root mean square, as `ff.objective.normalize` does."""
         copies = self.codes.shape[1] // self.pixels.shape[1]
-        squares = objective.goodness(self.pixels).repeat(1, copies)
+        squares = objective.goodness(self.pixels).div_(WHITE**2).repeat(1, copies)
         squares += objective.goodness(self.codes)
         return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1))
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
-        x = self.pixels.repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
+        x = self.pixels.div(WHITE).repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
         x[..., :CLASSES] = self.codes
         return x * self.scale
 
     def project(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """Product x Wᵀ with weights ``(S, D, I)``: ``(S, N, D)``."""
         shared = product(self.pixels, weight.mT, dtype)  # (S, B, D)
-        scale = self.scale.unflatten(1, (-1, shared.shape[1]))  # (S, N / B, B, 1)
+        scale = self.scale.div(WHITE).unflatten(1, (-1, shared.shape[1]))  # (S, N / B, B, 1)
         x = (shared.unsqueeze(1) * scale).flatten(1, 2)  # (S, N, D)
         return x.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
 
     def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
         """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
-        scale, codes = self.scale[:, : dz.shape[1]], self.codes[:, : dz.shape[1]]
-        parts = zip(*(t.split(self.pixels.shape[1], dim=1) for t in (dz, scale)), strict=True)
-        first, first_scale = next(parts)
-        shared = first * first_scale  # (S, B, D)
-        for part, part_scale in parts:
-            shared.addcmul_(part, part_scale)
+        codes, scale = (t[:, : dz.shape[1]] for t in (self.codes, self.scale))
+        parts = zip(
+            *(t.split(self.pixels.shape[1], dim=1) for t in (dz, scale / WHITE)), strict=True
+        )
+        shared = torch.mul(*next(parts))  # (S, B, D)
+        for part in parts:
+            shared.addcmul_(*part)
         dw = product(shared.mT, self.pixels, dtype)
         # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
         dw[..., :CLASSES] = torch.bmm((codes * scale).mT, dz).mT
@@ -103,8 +106,8 @@ def candidates(images: Tensor) -> Samples:
 
 
 def pixels(images: Tensor) -> Tensor:
-    """Pixels in [0, 1] without the label's: uint8 images of any shape ``(..., I)`` to float32."""
-    x = images.float().div_(255)
+    """Grey levels without the label pixels: uint8 images of any shape ``(..., I)`` to float32."""
+    x = images.float()
     x[..., :CLASSES] = 0
     return x
 

@@ -33,7 +33,13 @@ class FakeTheirs(Fake):
 
 
 @pytest.fixture
-def costs(monkeypatch):
+def bf16(monkeypatch):
+    """A processor that multiplies bfloat16 numbers, or emulates it: these networks are small."""
+    monkeypatch.setattr(bench, "multiplies_bf16", lambda device: True)
+
+
+@pytest.fixture
+def costs(monkeypatch, bf16):
     monkeypatch.setattr(bench, "Ours", Fake)
     monkeypatch.setattr(bench, "Theirs", FakeTheirs)
 
@@ -44,6 +50,20 @@ def test_an_epoch_is_compared_turn_by_turn(costs, few):
     assert ratios["value"].tolist() == [6, 6, 6, 6]
     assert ratios["target"].tolist() == [f"at least {n}" for n in (1.8, 3.5, 15, 15)]
     assert shallow[1000].tolist() == [6, 6, 6]
+    assert shallow[100].tolist() == [6, 6, 6, 6, 6]
+
+
+def test_bf16_is_not_measured_where_it_would_be_emulated(costs, monkeypatch, few):
+    monkeypatch.setattr(bench, "multiplies_bf16", lambda device: False)
+    effort = bench.Effort(1, 1, (32,), 1)
+    epochs, shallow = bench._epochs(few, effort)
+    ten = bench._table_1(few, effort, shallow)
+    share = bench._share(few, effort, bench.CPU, [4], 100, 30, "bf16", 0.6)
+    ratios: Any = pd.concat([epochs, ten, share]).query("quantity == 'ratio'")
+    measured = ratios["value"].notna()
+    assert ratios["row"].str.contains("float32").tolist() == measured.tolist()
+    assert set(ratios["how"][~measured]) == {f"not measured: {bench.SLOW}"}
+    assert ratios["target"][~measured].tolist() == [f"at least {n}" for n in (3.5, 15, 7, 0.6)]
 
 
 @pytest.mark.parametrize("depths", [(32,), (2, 8, 16, 32)])
@@ -125,6 +145,7 @@ def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, di
     """Turn by turn; how fast the products were in another turn is of no importance."""
     spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], bench.STEPS, axis=1)
     monkeypatch.setattr(bench, "timed", lambda *_: spent)
+    monkeypatch.setattr(bench, "WIDE", 5)
     rows = bench._share(
         digits, bench.Effort(1, 1, (), 3), bench.CPU, [2], 5, 1, "float32", target=0.6
     )
@@ -173,7 +194,7 @@ def test_provenance_names_machine_and_versions(few):
 
 
 @pytest.mark.slow
-def test_everything_small(monkeypatch, tmp_path):
+def test_everything_small(monkeypatch, tmp_path, bf16):
     monkeypatch.setattr(bench, "WIDE", 60)
     monkeypatch.setattr(bench, "NARROW", 50)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -46,6 +46,17 @@ def test_loss_and_slope_stay_finite(g):
     assert objective.loss_slope(values, 1000.0).isfinite().all()
 
 
+def test_no_slope_is_a_denormal_number():
+    """Products with them take many times as long: see `ff.objective.loss_slope`."""
+    g = torch.linspace(0, 200, 2002).repeat(2)
+    assert (torch.sigmoid(g - 150) / len(g)).lt(torch.finfo().tiny).any(), "nothing to cut off"
+    slope = objective.loss_slope(g, 150.0)
+    assert (slope[slope != 0].abs() > 1e-25).all()
+    assert_close(
+        slope[slope.shape[0] // 2 :], torch.sigmoid(g[2002:] - 150) / len(g), atol=1e-20, rtol=0
+    )
+
+
 @given(shapes, seeds, st.floats(0, 0.99))
 def test_peer_slope_is_autograds(shape, seed, momentum):
     s, b, d = shape

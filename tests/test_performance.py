@@ -63,7 +63,8 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     """The median of the files, the least and the greatest; most files first."""
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
-        note = {"device": device, "versions": {"torch": "2"}, "started": f"2026-11-0{i + 1}T10:00"}
+        versions = {"torch": "2", "commit": 40 * "a"}
+        note = {"device": device, "versions": versions, "started": f"2026-11-0{i + 1}T10:00"}
         records.save(frame, tmp_path / f"{i}.parquet", note)
     found: Any = performance.read(tmp_path)
     ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
@@ -71,7 +72,7 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     for device, verdict, made in (("b", "met (met in 2 of 3 runs)", "03"), ("a", "met", "04")):
         own = found[found["device"] == device]
         assert performance.table(own)[""].tolist() == [verdict]
-        assert set(own["made"]) == {f"torch 2, 2026-11-{made}"}
+        assert set(own["made"]) == {f"2026-11-{made}, torch 2, commit aaaaaaa"}
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):
@@ -101,6 +102,8 @@ def test_the_floor_is_products_and_memory():
     assert floor["products of an epoch, one seed"] == f"{epoch:.3g} s"
     assert floor["published style / these"] == f"{20 / epoch:.3g}"
     assert performance.floor(rows(*parts[:-1])).loc["published style / these"].tolist() == [""]
+    absent = [(PRODUCTS, "compared", np.nan, np.nan, np.nan, "", "not measured: why", "")]
+    assert performance.floor(rows(*absent)).empty
 
 
 def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path):
