@@ -10,6 +10,7 @@ from torch import Tensor
 
 __all__ = [
     "accuracy",
+    "drop_negligible",
     "goodness",
     "loss",
     "loss_slope",
@@ -51,15 +52,19 @@ def loss(g: Tensor, theta: float) -> Tensor:
 
 
 def loss_slope(g: Tensor, theta: float) -> Tensor:
-    """∂loss/∂G = (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative: ``(S, 2B)``.
-
-    σ(G - θ) below 1e-20, which no weight would feel, counts as 0. Some of it would be denormal
-    numbers, with which a processor multiplies many times more slowly: two of them in a thousand
-    cost a third of a step.
-    """
+    """∂loss/∂G = (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative: ``(S, 2B)``."""
     slope = torch.sigmoid(g - theta)
     slope[..., : g.shape[-1] // 2] -= 1
-    return F.hardshrink(slope, 1e-20).div_(g.shape[-1])
+    return drop_negligible(slope).div_(g.shape[-1])
+
+
+def drop_negligible(slope: Tensor) -> Tensor:
+    """Set slopes below 1e-20, which no weight would feel, to 0; any shape.
+
+    Some of them would be denormal numbers, with which a processor multiplies many times more
+    slowly: two in a thousand cost a third of a step.
+    """
+    return F.hardshrink(slope, 1e-20)
 
 
 def accuracy(g: Tensor, theta: float) -> Tensor:

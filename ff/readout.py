@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ff import objective
 from ff.config import Config
 from ff.network import SGD
 from ff.precision import operands, product
@@ -90,8 +91,8 @@ class Readouts:
         """
         logits = self.logits(neutral)
         slope = _stored(logits).softmax(2)
-        slope.sub_(F.one_hot(labels, CLASSES).mT.unsqueeze(1)).div_(labels.shape[1])
-        slope = slope.flatten(1, 2)  # (S, 10 K, B)
+        slope.sub_(F.one_hot(labels, CLASSES).mT.unsqueeze(1))
+        slope = objective.drop_negligible(slope).div_(labels.shape[1]).flatten(1, 2)  # (S, 10 K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
             gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
             self.sgd.step(weight, velocity, gradient, rate)

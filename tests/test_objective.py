@@ -47,7 +47,7 @@ def test_loss_and_slope_stay_finite(g):
 
 
 def test_no_slope_is_a_denormal_number():
-    """Products with them take many times as long: see `ff.objective.loss_slope`."""
+    """Products with them take many times as long: see `ff.objective.drop_negligible`."""
     g = torch.linspace(0, 200, 2002).repeat(2)
     assert (torch.sigmoid(g - 150) / len(g)).lt(torch.finfo().tiny).any(), "nothing to cut off"
     slope = objective.loss_slope(g, 150.0)

@@ -124,6 +124,14 @@ def test_neither_activities_nor_labels_are_changed():
         assert torch.equal(tensor, copy)
 
 
+def test_no_gradient_is_a_denormal_number():
+    ours = readouts(2, width=1, seeds=1, downstream_weight_decay=0.0)
+    ours.weight[0][0, 1:] = -95.0  # probabilities of 1e-41 for all classes but the first
+    neutral = [torch.ones(1, 1, 1)] * 2
+    ours.learn(neutral, torch.tensor([[0]]), rate=1.0)
+    assert ours.velocity[0].eq(0).all()
+
+
 def test_score_is_a_loop_over_images():
     source = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 5, 3, 10, generator=source)
