@@ -30,7 +30,7 @@ WIDE, NARROW = 1000, 100
 LAYERS = 4  # of the networks whose epochs and products are timed
 POINTS = (4, 8, 16, 32)  # where a cost is measured that should be a straight line
 STEPS = 6  # a turn of what is compared step after step
-SLOW = "no bfloat16 products on this processor"
+SLOW = "no bfloat16 products known of this processor"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
@@ -41,14 +41,14 @@ class Effort:
     Attributes
     ----------
     rounds
-        Turns of what takes long: ours and theirs. Two more where layers are narrow.
+        Turns of what takes long: ours and theirs. Two more of the epochs of narrow networks.
     steps
         Steps in place of an epoch where networks are deep (four times as many where they are
         narrow), and epochs in place of a whole run on a GPU; None for whole ones.
     depths
         Where the baseline's cost is measured beside 4 layers. A straight line gives the others.
     turns
-        Turns of what takes a second or a few.
+        Turns of what takes a second or a few; twice or four times as many where it takes less.
     """
 
     rounds: int
@@ -57,7 +57,7 @@ class Effort:
     turns: int
 
 
-QUICK = Effort(rounds=3, steps=4, depths=(32,), turns=4)
+QUICK = Effort(rounds=2, steps=4, depths=(32,), turns=4)
 FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32), turns=12)
 
 

@@ -173,7 +173,8 @@ class Network:
             g = objective.goodness(z)  # (S, N)
             scale = objective.scale(g, z.shape[-1]).unsqueeze(-1)  # (S, N, 1)
             yield x, z, g, scale
-            x = z.mul_(scale).to(self.dtype)  # normalized, in place
+            if layer is not self.layers[-1]:
+                x = z.mul_(scale).to(self.dtype)  # normalized, in place
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""
@@ -203,7 +204,13 @@ class SGD:
     weight_decay: float
 
     def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
-        """Update in place, in one pass: v <- m v + gradient + decay p, then p <- p - rate v."""
+        """Update in place, in one pass: v <- m v + gradient + decay p, then p <- p - rate v.
+
+        The three are contiguous tensors of one shape. Without momentum, v stays as it is.
+        """
+        for tensor in (parameter, velocity, gradient):  # the kernel does not look
+            assert tensor.is_contiguous()
+            assert tensor.shape == parameter.shape
         sgd(
             [parameter],
             [gradient],

@@ -62,7 +62,7 @@ def drop_negligible(slope: Tensor) -> Tensor:
     """Set slopes below 1e-20, which no weight would feel, to 0; any shape.
 
     Some of them would be denormal numbers, with which a processor multiplies many times more
-    slowly: two in a thousand cost a third of a step.
+    slowly: a few in a thousand make a product take half as long again.
     """
     return F.hardshrink(slope, 1e-20)
 

@@ -107,7 +107,7 @@ def candidates(images: Tensor) -> Samples:
 
 def pixels(images: Tensor) -> Tensor:
     """Grey levels without the label pixels: uint8 images of any shape ``(..., I)`` to float32."""
-    x = images.float()
+    x = images.to(torch.float32, copy=True)
     x[..., :CLASSES] = 0
     return x
 

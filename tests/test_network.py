@@ -192,6 +192,14 @@ def test_sgd_is_torchs(momentum, decay):
         assert_close(parameter, theirs.detach(), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("gradient", [torch.ones(4, 3).mT, torch.ones(3, 1)])
+def test_sgd_refuses_what_the_kernel_would_misread(gradient):
+    parameter, velocity = torch.zeros(2, 3, 4)
+    with pytest.raises(AssertionError):
+        SGD(0.9, 0.0).step(parameter, velocity, gradient, 0.1)
+    assert parameter.eq(0).all()
+
+
 # --- invariants
 
 

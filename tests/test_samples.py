@@ -12,7 +12,7 @@ from ff import objective
 from ff.data import wrong_labels
 from ff.network import Network
 from ff.random import stream
-from ff.samples import CLASSES, Samples, candidates, samples
+from ff.samples import CLASSES, Samples, candidates, pixels, samples
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 keys = st.integers(1, 2**31)
@@ -44,6 +44,18 @@ def test_label_pixels_and_the_rest_of_the_image(seeds, labels, seed):
     for kind in (positive, negative, neutral):
         assert torch.equal(kind[..., CLASSES:], before[..., CLASSES:].float() / 255)
     assert torch.equal(images, before), "the data set itself was overwritten"
+
+
+def test_pixels_are_a_copy():
+    images = torch.full((2, 784), 255.0)
+    assert pixels(images).sum() == 2 * 774 * 255
+    assert images.eq(255).all()
+
+
+def test_prepared_pixels_make_the_same_samples():
+    images, labels, wrong = drawn()
+    one, other = samples(images, labels, wrong), samples(pixels(images), labels, wrong)
+    assert torch.equal(one.dense(), other.dense())
 
 
 def test_candidates_are_each_image_with_each_label():
