@@ -321,13 +321,16 @@ def test_training_accuracy_is_the_mean_over_the_steps(tiny, few, monkeypatch):
 
 
 def test_the_first_layers_learn(tiny):
-    """A run that learns nothing would pass every test of shapes."""
+    """A run that learns nothing would pass every test of shapes.
+
+    The mean over seeds, because rounding alone moves one seed by a tenth.
+    """
     records = ff.train(
-        tiny(hidden=50, layers=2, seeds=1, epochs=8, batch_size=50, learning_rate=1e-3)
+        tiny(hidden=50, layers=2, seeds=6, epochs=16, batch_size=50, learning_rate=1e-3)
     )
-    last = records.layers.query("epoch == 8 and layer == 1")
-    assert last["validation_accuracy"].item() > 0.7
-    assert last["goodness_positive_mean"].item() > 50 > last["goodness_negative_mean"].item()
+    last = records.layers.query("epoch == 16 and layer == 1")
+    assert last["validation_accuracy"].mean() > 0.7
+    assert last["goodness_positive_mean"].mean() > 50 > last["goodness_negative_mean"].mean()
     assert records.readouts.query("epoch == 8")["test_accuracy"].item() > 0.5
 
 
