@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -328,10 +329,11 @@ def test_the_first_layers_learn(tiny):
     records = ff.train(
         tiny(hidden=50, layers=2, seeds=6, epochs=16, batch_size=50, learning_rate=1e-3)
     )
-    last = records.layers.query("epoch == 16 and layer == 1")
+    last: Any = records.layers.query("epoch == 16 and layer == 1")
     assert last["validation_accuracy"].mean() > 0.7
     assert last["goodness_positive_mean"].mean() > 50 > last["goodness_negative_mean"].mean()
-    assert records.readouts.query("epoch == 8")["test_accuracy"].item() > 0.5
+    readouts: Any = records.readouts.query("epoch == 16")
+    assert readouts["test_accuracy"].mean() > 0.5
 
 
 # --- divergence
