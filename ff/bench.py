@@ -207,17 +207,17 @@ def _precisions() -> list[str]:
 
 def _faster(
     work: str,
-    ours: dict[str, Any],
+    ours: Sequence[Any] | np.ndarray,
     theirs: Any,
     targets: Mapping[str, float],
     how: str = "measured",
 ) -> list[dict[str, Any]]:
-    """Rows of our seconds beside the published style's, for each precision that has a target."""
-    rows = []
+    """Rows of our seconds, for each of `_precisions`, beside the published style's."""
+    rows, measured = [], dict(zip(_precisions(), ours, strict=True))
     for precision, least in targets.items():
         row, target = work.format(precision), f"at least {least}"
-        if precision in ours:
-            own = ours[precision]
+        if precision in measured:
+            own = measured[precision]
             rows += _rows(row, _ratio(own, theirs, theirs / own, "s"), target, how)
         else:
             rows += _missing(row, target, SLOW)
@@ -235,7 +235,7 @@ def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, n
         runs.append(Theirs(dataset, LAYERS, hidden, None))
         *ours, theirs = turns(rounds, [lambda run=run: run.cost(dataset) for run in runs])
         work = f"an epoch, {LAYERS} layers of {hidden}, {{}} / the published style"
-        rows += _faster(work, dict(zip(_precisions(), ours, strict=True)), theirs, targets)
+        rows += _faster(work, ours, theirs, targets)
         shallow[hidden] = theirs
     return pd.DataFrame(rows), shallow
 
@@ -269,7 +269,7 @@ def _table_1(dataset: Dataset, effort: Effort, shallow: dict[int, np.ndarray]) -
     counted = f"{effort.steps} to {4 * effort.steps} steps" if effort.steps else "whole epochs"
     rows = _faster(
         "ten configurations, one seed, {} / ten runs of the published style",
-        dict(zip(_precisions(), ours * EPOCHS, strict=True)),
+        ours * EPOCHS,
         theirs * EPOCHS,
         {"float32": 4, "bf16": 7},
         f"extrapolated from {counted}",

@@ -145,15 +145,15 @@ class Network:
             ``(S, B, D)``: both as they were before the step.
         """
         goodness, neutral = [], []
-        for layer, (x_in, z, g, scale) in zip(self.layers, self.activity(x), strict=True):
+        for layer, (x_in, z, g) in zip(self.layers, self.activity(x), strict=True):
             taught = z.shape[1] // 3 * 2  # 2B
             layer.learn(x_in, z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
-            neutral.append((z[:, taught:] * scale[:, taught:]).to(self.dtype))
+            neutral.append(objective.normalize(z[:, taught:], g[:, taught:]).to(self.dtype))
         return torch.stack(goodness, dim=1), neutral
 
-    def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
-        """Send samples upwards: yields each layer's inputs, activity, goodness and its scale.
+    def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor]]:
+        """Send samples upwards: yields each layer's inputs, activity and goodness.
 
         Parameters
         ----------
@@ -163,18 +163,17 @@ class Network:
         Yields
         ------
         tuple of Tensor
-            ``(S, N, I)``, ``(S, N, D)``, ``(S, N)`` and ``(S, N, 1)``. The activity times its
-            scale is the next layer's input. It is multiplied in place as the iterator goes on:
-            who wants to keep an activity copies it.
+            ``(S, N, I)``, ``(S, N, D)`` and ``(S, N)``. The activity, normalized, is the next
+            layer's input. It is normalized in place as the iterator goes on: who wants to keep an
+            activity copies it.
         """
         x = x.normalized() if isinstance(x, Samples) else objective.normalize(x).to(self.dtype)
         for layer in self.layers:
             z = layer.forward(x)  # (S, N, D)
             g = objective.goodness(z)  # (S, N)
-            scale = objective.scale(g, z.shape[-1]).unsqueeze(-1)  # (S, N, 1)
-            yield x, z, g, scale
+            yield x, z, g
             if layer is not self.layers[-1]:
-                x = z.mul_(scale).to(self.dtype)  # normalized, in place
+                x = z.mul_(objective.scale(g, z.shape[-1]).unsqueeze(-1)).to(self.dtype)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""

@@ -117,7 +117,7 @@ def settings(rows: pd.DataFrame) -> str:
     rows
         What `ff.bench.measure` yields or `read` returns, of one machine.
     """
-    own = rows[rows["row"].str.startswith("the published style with our settings")]
+    own = _measured(rows, "the published style with our settings")
     share = _shown(own.set_index("quantity").loc["share"], spread=True)
     return f"With our settings the published style takes {share} of that time at 4 layers of 100."
 
@@ -203,7 +203,7 @@ def floor(
     """
     found = {}
     epochs: Any = rows[rows["quantity"] == "compared"].set_index("row")["value"]
-    own: Any = rows[rows["row"].str.startswith(f"products, {layers} ") & rows["value"].notna()]
+    own = _measured(rows, f"products, {layers} ")
     for row, group in own.groupby("row", sort=False):
         value, best = (group.set_index("quantity")[column] for column in ("value", "high"))
         width = int(re.findall(r"layers of (\d+)", str(row))[0])
@@ -242,10 +242,8 @@ def baseline(rows: pd.DataFrame) -> Figure:
     rows
         What `read` returns, of one machine.
     """
-    own = rows[rows["row"].str.startswith("an epoch") & rows["value"].notna()]
-    own: Any = own.assign(
-        width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int)
-    )
+    own = _measured(rows, "an epoch")
+    own = own.assign(width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int))
     figure = Figure(7, 2.2)
     panels = figure.subplots(1, own["width"].nunique(), squeeze=False)[0]
     for axes, (width, group) in zip(panels, own.groupby("width", sort=False), strict=True):
@@ -273,7 +271,8 @@ def shares(rows: pd.DataFrame) -> Figure:
     rows
         What `read` returns, of one machine.
     """
-    own: Any = rows[rows["row"].str.startswith("products") & (rows["quantity"] == "ratio")].dropna()
+    own = _measured(rows, "products")
+    own = own[own["quantity"] == "ratio"]
     figure = Figure(7, 0.9 + 0.4 * len(own))
     axes = figure.subplots()
     _bars(axes, own, [_network(row) for row in own["row"]], [PALETTE[0]] * len(own))
@@ -299,7 +298,7 @@ def straight(rows: pd.DataFrame) -> Figure:
     rows
         What `read` returns, of one machine.
     """
-    own: Any = rows[rows["row"].str.startswith("one of")]
+    own = _measured(rows, "one of")
     figure = Figure(7, 2.6)
     panels = figure.subplots(1, own["row"].nunique(), squeeze=False)[0]
     for axes, (row, group) in zip(panels, own.groupby("row", sort=False), strict=True):
@@ -324,7 +323,7 @@ def threads(rows: pd.DataFrame) -> Figure:
     rows
         What `read` returns, of one machine.
     """
-    own: Any = rows[rows["row"].str.startswith("a step by threads")]
+    own = _measured(rows, "a step by threads")
     figure = Figure(7, 2.8)
     axes = figure.subplots()
     most, handles = 1, []
@@ -343,6 +342,11 @@ def threads(rows: pd.DataFrame) -> Figure:
     axes.set(xlabel="threads", ylabel="times as fast as one", ylim=(0, None))
     legend(figure, [*handles, *ideal])
     return figure
+
+
+def _measured(rows: pd.DataFrame, work: str) -> Any:
+    """Rows of the work whose name begins so, without what was not measured."""
+    return rows[rows["row"].str.startswith(work) & rows["value"].notna()]
 
 
 def _verdict(ratio: Any) -> str:

@@ -31,9 +31,9 @@ class Samples:
         Grey levels of the images, 0 to 255, float32 ``(S, B, I)``: the smaller tensors that they
         are multiplied with are divided by 255. The label pixels, the first ten, are 0.
     codes
-        Label pixels of each sample, in [0, 1], float32 ``(S, N, 10)``.
+        Label pixels of each sample, in [0, 1], then normalized with it; float32 ``(S, N, 10)``.
     scale
-        What normalization multiplies each sample with, ``(S, N, 1)``; 1 before.
+        What normalization multiplies each sample's other pixels with, ``(S, N, 1)``; 1 before.
     """
 
     pixels: Tensor
@@ -45,33 +45,34 @@ class Samples:
         copies = self.codes.shape[1] // self.pixels.shape[1]
         squares = objective.goodness(self.pixels).div_(WHITE**2).repeat(1, copies)
         squares += objective.goodness(self.codes)
-        return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1))
+        scale = objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1)
+        return replace(self, codes=self.codes * scale, scale=scale)
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
         x = self.pixels.div(WHITE).repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
+        x *= self.scale
         x[..., :CLASSES] = self.codes
-        return x * self.scale
+        return x
 
     def project(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """Product x Wᵀ with weights ``(S, D, I)``: ``(S, N, D)``."""
         shared = product(self.pixels, weight.mT, dtype)  # (S, B, D)
         scale = self.scale.div(WHITE).unflatten(1, (-1, shared.shape[1]))  # (S, N / B, B, 1)
         x = (shared.unsqueeze(1) * scale).flatten(1, 2)  # (S, N, D)
-        return x.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
+        return x.baddbmm_(self.codes, weight[..., :CLASSES].mT)
 
     def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
         """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
-        codes, scale = (t[:, : dz.shape[1]] for t in (self.codes, self.scale))
-        parts = zip(
-            *(t.split(self.pixels.shape[1], dim=1) for t in (dz, scale / WHITE)), strict=True
-        )
-        shared = torch.mul(*next(parts))  # (S, B, D)
-        for part in parts:
-            shared.addcmul_(*part)
+        rows, images = dz.shape[1], self.pixels.shape[1]
+        scales = self.scale[:, :rows].div(WHITE).split(images, dim=1)
+        first, *others = zip(dz.split(images, dim=1), scales, strict=True)
+        shared = torch.mul(*first)  # (S, B, D)
+        for part, scale in others:
+            shared.addcmul_(part, scale)
         dw = product(shared.mT, self.pixels, dtype)
         # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
-        dw[..., :CLASSES] = torch.bmm((codes * scale).mT, dz).mT
+        dw[..., :CLASSES] = torch.bmm(self.codes[:, :rows].mT, dz).mT
         return dw
 
 

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 import ff
 from ff.baseline import StraightThrough
 from ff.network import SGD, Layer, Network
-from ff.objective import accuracy, goodness
+from ff.objective import accuracy, goodness, normalize
 
 CPU = torch.device("cpu")
 PIXELS = 12
@@ -235,7 +235,7 @@ def test_weights_are_normal_with_the_papers_deviation():
 def test_what_learn_returns_is_from_before_the_step():
     one, other = network(), network()
     (x,) = batches(2, 1)
-    states = [(g, z * scale) for _, z, g, scale in other.activity(x)]
+    states = [(g, normalize(z, g)) for _, z, g in other.activity(x)]
     seen, neutral = one.learn(x, 0.5)
     for depth, (g, x_out) in enumerate(states):
         assert torch.equal(seen[:, depth], g[:, :10])
@@ -245,12 +245,12 @@ def test_what_learn_returns_is_from_before_the_step():
 
 def test_each_layer_gets_the_normalized_activity_of_the_one_below():
     below = None
-    for x, z, g, scale in network().activity(batches(2, 1)[0]):
+    for x, z, g in network().activity(batches(2, 1)[0]):
         assert_close(x.square().mean(-1), torch.ones(2, 15), rtol=1e-4, atol=0)
         assert_close(g, z.square().sum(-1))
         if below is not None:
             assert torch.equal(x, below)
-        below = z * scale
+        below = normalize(z, g)
 
 
 def test_neutral_samples_teach_the_layers_nothing():
