@@ -5,11 +5,11 @@ Data flows one way: `Config` -> `train` -> `Records` (parquet) -> statistics -> 
 
 import os
 
-# Read once, when torch loads OpenMP: a thread that waits for another one spins for some 50
+# Read once, when torch loads OpenMP: a thread that waits for another one spins for some 100
 # microseconds, then sleeps. Small networks train a third faster than if it slept at once, and many
 # times faster than if it kept spinning while other programs use the same cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from ff.config import Config as Config
 from ff.errors import ConfigError as ConfigError

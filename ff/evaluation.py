@@ -88,10 +88,10 @@ def _measure(
     x = samples(pixels(batch.images).expand(seeds, -1, -1), labels, wrong)
     goodness, top, neutral = [], [], []
     taught = 2 * images
-    for _, z, g in network.activity(x):
+    for _, z, g, scale in network.activity(x):
         goodness.append(g[:, :taught].unflatten(1, (2, -1)))
         top.append(z[:, :taught].amax(1))
-        neutral.append(objective.normalize(z[:, taught:], g[:, taught:]).to(network.dtype))
+        neutral.append((z[:, taught:] * scale[:, taught:]).to(network.dtype))
     scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
     return torch.stack(goodness, dim=1), torch.stack(top, dim=1) > 0, scores
 
@@ -122,7 +122,7 @@ def _goodness_accuracy(network: Network, split: Split, seeds: int) -> Tensor:
     hits = torch.zeros(seeds, len(network.layers), device=images.device)
     for at in _batches(len(labels), 3 * BATCH // CLASSES):
         x = candidates(pixels(images[at]).expand(seeds, -1, -1))
-        g = torch.stack([g for _, _, g in network.activity(x)], dim=1)
+        g = torch.stack([g for _, _, g, _ in network.activity(x)], dim=1)
         hits += (g.unflatten(-1, (CLASSES, -1)).argmax(-2) == labels[at]).sum(-1)
     return hits / len(labels)
 

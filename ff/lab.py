@@ -163,6 +163,6 @@ class Lab:
     def _look(self) -> None:
         x = samples(self.images[None], self.labels[None], self.wrong[None])
         network = self.training.network
-        goodness = torch.stack([g[0] for _, _, g in network.activity(x)])  # (L, 3n)
+        goodness = torch.stack([g[0] for _, _, g, _ in network.activity(x)])  # (L, 3n)
         split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
         self.goodness = (split / self.training.width).cpu().numpy()

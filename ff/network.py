@@ -11,6 +11,10 @@ of the paper) plus the peer normalization of its running mean activity r. Its gr
 and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
 The straight-through relu and the step follow the public implementation (Löwe 2023).
 
+The division by rms(z) is one factor a sample. It is not multiplied into z, which would be one more
+pass over memory, but into what is made of z: the next layer's product with its weights, and the
+slopes that z is multiplied with there.
+
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
 positive, B negative and B neutral samples. Neutral ones teach the layers nothing; what the layers
@@ -19,7 +23,6 @@ make of them is what the readout sees.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +35,38 @@ from ff.random import stream
 from ff.samples import Samples
 
 __all__ = ["SGD", "Layer", "Network"]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """What a layer sees, as factors: row n of x is ``scale[n] * rows[n]``.
+
+    Attributes
+    ----------
+    rows
+        Activities of the layer below, ``(S, N, I)``.
+    scale
+        What normalizes them, ``(S, N, 1)``.
+    """
+
+    rows: Tensor
+    scale: Tensor
+
+    def dense(self) -> Tensor:
+        """Multiply out: ``(S, N, I)``."""
+        return self.rows * self.scale
+
+    def project(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+        """Map to x Wᵀ + b with weights ``(S, D, I)`` and biases ``(S, 1, D)``: ``(S, N, D)``."""
+        xw = product(self.rows, weight.mT, dtype)
+        return torch.addcmul(bias, xw, self.scale, out=xw)
+
+    def correlate(self, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
+        """dzᵀ x of the first rows, as many as have slopes, ``(S, n, D)``: ``(S, D, I)``.
+
+        The slopes dz come multiplied with the rows' scale.
+        """
+        return product(scaled_dz.mT, self.rows[:, : scaled_dz.shape[1]], dtype)
 
 
 class Layer:
@@ -61,15 +96,11 @@ class Layer:
         kept = ("weight", "bias", "running_mean", "weight_velocity", "bias_velocity")
         return {name: getattr(self, name) for name in kept}
 
-    def forward(self, x: Tensor | Samples) -> Tensor:
+    def forward(self, x: Tensor | Samples | Scaled) -> Tensor:
         """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
-        if isinstance(x, Samples):
-            xw = x.project(self.weight, self.dtype)
-        else:
-            xw = product(x, self.weight.mT, self.dtype)
-        return xw.add_(self.bias).relu_()
+        return _factors(x).project(self.weight, self.bias, self.dtype).relu_()
 
-    def learn(self, x: Tensor | Samples, z: Tensor, g: Tensor, rate: float) -> None:
+    def learn(self, x: Tensor | Samples | Scaled, z: Tensor, g: Tensor, rate: float) -> None:
         """One step down the layer's own loss; the gradient is closed-form.
 
         Parameters
@@ -81,22 +112,22 @@ class Layer:
             Learning rate.
         """
         c, batch = self.config, z.shape[1] // 2  # B
+        x = _factors(x)
+        scale = x.scale[:, : 2 * batch]
 
-        r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
-        r.add_(z[:, :batch].mean(1, keepdim=True), alpha=1 - c.peer_momentum)
-        peer = objective.peer_slope(r, c.peer_momentum, batch) * c.peer_normalization
-        if c.relu_gradient == "exact":  # (S, B, D) instead of (S, 1, D)
-            peer = peer * (z[:, :batch] > 0)
+        r, ones = self.running_mean, z.new_ones(z.shape[0], 1, batch)
+        r.baddbmm_(ones, z[:, :batch], beta=c.peer_momentum, alpha=(1 - c.peer_momentum) / batch)
+        peer = mean_peer = objective.peer_slope(r, c.peer_momentum, batch)  # (S, 1, D)
+        if c.relu_gradient == "exact":
+            peer = peer * (z[:, :batch] > 0)  # (S, B, D)
+            mean_peer = peer.mean(1, keepdim=True)
 
-        slope = objective.loss_slope(g, self.theta)  # ∂loss/∂G of Eq. 1 and 2, (S, 2B)
-        dz = z * (2 * slope.unsqueeze(-1))  # ∂G/∂z = 2z, (S, 2B, D)
-        dz[:, :batch] += peer
-        db = dz.sum(1, keepdim=True)  # (S, 1, D)
-
-        if isinstance(x, Samples):
-            dw = x.correlate(dz, self.dtype)  # (S, D, I)
-        else:
-            dw = product(dz.mT, x[:, : 2 * batch], self.dtype)
+        # dz = slope z, and on positive samples + λ peer; its sum is db, and with each x, dw.
+        slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # ∂G/∂z = 2z, (S, 2B, 1)
+        scaled_dz = z * (slope * scale)  # (S, 2B, D)
+        scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
+        dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
+        db = torch.baddbmm(mean_peer, slope.mT, z, beta=c.peer_normalization * batch)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
 
@@ -145,15 +176,17 @@ class Network:
             ``(S, B, D)``: both as they were before the step.
         """
         goodness, neutral = [], []
-        for layer, (x_in, z, g) in zip(self.layers, self.activity(x), strict=True):
+        for layer, (x_in, z, g, scale) in zip(self.layers, self.activity(x), strict=True):
             taught = z.shape[1] // 3 * 2  # 2B
             layer.learn(x_in, z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
-            neutral.append(objective.normalize(z[:, taught:], g[:, taught:]).to(self.dtype))
+            neutral.append((z[:, taught:] * scale[:, taught:]).to(self.dtype))
         return torch.stack(goodness, dim=1), neutral
 
-    def activity(self, x: Tensor | Samples) -> Iterator[tuple[Any, Tensor, Tensor]]:
-        """Send samples upwards: yields each layer's inputs, activity and goodness.
+    def activity(
+        self, x: Tensor | Samples
+    ) -> Iterator[tuple[Samples | Scaled, Tensor, Tensor, Tensor]]:
+        """Send samples upwards: yields each layer's inputs, activity, goodness and scale.
 
         Parameters
         ----------
@@ -162,18 +195,21 @@ class Network:
 
         Yields
         ------
-        tuple of Tensor
-            ``(S, N, I)``, ``(S, N, D)`` and ``(S, N)``. The activity, normalized, is the next
-            layer's input. It is normalized in place as the iterator goes on: who wants to keep an
-            activity copies it.
+        tuple
+            ``(S, N, I)`` in factors, ``(S, N, D)``, ``(S, N)``, and ``(S, N, 1)``, which normalizes
+            the activity: the product of both is the next layer's input.
         """
-        x = x.normalized() if isinstance(x, Samples) else objective.normalize(x).to(self.dtype)
+        if isinstance(x, Samples):
+            inputs = x.normalized()
+        else:
+            inputs = Scaled(x.to(self.dtype), objective.scale(objective.goodness(x), x.shape[-1]))
         for layer in self.layers:
-            z = layer.forward(x)  # (S, N, D)
+            z = layer.forward(inputs)  # (S, N, D)
             g = objective.goodness(z)  # (S, N)
-            yield x, z, g
+            scale = objective.scale(g, z.shape[-1])  # (S, N, 1)
+            yield inputs, z, g, scale
             if layer is not self.layers[-1]:
-                x = z.mul_(objective.scale(g, z.shape[-1]).unsqueeze(-1)).to(self.dtype)
+                inputs = Scaled(z.to(self.dtype), scale)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""
@@ -182,6 +218,10 @@ class Network:
             for i, layer in enumerate(self.layers, start=1)
             for name, tensor in layer.state().items()
         }
+
+
+def _factors(x: Tensor | Samples | Scaled) -> Samples | Scaled:
+    return Scaled(x, torch.ones_like(x[..., :1])) if isinstance(x, Tensor) else x
 
 
 def _weights(

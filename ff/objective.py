@@ -37,12 +37,12 @@ def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
         Its goodness, shape ``(...)``, where that is known already.
     """
     g = goodness(z) if g is None else g
-    return z * scale(g, z.shape[-1]).unsqueeze(-1)
+    return z * scale(g, z.shape[-1])
 
 
 def scale(g: Tensor, width: int) -> Tensor:
-    """What normalization multiplies with, 1 / (sqrt(G / D) + 1e-8); any shape."""
-    return g.div(width).sqrt_().add_(1e-8).reciprocal_()
+    """What normalization multiplies with, 1 / (sqrt(G / D) + 1e-8): ``(...) -> (..., 1)``."""
+    return g.div(width).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
 
 
 def loss(g: Tensor, theta: float) -> Tensor:

@@ -3,9 +3,12 @@
 The samples of an image differ in ten of its pixels. Products with a first layer's weights are
 therefore computed once an image, and what the ten pixels and the normalization change is added
 for each sample: the same numbers, up to rounding, for a third of the work.
+
+A layer meets them as it meets `ff.network.Scaled`: rows times a factor for each.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -25,15 +28,17 @@ WHITE = 255  # the brightest grey level, a pixel of 1
 class Samples:
     """N samples of B images, times S seeds. Sample n shows image n mod B.
 
+    Grey levels are 0 to 255, which every precision holds exactly. Their scale brings them to
+    [0, 1] and normalizes them.
+
     Attributes
     ----------
     pixels
-        Grey levels of the images, 0 to 255, float32 ``(S, B, I)``: the smaller tensors that they
-        are multiplied with are divided by 255. The label pixels, the first ten, are 0.
+        Grey levels of the images, float32 ``(S, B, I)``. The label pixels, the first ten, are 0.
     codes
-        Label pixels of each sample, in [0, 1], then normalized with it; float32 ``(S, N, 10)``.
+        Grey levels of each sample's label pixels, float32 ``(S, N, 10)``.
     scale
-        What normalization multiplies each sample's other pixels with, ``(S, N, 1)``; 1 before.
+        What all pixels of a sample are multiplied with, ``(S, N, 1)``.
     """
 
     pixels: Tensor
@@ -42,37 +47,35 @@ class Samples:
 
     def normalized(self) -> "Samples":
         """Divide each sample by its root mean square, as `ff.objective.normalize` does."""
-        copies = self.codes.shape[1] // self.pixels.shape[1]
-        squares = objective.goodness(self.pixels).div_(WHITE**2).repeat(1, copies)
-        squares += objective.goodness(self.codes)
-        scale = objective.scale(squares, self.pixels.shape[2]).unsqueeze(-1)
-        return replace(self, codes=self.codes * scale, scale=scale)
+        images = self.pixels.shape[1]
+        squares = objective.goodness(self.codes).unflatten(1, (-1, images))  # (S, N / B, B)
+        squares += objective.goodness(self.pixels).unsqueeze(1)
+        scale = objective.scale(squares.div_(WHITE**2), self.pixels.shape[2]).div_(WHITE)
+        return replace(self, scale=scale.flatten(1, 2))
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
-        x = self.pixels.div(WHITE).repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
-        x *= self.scale
+        x = self.pixels.repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
         x[..., :CLASSES] = self.codes
-        return x
+        return x * self.scale
 
-    def project(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        """Product x Wᵀ with weights ``(S, D, I)``: ``(S, N, D)``."""
-        shared = product(self.pixels, weight.mT, dtype)  # (S, B, D)
-        scale = self.scale.div(WHITE).unflatten(1, (-1, shared.shape[1]))  # (S, N / B, B, 1)
-        x = (shared.unsqueeze(1) * scale).flatten(1, 2)  # (S, N, D)
-        return x.baddbmm_(self.codes, weight[..., :CLASSES].mT)
+    def project(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+        """Map to x Wᵀ + b with weights ``(S, D, I)`` and biases ``(S, 1, D)``: ``(S, N, D)``."""
+        shared = product(self.pixels, weight.mT, dtype).unsqueeze(1)  # (S, 1, B, D)
+        scale = self.scale.unflatten(1, (-1, shared.shape[2]))  # (S, N / B, B, 1)
+        xw = torch.addcmul(bias.unsqueeze(1), shared, scale).flatten(1, 2)
+        return xw.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
 
-    def correlate(self, dz: Tensor, dtype: torch.dtype) -> Tensor:
-        """Product dzᵀ x of the first samples, as many as `dz` ``(S, n, D)`` has: ``(S, D, I)``."""
-        rows, images = dz.shape[1], self.pixels.shape[1]
-        scales = self.scale[:, :rows].div(WHITE).split(images, dim=1)
-        first, *others = zip(dz.split(images, dim=1), scales, strict=True)
-        shared = torch.mul(*first)  # (S, B, D)
-        for part, scale in others:
-            shared.addcmul_(part, scale)
+    def correlate(self, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
+        """dzᵀ x of the first samples, as many as have slopes, ``(S, n, D)``: ``(S, D, I)``.
+
+        The slopes dz come multiplied with the samples' scale.
+        """
+        first, *others = scaled_dz.split(self.pixels.shape[1], dim=1)
+        shared = sum(others, start=first)  # (S, B, D)
         dw = product(shared.mT, self.pixels, dtype)
         # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
-        dw[..., :CLASSES] = torch.bmm(self.codes[:, :rows].mT, dz).mT
+        dw[..., :CLASSES] = torch.bmm(self.codes[:, : scaled_dz.shape[1]].mT, scaled_dz).mT
         return dw
 
 
@@ -95,14 +98,14 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
         B positive, B negative, B neutral ones.
     """
     both = torch.cat([labels, wrong], dim=1)  # (S, 2B)
-    one_hot = F.embedding(both, torch.eye(CLASSES, device=labels.device))  # (S, 2B, 10)
-    neutral = one_hot.new_full((*labels.shape, CLASSES), NEUTRAL)
+    one_hot = F.embedding(both, _codes(labels.device))  # (S, 2B, 10)
+    neutral = one_hot.new_full((*labels.shape, CLASSES), NEUTRAL * WHITE)
     return _draw(images, torch.cat([one_hot, neutral], dim=1))
 
 
 def candidates(images: Tensor) -> Samples:
     """All images with the first label, then all with the second, ...; `images` as in `samples`."""
-    codes = torch.eye(CLASSES, device=images.device).repeat_interleave(images.shape[1], dim=0)
+    codes = _codes(images.device).repeat_interleave(images.shape[1], dim=0)
     return _draw(images, codes.expand(len(images), -1, -1))
 
 
@@ -113,6 +116,12 @@ def pixels(images: Tensor) -> Tensor:
     return x
 
 
+@cache
+def _codes(device: torch.device) -> Tensor:
+    """Label pixels of each class: one is white."""
+    return torch.eye(CLASSES, device=device).mul_(WHITE)
+
+
 def _draw(images: Tensor, codes: Tensor) -> Samples:
     x = images if images.is_floating_point() else pixels(images)
-    return Samples(x, codes, torch.ones_like(codes[..., :1]))
+    return Samples(x, codes, torch.full_like(codes[..., :1], 1 / WHITE))

@@ -32,7 +32,7 @@ __all__ = ["Ours", "Theirs", "Work", "part", "seconds", "serve", "timed", "turns
 
 Work = Callable[[], object]
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
-OWN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}  # what `ff` sets for OpenMP
+OWN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}  # what `ff` sets for OpenMP
 # Ctrl-C is for the process that asks. OpenMP reads its settings when torch loads it.
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
 PLAIN = "import torch, ff.timing; "

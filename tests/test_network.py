@@ -235,7 +235,7 @@ def test_weights_are_normal_with_the_papers_deviation():
 def test_what_learn_returns_is_from_before_the_step():
     one, other = network(), network()
     (x,) = batches(2, 1)
-    states = [(g, normalize(z, g)) for _, z, g in other.activity(x)]
+    states = [(g, normalize(z, g)) for _, z, g, _ in other.activity(x)]
     seen, neutral = one.learn(x, 0.5)
     for depth, (g, x_out) in enumerate(states):
         assert torch.equal(seen[:, depth], g[:, :10])
@@ -245,12 +245,14 @@ def test_what_learn_returns_is_from_before_the_step():
 
 def test_each_layer_gets_the_normalized_activity_of_the_one_below():
     below = None
-    for x, z, g in network().activity(batches(2, 1)[0]):
+    for x, z, g, scale in network().activity(batches(2, 1)[0]):
+        x = x.dense()
         assert_close(x.square().mean(-1), torch.ones(2, 15), rtol=1e-4, atol=0)
         assert_close(g, z.square().sum(-1))
         if below is not None:
             assert torch.equal(x, below)
         below = normalize(z, g)
+        assert torch.equal(z * scale, below)
 
 
 def test_neutral_samples_teach_the_layers_nothing():
