@@ -34,7 +34,7 @@ from ff.precision import operands, product
 from ff.random import stream
 from ff.samples import Samples
 
-__all__ = ["SGD", "Layer", "Network"]
+__all__ = ["SGD", "Layer", "Network", "Scaled"]
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,7 @@ def operations(shapes: Sequence[Product]) -> int:
 def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
     """Bytes that a step of one seed moves beside its products, if no pass is made twice.
 
-    - Activities, 3 B rows: read for goodness, read and written once more by normalization, which
-      needs the goodness first: 3 · 3 B · D numbers.
+    - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample.
     - Slopes, 2 B rows: an activity is read, its slope written: 2 · 2 B · D.
     - Update: gradient, weight and velocity are read, weight and velocity written: 5 · D · I.
 
@@ -104,7 +103,7 @@ def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
         Number of layers, units in each, images a step, pixels of an image.
     """
     weights = width * (pixels + (layers - 1) * width)
-    return 4 * (layers * (9 + 4) * batch * width + 5 * weights)  # float32
+    return 4 * (layers * (3 + 4) * batch * width + 5 * weights)  # float32
 
 
 def alone(

@@ -76,5 +76,5 @@ def test_the_roofline_makes_every_product(monkeypatch):
 
 def test_traffic_grows_by_a_layer():
     at = [roofline.traffic(layers, width=10, batch=8) for layers in (2, 3)]
-    activities, slopes, update = 3 * 3 * 8 * 10, 2 * 2 * 8 * 10, 5 * 10 * 10
+    activities, slopes, update = 3 * 8 * 10, 2 * 2 * 8 * 10, 5 * 10 * 10
     assert at[1] - at[0] == 4 * (activities + slopes + update)
