@@ -178,8 +178,8 @@ class Network:
         goodness, neutral = [], []
         for layer, (x_in, z, g, scale) in zip(self.layers, self.activity(x), strict=True):
             taught = z.shape[1] // 3 * 2  # 2B
-            layer.learn(x_in, z[:, :taught], g[:, :taught], rate)
             goodness.append(g[:, :taught])
+            layer.learn(x_in, z[:, :taught], goodness[-1], rate)
             neutral.append((z[:, taught:] * scale[:, taught:]).to(self.dtype))
         return torch.stack(goodness, dim=1), neutral
 

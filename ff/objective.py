@@ -54,7 +54,7 @@ def loss(g: Tensor, theta: float) -> Tensor:
 def loss_slope(g: Tensor, theta: float) -> Tensor:
     """∂loss/∂G = (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative: ``(S, 2B)``."""
     slope = torch.sigmoid(g - theta)
-    slope[..., : g.shape[-1] // 2] -= 1
+    slope[..., : g.shape[-1] // 2].sub_(1)
     return drop_negligible(slope).div_(g.shape[-1])
 
 

@@ -42,6 +42,7 @@ class Readouts:
         self.depths = depths
         self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
         self.velocity = [torch.zeros_like(weight) for weight in self.weight]
+        self.one_hot = torch.eye(CLASSES, device=device)  # of each class
         self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
@@ -59,7 +60,7 @@ class Readouts:
         seeds, images, _ = neutral[0].shape
         out = torch.zeros(seeds, CLASSES * len(self.depths), images, device=neutral[0].device)
         for x, weight in zip(neutral[1:], self.weight, strict=True):
-            out[:, -weight.shape[1] :] += product(weight, x.mT, self.dtype)
+            out[:, -weight.shape[1] :].add_(product(weight, x.mT, self.dtype))
         return out.unflatten(1, (len(self.depths), CLASSES)).permute(0, 3, 1, 2)
 
     def finite(self) -> Tensor:
@@ -91,7 +92,7 @@ class Readouts:
         """
         logits = self.logits(neutral)
         slope = _stored(logits).softmax(2)
-        slope.sub_(F.one_hot(labels, CLASSES).mT.unsqueeze(1))
+        slope.sub_(F.embedding(labels, self.one_hot).mT.unsqueeze(1))
         slope = objective.drop_negligible(slope).div_(labels.shape[1]).flatten(1, 2)  # (S, 10 K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
             gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
