@@ -11,9 +11,8 @@ of the paper) plus the peer normalization of its running mean activity r. Its gr
 and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
 The straight-through relu and the step follow the public implementation (Löwe 2023).
 
-The division by rms(z) is one factor a sample. It is not multiplied into z, which would be one more
-pass over memory, but into what is made of z: the next layer's product with its weights, and the
-slopes that z is multiplied with there.
+The division by rms(z) is one factor a sample. To multiply it into z would be one more pass over
+memory: the next layer takes it into its product and its slopes instead.
 
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
@@ -115,19 +114,20 @@ class Layer:
         x = _factors(x)
         scale = x.scale[:, : 2 * batch]
 
-        r, ones = self.running_mean, z.new_ones(z.shape[0], 1, batch)
-        r.baddbmm_(ones, z[:, :batch], beta=c.peer_momentum, alpha=(1 - c.peer_momentum) / batch)
-        peer = mean_peer = objective.peer_slope(r, c.peer_momentum, batch)  # (S, 1, D)
+        r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
+        r.add_(z[:, :batch].sum(1, keepdim=True), alpha=(1 - c.peer_momentum) / batch)
+        peer = objective.peer_slope(r, c.peer_momentum, batch)  # of each positive sample
+        peers = batch * peer  # of all, (S, 1, D)
         if c.relu_gradient == "exact":
-            peer = peer * (z[:, :batch] > 0)  # (S, B, D)
-            mean_peer = peer.mean(1, keepdim=True)
+            peer = peer * (z[:, :batch] > 0)  # (S, B, D) instead of (S, 1, D)
+            peers = peer.sum(1, keepdim=True)
 
-        # dz = slope z, and on positive samples + λ peer; its sum is db, and with each x, dw.
-        slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # ∂G/∂z = 2z, (S, 2B, 1)
+        # ∂loss/∂z = slope z, on positive samples + λ peer; slope = 2 ∂loss/∂G of Eq. 1 and 2
+        slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # (S, 2B, 1)
         scaled_dz = z * (slope * scale)  # (S, 2B, D)
         scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
         dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
-        db = torch.baddbmm(mean_peer, slope.mT, z, beta=c.peer_normalization * batch)  # (S, 1, D)
+        db = torch.baddbmm(peers, slope.mT, z, beta=c.peer_normalization)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
 
@@ -180,7 +180,7 @@ class Network:
             taught = z.shape[1] // 3 * 2  # 2B
             goodness.append(g[:, :taught])
             layer.learn(x_in, z[:, :taught], goodness[-1], rate)
-            neutral.append((z[:, taught:] * scale[:, taught:]).to(self.dtype))
+            neutral.append(Scaled(z[:, taught:], scale[:, taught:]).dense().to(self.dtype))
         return torch.stack(goodness, dim=1), neutral
 
     def activity(
@@ -202,7 +202,7 @@ class Network:
         if isinstance(x, Samples):
             inputs = x.normalized()
         else:
-            inputs = Scaled(x.to(self.dtype), objective.scale(objective.goodness(x), x.shape[-1]))
+            inputs = _factors(objective.normalize(x).to(self.dtype))
         for layer in self.layers:
             z = layer.forward(inputs)  # (S, N, D)
             g = objective.goodness(z)  # (S, N)

@@ -93,7 +93,8 @@ def operations(shapes: Sequence[Product]) -> int:
 def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
     """Bytes that a step of one seed moves beside its products, if no pass is made twice.
 
-    - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample.
+    - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample,
+      which the readout's products, too, could take.
     - Slopes, 2 B rows: an activity is read, its slope written: 2 · 2 B · D.
     - Update: gradient, weight and velocity are read, weight and velocity written: 5 · D · I.
 

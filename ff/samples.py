@@ -28,8 +28,8 @@ WHITE = 255  # the brightest grey level, a pixel of 1
 class Samples:
     """N samples of B images, times S seeds. Sample n shows image n mod B.
 
-    Grey levels are 0 to 255, which every precision holds exactly. Their scale brings them to
-    [0, 1] and normalizes them.
+    Grey levels are 0 to 255, which every precision holds exactly. The scale is 1 / 255, so that
+    they are in [0, 1], until it is what normalizes them.
 
     Attributes
     ----------
@@ -50,8 +50,7 @@ class Samples:
         images = self.pixels.shape[1]
         squares = objective.goodness(self.codes).unflatten(1, (-1, images))  # (S, N / B, B)
         squares += objective.goodness(self.pixels).unsqueeze(1)
-        scale = objective.scale(squares.div_(WHITE**2), self.pixels.shape[2]).div_(WHITE)
-        return replace(self, scale=scale.flatten(1, 2))
+        return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).flatten(1, 2))
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
@@ -98,14 +97,14 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
         B positive, B negative, B neutral ones.
     """
     both = torch.cat([labels, wrong], dim=1)  # (S, 2B)
-    one_hot = F.embedding(both, _codes(labels.device))  # (S, 2B, 10)
-    neutral = one_hot.new_full((*labels.shape, CLASSES), NEUTRAL * WHITE)
-    return _draw(images, torch.cat([one_hot, neutral], dim=1))
+    codes = F.embedding(both, _class_codes(labels.device))  # (S, 2B, 10)
+    neutral = codes.new_full((*labels.shape, CLASSES), NEUTRAL * WHITE)
+    return _draw(images, torch.cat([codes, neutral], dim=1))
 
 
 def candidates(images: Tensor) -> Samples:
     """All images with the first label, then all with the second, ...; `images` as in `samples`."""
-    codes = _codes(images.device).repeat_interleave(images.shape[1], dim=0)
+    codes = _class_codes(images.device).repeat_interleave(images.shape[1], dim=0)
     return _draw(images, codes.expand(len(images), -1, -1))
 
 
@@ -117,7 +116,7 @@ def pixels(images: Tensor) -> Tensor:
 
 
 @cache
-def _codes(device: torch.device) -> Tensor:
+def _class_codes(device: torch.device) -> Tensor:
     """Label pixels of each class: one is white."""
     return torch.eye(CLASSES, device=device).mul_(WHITE)
 

@@ -12,8 +12,8 @@ from torch.testing import assert_close
 
 import ff
 from ff.baseline import StraightThrough
-from ff.network import SGD, Layer, Network
-from ff.objective import accuracy, goodness, normalize
+from ff.network import SGD, Layer, Network, Scaled
+from ff.objective import accuracy, goodness, normalize, scale
 
 CPU = torch.device("cpu")
 PIXELS = 12
@@ -245,14 +245,32 @@ def test_what_learn_returns_is_from_before_the_step():
 
 def test_each_layer_gets_the_normalized_activity_of_the_one_below():
     below = None
-    for x, z, g, scale in network().activity(batches(2, 1)[0]):
+    for x, z, g, factor in network().activity(batches(2, 1)[0]):
         x = x.dense()
         assert_close(x.square().mean(-1), torch.ones(2, 15), rtol=1e-4, atol=0)
         assert_close(g, z.square().sum(-1))
         if below is not None:
-            assert torch.equal(x, below)
-        below = normalize(z, g)
-        assert torch.equal(z * scale, below)
+            assert_close(x, below)
+        below = z / (z.square().mean(-1, keepdim=True).sqrt() + 1e-8)
+        assert_close(z * factor, below)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_products_with_factors_are_those_of_the_rows_multiplied_out(dtype):
+    source = generator(1)
+    rows = torch.rand(2, 9, 6, generator=source).to(dtype).float()
+    rows[0, 4] = 0  # no unit has responded
+    x = Scaled(rows.to(dtype), scale(goodness(rows), 6))
+    assert x.scale[0, 4] > 1e7
+    dense = x.dense().double()
+    weight = torch.randn(2, 5, 6, generator=source).to(dtype).float()
+    bias, dz = torch.randn(2, 1, 5, generator=source), torch.randn(2, 7, 5, generator=source)
+    leeway = 1e-5 if dtype == torch.float32 else 0.03  # the slopes are rounded
+    expected = dense @ weight.mT.double() + bias
+    assert_close(x.project(weight, bias, dtype).double(), expected, rtol=leeway, atol=leeway)
+    expected = dz.mT.double() @ dense[:, :7]
+    ours = x.correlate(dz * x.scale[:, :7], dtype)
+    assert_close(ours.double(), expected, rtol=leeway, atol=leeway)
 
 
 def test_neutral_samples_teach_the_layers_nothing():
