@@ -56,7 +56,7 @@ class Samples:
         """Write every sample out: ``(S, N, I)``."""
         x = self.pixels.repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
         x[..., :CLASSES] = self.codes
-        return x * self.scale
+        return x.div_(WHITE) * (self.scale * WHITE)  # exactly grey / 255 where the scale is 1 / 255
 
     def project(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
         """Map to x Wᵀ + b with weights ``(S, D, I)`` and biases ``(S, 1, D)``: ``(S, N, D)``."""
