@@ -12,7 +12,8 @@ and that is all: nothing is propagated back, since the next layer sees z / rms(z
 The straight-through relu and the step follow the public implementation (Löwe 2023).
 
 The division by rms(z) is one factor a sample. To multiply it into z would be one more pass over
-memory: the next layer takes it into its product and its slopes instead.
+memory: the next layer takes it into its product and its slopes instead. A sample whose goodness is
+far on its side of θ has σ(G - θ) - t = 0 in float32: wide layers leave it out of their sum.
 
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
@@ -31,9 +32,12 @@ from ff import objective
 from ff.config import Config
 from ff.precision import operands, product
 from ff.random import stream
-from ff.samples import Samples
+from ff.samples import Samples, take
 
 __all__ = ["SGD", "Layer", "Network", "Scaled"]
+
+NARROW = 400  # units of the least layer that leaves out samples: in others, few have no slope
+MOST = 0.6  # of the samples, beyond which copying them takes as long as multiplying all
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,14 @@ class Scaled:
         The slopes dz come multiplied with the rows' scale.
         """
         return product(scaled_dz.mT, self.rows[:, : scaled_dz.shape[1]], dtype)
+
+    def total(self, count: int, dtype: torch.dtype) -> Tensor:
+        """Sum of the first x, as many as `count`: ``(S, 1, I)``."""
+        return product(self.scale[:, :count].mT, self.rows[:, :count], dtype)
+
+    def take(self, chosen: Tensor) -> "Scaled":
+        """The chosen rows, ``(n,)``; of a single seed."""
+        return Scaled(take(self.rows, chosen), take(self.scale, chosen))
 
 
 class Layer:
@@ -112,7 +124,6 @@ class Layer:
         """
         c, batch = self.config, z.shape[1] // 2  # B
         x = _factors(x)
-        scale = x.scale[:, : 2 * batch]
 
         r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
         r.add_(z[:, :batch].sum(1, keepdim=True), alpha=(1 - c.peer_momentum) / batch)
@@ -124,9 +135,17 @@ class Layer:
 
         # ∂loss/∂z = slope z, on positive samples + λ peer; slope = 2 ∂loss/∂G of Eq. 1 and 2
         slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # (S, 2B, 1)
-        scaled_dz = z * (slope * scale)  # (S, 2B, D)
-        scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
-        dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
+        unsure = None if c.relu_gradient == "exact" else _unsure(slope, z.shape[2])
+        if unsure is None:
+            scale = x.scale[:, : 2 * batch]
+            scaled_dz = z * (slope * scale)  # (S, 2B, D)
+            scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
+            dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
+        else:  # n samples with a slope; λ peer is the same on all positive ones: an outer product
+            total = x.total(batch, self.dtype)  # (S, 1, I)
+            x, z, slope = x.take(unsure), take(z, unsure), take(slope, unsure)
+            dw = x.correlate(z * (slope * x.scale), self.dtype)
+            dw.addcmul_(peer.mT, total, value=c.peer_normalization)
         db = torch.baddbmm(peers, slope.mT, z, beta=c.peer_normalization)  # (S, 1, D)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
@@ -218,6 +237,17 @@ class Network:
             for i, layer in enumerate(self.layers, start=1)
             for name, tensor in layer.state().items()
         }
+
+
+def _unsure(slope: Tensor, width: int) -> Tensor | None:
+    """Which samples have a slope, ``(n,)``; None where to leave out the others would not pay.
+
+    Networks side by side are sure of different samples, and a GPU would wait for their number.
+    """
+    if slope.shape[0] > 1 or width < NARROW or not slope.is_cpu:
+        return None
+    found = slope.flatten().nonzero().flatten()
+    return found if len(found) <= MOST * slope.shape[1] else None
 
 
 def _factors(x: Tensor | Samples | Scaled) -> Samples | Scaled:

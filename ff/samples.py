@@ -17,7 +17,7 @@ from torch import Tensor
 from ff import objective
 from ff.precision import product
 
-__all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples"]
+__all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples", "take"]
 
 CLASSES = 10
 NEUTRAL = 0.1  # every label pixel of a neutral sample
@@ -77,6 +77,18 @@ class Samples:
         dw[..., :CLASSES] = torch.bmm(self.codes[:, : scaled_dz.shape[1]].mT, scaled_dz).mT
         return dw
 
+    def total(self, count: int, dtype: torch.dtype) -> Tensor:
+        """Sum of the first samples, no more than there are images: ``(S, 1, I)``."""
+        scale = self.scale[:, :count].mT
+        x = product(scale, self.pixels[:, :count], dtype)
+        x[..., :CLASSES] = torch.bmm(scale, self.codes[:, :count])
+        return x
+
+    def take(self, chosen: Tensor) -> "Samples":
+        """The chosen samples, ``(n,)``, each with an image of its own; of a single seed."""
+        pixels = take(self.pixels, chosen % self.pixels.shape[1])
+        return Samples(pixels, take(self.codes, chosen), take(self.scale, chosen))
+
 
 def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
     """Positive, negative and neutral samples of a batch (paper, section 1.1).
@@ -113,6 +125,11 @@ def pixels(images: Tensor) -> Tensor:
     x = images.to(torch.float32, copy=True)
     x[..., :CLASSES] = 0
     return x
+
+
+def take(x: Tensor, chosen: Tensor) -> Tensor:
+    """Rows ``(n,)`` of a single seed: ``(1, N, I) -> (1, n, I)``."""
+    return x[0].index_select(0, chosen).unsqueeze(0)  # twice as fast as x[:, chosen]
 
 
 @cache

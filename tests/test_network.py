@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
+from ff import network as networks
 from ff.baseline import StraightThrough
 from ff.network import SGD, Layer, Network, Scaled
-from ff.objective import accuracy, goodness, normalize, scale
+from ff.objective import accuracy, goodness, loss_slope, normalize, scale
+from ff.samples import samples
 
 CPU = torch.device("cpu")
 PIXELS = 12
@@ -174,6 +176,56 @@ def test_seeds_side_by_side_learn_what_each_learns_alone():
     for at, single in enumerate(alone):
         for name, tensor in single.state().items():
             assert_close(together.state()[name][at : at + 1], tensor, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["samples", "rows"])
+def test_what_a_layer_is_sure_of_may_be_left_out(kind, monkeypatch):
+    """The same step, but for the rounding of its sums."""
+    images, width, source = 30, 20, generator(11)
+    weight = torch.randn(1, width, 784, generator=source) / 3
+    grey = torch.randint(256, (1, images, 784), generator=source, dtype=torch.uint8)
+    labels = torch.randint(10, (2, 1, images), generator=source)
+    x: Any = samples(grey, *labels).normalized()
+    if kind == "rows":
+        x = Scaled(torch.randn(1, 3 * images, 784, generator=source), x.scale)
+    sides = torch.tensor([100.0, -100]).repeat_interleave(images)
+    g = 2 * width + sides + 200 * torch.randn(1, 2 * images, generator=source)
+    slope = loss_slope(g, 2 * width).chunk(2, dim=1)
+    assert all(0 < part.count_nonzero() < images / 2 for part in slope)
+    learned, multiplied = [], []
+    for narrow in (width, width + 1):
+        monkeypatch.setattr(networks, "NARROW", narrow)
+        layer = Layer(weight.clone(), ff.Config(threshold=2, peer_normalization=0.5))
+        z = layer.forward(x)[:, : 2 * images]
+        with monkeypatch.context() as patch:
+            patch.setattr(type(x), "correlate", watched(type(x).correlate, multiplied))
+            layer.learn(x, z, g, 0.1)
+        learned.append(layer.state())
+    assert multiplied == [sum(part.count_nonzero() for part in slope), 2 * images]
+    for name, tensor in learned[0].items():
+        leeway = 1e-6 * tensor.abs().max().item()
+        assert_close(tensor, learned[1][name], rtol=1e-5, atol=leeway, msg=f"{name} differs")
+
+
+def watched(correlate: Any, rows: list[int]) -> Any:
+    """Note of how many samples a gradient's product is made."""
+
+    def noted(self: object, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
+        rows.append(scaled_dz.shape[1])
+        return correlate(self, scaled_dz, dtype)
+
+    return noted
+
+
+def test_only_a_wide_network_that_trains_alone_leaves_samples_out():
+    slope = torch.zeros(1, 10, 1)
+    slope[0, [2, 7]] = torch.tensor([[0.1], [torch.nan]])
+    found = networks._unsure(slope, 400)
+    assert found is not None
+    assert found.tolist() == [2, 7], "what is not a number must show"
+    assert networks._unsure(slope, 399) is None
+    assert networks._unsure(slope.expand(2, -1, -1), 400) is None
+    assert networks._unsure(torch.ones(1, 10, 1), 400) is None
 
 
 @pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.1), (0.0, 0.1)])
