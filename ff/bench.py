@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from ff import devices, memory, records
 from ff.config import Config
@@ -290,7 +291,8 @@ def _share(
     """Rate of the products in training, against that of the products alone: step after step.
 
     A turn is some steps, each with its products alone and a copy after it: the machine's own rate
-    changes from second to second.
+    changes from second to second. Only products that training makes count for its rate. They are
+    counted in later steps, which leave out as much or more.
     """
     row, least = _products_row(device, layers, hidden, seeds, precision), f"at least {target}"
     if precision == "bf16" and not multiplies_bf16(device):
@@ -308,15 +310,27 @@ def _share(
     count = effort.turns if hidden == WIDE else 4 * effort.turns  # a narrow step takes an instant
     spent = timed(count * STEPS, works).reshape(3, count, STEPS)
     learning, multiplying, copying = spent.mean(-1)
-    work = operations(shapes) * len(chunk) / 1e9
-    rate, limit = work / learning, work / multiplying
+    work = operations(shapes) * len(chunk)
+    made = min(1, np.mean([_multiplied(lambda: next(steps)) for _ in range(STEPS)]) / work)
+    rate, limit = made * work / 1e9 / learning, work / 1e9 / multiplying
     facts = {
         "a step": (learning, "s"),
+        "made": (made, ""),  # share of the operations, the others being left out
         "side by side": (len(chunk), "seeds"),
         "copy": (block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written
     }
     facts = _ratio(rate, limit, rate / limit, "GFLOP/s") | facts
     return pd.DataFrame(_rows(row, facts, least))
+
+
+def _multiplied(work: Work) -> int:
+    """Floating-point operations of the products that some work makes.
+
+    Some small ones are among them that `ff.roofline.products` leaves out.
+    """
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_flop_counts()["Global"][torch.ops.aten.bmm]
 
 
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:

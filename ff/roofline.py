@@ -1,4 +1,4 @@
-"""The least that a training step costs: its matrix products and memory traffic, counted by hand.
+"""What a training step costs as it is written: products and memory traffic, counted by hand.
 
 Shapes: B images a step, D units a layer, I inputs of a layer. B images are 3 B samples: positive,
 negative and neutral, of which the last teach the layers nothing.
@@ -33,7 +33,8 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
 
     - First layer: the samples of an image share its pixels, which are multiplied once: B rows
       forward, B rows for the gradient. The ten label pixels are counted with the image.
-    - Other layers: 3 B rows forward, 2 B for the gradient. Nothing is propagated back.
+    - Other layers: 3 B rows forward, 2 B for the gradient. Nothing is propagated back. Samples
+      without a slope could be left out of the gradient; here they count.
     - Readouts: B rows forward and B for the gradient of each layer but the first, with ten outputs
       for each depth that reaches it.
 

@@ -155,6 +155,24 @@ def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, di
     assert found.loc["compared", "high"] == 4 * found.loc["ours", "low"] * 2
 
 
+def test_only_products_that_are_made_count(monkeypatch, digits):
+    monkeypatch.setattr(bench, "timed", lambda *_: np.ones((3, bench.STEPS)))
+    monkeypatch.setattr(bench, "WIDE", 5)
+    arguments = digits, bench.Effort(1, 1, (), 1), bench.CPU, [2], 5, 1, "float32", 0.6
+    whole: Any = bench._share(*arguments).set_index("quantity")["value"]
+    assert whole["made"] == 1
+    assert whole["ratio"] == 1
+    monkeypatch.setattr(bench, "_multiplied", lambda work: whole["compared"] * 1e9 / 4)
+    part: Any = bench._share(*arguments).set_index("quantity")["value"]
+    assert part["made"] == pytest.approx(1 / 4)
+    assert part["ratio"] == pytest.approx(1 / 4)
+
+
+def test_products_are_counted():
+    a = torch.ones(2, 3, 4)
+    assert bench._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
+
+
 def test_a_straight_line_has_a_ratio_of_one(monkeypatch, digits):
     points = np.array(bench.POINTS)[:, None]
     straight, bent = 3.0 + 2 * points, points + 0.0

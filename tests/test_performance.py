@@ -85,6 +85,7 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
 def test_the_floor_is_products_and_memory():
     facts = {"compared": (300.0, 400.0, "GFLOP/s"), "copy": (15.0, 20.0, "GB/s")}  # at best, 400
     facts |= {"a step": (0.2, 0.3, "s"), "side by side": (1.0, 1.0, "seeds")}
+    facts |= {"made": (0.75, 0.75, "")}
     style = "an epoch, 4 layers of 1000, bf16 / the published style"
     parts = [
         (PRODUCTS, name, value, value, high, unit, "measured", "")
@@ -94,14 +95,17 @@ def test_the_floor_is_products_and_memory():
     floor: Any = performance.floor(rows(*parts))["1000 units, 1 seed, bf16"]
     alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
     moved = traffic(4, 1000, 1000) / 20e9 * 1e3
-    assert floor["products alone"] == f"{alone:.3g} ms"
-    assert floor["floor"] == f"{alone + moved:.3g} ms"
+    assert floor["of these made"] == "75%"
+    assert floor["their products alone"] == f"{0.75 * alone:.3g} ms"
+    assert floor["floor"] == f"{0.75 * alone + moved:.3g} ms"
     assert floor["measured"] == "200 ms"
-    assert floor["above the floor"] == f"{200 / (alone + moved) - 1:.0%}"
+    assert floor["above the floor"] == f"{200 / (0.75 * alone + moved) - 1:.0%}"
     epoch = 50 * alone / 1e3 + operations(evaluation([4], 1000, 10_000, 1000)) / 400e9
-    assert floor["products of an epoch, one seed"] == f"{epoch:.3g} s"
+    assert floor["all products of an epoch, one seed"] == f"{epoch:.3g} s"
     assert floor["published style / these"] == f"{20 / epoch:.3g}"
     assert performance.floor(rows(*parts[:-1])).loc["published style / these"].tolist() == [""]
+    former = [part for part in parts if part[1] != "made"]
+    assert performance.floor(rows(*former)).loc["of these made"].tolist() == ["100%"]
     absent = [(PRODUCTS, "compared", np.nan, np.nan, np.nan, "", "not measured: why", "")]
     assert performance.floor(rows(*absent)).empty
 
