@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ff import objective
 from ff.data import Split
-from ff.network import Network, Scaled
+from ff.network import Network
 from ff.readout import Readouts, score
 from ff.samples import CLASSES, candidates, pixels, samples
 
@@ -91,7 +91,7 @@ def _measure(
     for _, z, g, scale in network.activity(x):
         goodness.append(g[:, :taught].unflatten(1, (2, -1)))
         top.append(z[:, :taught].amax(1))
-        neutral.append(Scaled(z[:, taught:], scale[:, taught:]).dense().to(network.dtype))
+        neutral.append(network.handed_on(z[:, taught:], scale[:, taught:]))
     scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
     return torch.stack(goodness, dim=1), torch.stack(top, dim=1) > 0, scores
 

@@ -44,7 +44,7 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     inner = (depth - 1) * width
     weights = PIXELS * width + inner * width + CLASSES * len(config.depths) * inner
     # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
-    # that are rounded.
+    # that are rounded or copied.
     sample = 3 * 4 * width + 2 * PIXELS
     # The neutral activities of all layers, which the readout sees. Five times, as a margin: by so
     # much more did the heap grow in some measured runs, and by far less in others.

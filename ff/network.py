@@ -12,8 +12,8 @@ and that is all: nothing is propagated back, since the next layer sees z / rms(z
 The straight-through relu and the step follow the public implementation (Löwe 2023).
 
 The division by rms(z) is one factor a sample. To multiply it into z would be one more pass over
-memory: the next layer takes it into its product and its slopes instead. A sample whose goodness is
-far on its side of θ has σ(G - θ) - t = 0 in float32: wide layers leave it out of their sum.
+memory: the next layer takes it into its product and its slopes instead. Of samples whose goodness
+is far on their side of θ, σ(G - θ) - t rounds to 0: wide layers leave them out of the sum.
 
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
@@ -36,8 +36,9 @@ from ff.samples import Samples, take
 
 __all__ = ["SGD", "Layer", "Network", "Scaled"]
 
-NARROW = 400  # units of the least layer that leaves out samples: in others, few have no slope
-MOST = 0.6  # of the samples, beyond which copying them takes as long as multiplying all
+# Layers of fewer units gain nothing by leaving out samples without a slope: they have few of them.
+WIDE = 500
+MOST = 0.75  # of the rows that the whole product has; more are not worth their copies
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Scaled:
 
     rows: Tensor
     scale: Tensor
+
+    @property
+    def distinct(self) -> int:
+        """Number of rows that products are made of."""
+        return self.rows.shape[1]
 
     def dense(self) -> Tensor:
         """Multiply out: ``(S, N, I)``."""
@@ -135,20 +141,42 @@ class Layer:
 
         # ∂loss/∂z = slope z, on positive samples + λ peer; slope = 2 ∂loss/∂G of Eq. 1 and 2
         slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # (S, 2B, 1)
-        unsure = None if c.relu_gradient == "exact" else _unsure(slope, z.shape[2])
-        if unsure is None:
+        db = torch.baddbmm(peers, slope.mT, z, beta=c.peer_normalization)  # (S, 1, D)
+        teaching = self._teaching(slope, x.distinct)
+        if teaching is None:
             scale = x.scale[:, : 2 * batch]
             scaled_dz = z * (slope * scale)  # (S, 2B, D)
             scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
             dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
-        else:  # n samples with a slope; λ peer is the same on all positive ones: an outer product
-            total = x.total(batch, self.dtype)  # (S, 1, I)
-            x, z, slope = x.take(unsure), take(z, unsure), take(slope, unsure)
-            dw = x.correlate(z * (slope * x.scale), self.dtype)
-            dw.addcmul_(peer.mT, total, value=c.peer_normalization)
-        db = torch.baddbmm(peers, slope.mT, z, beta=c.peer_normalization)  # (S, 1, D)
+        else:
+            dw = self._from_few(teaching, x, z, slope, peer)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
+
+    def _teaching(self, slope: Tensor, distinct: int) -> Tensor | None:
+        """Which samples have a slope, ``(n,)``; None where all shall be multiplied.
+
+        Networks side by side have learned different samples, a GPU would wait for their number, and
+        with relu's exact derivative peer normalization is another on each positive sample.
+        """
+        shared = self.config.relu_gradient != "exact"
+        if not (shared and self.weight.shape[1] >= WIDE and slope.shape[0] == 1 and slope.is_cpu):
+            return None
+        found = slope.flatten().nonzero().flatten()
+        return found if len(found) <= MOST * min(distinct, slope.shape[1]) else None
+
+    def _from_few(
+        self, teaching: Tensor, x: Samples | Scaled, z: Tensor, slope: Tensor, peer: Tensor
+    ) -> Tensor:
+        """∂loss/∂W from the samples that have a slope, and all positive ones' λ peer xᵀ.
+
+        The latter have peer in common: their sum is an outer product.
+        """
+        few = x.take(teaching)
+        scaled_dz = take(z, teaching).mul_(take(slope, teaching) * few.scale)  # (S, n, D)
+        dw = few.correlate(scaled_dz, self.dtype)  # (S, D, I)
+        total = x.total(z.shape[1] // 2, self.dtype)  # (S, 1, I)
+        return dw.addcmul_(peer.mT, total, value=self.config.peer_normalization)
 
 
 class Network:
@@ -199,8 +227,12 @@ class Network:
             taught = z.shape[1] // 3 * 2  # 2B
             goodness.append(g[:, :taught])
             layer.learn(x_in, z[:, :taught], goodness[-1], rate)
-            neutral.append(Scaled(z[:, taught:], scale[:, taught:]).dense().to(self.dtype))
+            neutral.append(self.handed_on(z[:, taught:], scale[:, taught:]))
         return torch.stack(goodness, dim=1), neutral
+
+    def handed_on(self, z: Tensor, scale: Tensor) -> Tensor:
+        """Normalized activity, multiplied out for the readout: ``(S, N, D), (S, N, 1)``."""
+        return Scaled(z, scale).dense().to(self.dtype)
 
     def activity(
         self, x: Tensor | Samples
@@ -237,17 +269,6 @@ class Network:
             for i, layer in enumerate(self.layers, start=1)
             for name, tensor in layer.state().items()
         }
-
-
-def _unsure(slope: Tensor, width: int) -> Tensor | None:
-    """Which samples have a slope, ``(n,)``; None where to leave out the others would not pay.
-
-    Networks side by side are sure of different samples, and a GPU would wait for their number.
-    """
-    if slope.shape[0] > 1 or width < NARROW or not slope.is_cpu:
-        return None
-    found = slope.flatten().nonzero().flatten()
-    return found if len(found) <= MOST * slope.shape[1] else None
 
 
 def _factors(x: Tensor | Samples | Scaled) -> Samples | Scaled:

@@ -45,6 +45,11 @@ class Samples:
     codes: Tensor
     scale: Tensor
 
+    @property
+    def distinct(self) -> int:
+        """Number of rows that products are made of: one for each image."""
+        return self.pixels.shape[1]
+
     def normalized(self) -> "Samples":
         """Divide each sample by its root mean square, as `ff.objective.normalize` does."""
         images = self.pixels.shape[1]

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import ff
-from ff import memory
+from ff import memory, network
 from ff.data import Dataset, Split
 from ff.network import Network
 from ff.readout import Readouts
@@ -165,8 +165,13 @@ class Peak(TorchDispatchMode):
 
 
 @pytest.mark.slow
-def test_the_heaviest_network_needs_little_more_than_what_it_keeps():
-    """Of 32 layers of 1000 units, as of each seed on a GPU: weights, momentum, activities of 3."""
+@pytest.mark.parametrize("wide", [1000, 1001])
+def test_the_heaviest_network_needs_little_more_than_what_it_keeps(wide, monkeypatch):
+    """Of 32 layers of 1000 units, as of each seed on a GPU: weights, momentum, activities of 3.
+
+    With samples left out of the gradient's product, and without, as on a GPU.
+    """
+    monkeypatch.setattr(network, "WIDE", wide)
     images = torch.randint(256, (1000, 784), dtype=torch.uint8)
     split = Split(images, torch.arange(1000) % 10)
     config = ff.Config(layers=[2, 4, 8, 16, 32], epochs=1, device="cpu")
