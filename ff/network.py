@@ -77,10 +77,6 @@ class Scaled:
         """
         return product(scaled_dz.mT, self.rows[:, : scaled_dz.shape[1]], dtype)
 
-    def total(self, count: int, dtype: torch.dtype) -> Tensor:
-        """Sum of the first x, as many as `count`: ``(S, 1, I)``."""
-        return product(self.scale[:, :count].mT, self.rows[:, :count], dtype)
-
     def take(self, chosen: Tensor) -> "Scaled":
         """The chosen rows, ``(n,)``; of a single seed."""
         return Scaled(take(self.rows, chosen), take(self.scale, chosen))
@@ -175,7 +171,7 @@ class Layer:
         few = x.take(teaching)
         scaled_dz = take(z, teaching).mul_(take(slope, teaching) * few.scale)  # (S, n, D)
         dw = few.correlate(scaled_dz, self.dtype)  # (S, D, I)
-        total = x.total(z.shape[1] // 2, self.dtype)  # (S, 1, I)
+        total = x.correlate(x.scale[:, : z.shape[1] // 2], self.dtype)  # Σ x, (S, 1, I)
         return dw.addcmul_(peer.mT, total, value=self.config.peer_normalization)
 
 

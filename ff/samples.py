@@ -82,13 +82,6 @@ class Samples:
         dw[..., :CLASSES] = torch.bmm(self.codes[:, : scaled_dz.shape[1]].mT, scaled_dz).mT
         return dw
 
-    def total(self, count: int, dtype: torch.dtype) -> Tensor:
-        """Sum of the first samples, no more than there are images: ``(S, 1, I)``."""
-        scale = self.scale[:, :count].mT
-        x = product(scale, self.pixels[:, :count], dtype)
-        x[..., :CLASSES] = torch.bmm(scale, self.codes[:, :count])
-        return x
-
     def take(self, chosen: Tensor) -> "Samples":
         """The chosen samples, ``(n,)``, each with an image of its own; of a single seed."""
         pixels = take(self.pixels, chosen % self.pixels.shape[1])

@@ -216,7 +216,8 @@ def watched(correlate: Any, rows: list[int]) -> Any:
     """Note of how many samples a gradient's product is made."""
 
     def noted(self: object, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
-        rows.append(scaled_dz.shape[1])
+        if scaled_dz.shape[2] > 1:  # else a sum of samples
+            rows.append(scaled_dz.shape[1])
         return correlate(self, scaled_dz, dtype)
 
     return noted
