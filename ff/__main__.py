@@ -45,14 +45,14 @@ def main() -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
 def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: bool) -> None:
-    r"""Train one configuration and write its records.
+    """Train one configuration and write its records.
 
     Called again, it goes on where it was cut off.
 
     \b
     ff train -f params/quick.yaml --out records/quick
-    ff train -f params/quick.yaml --set layers=16 --set seeds=[1,2] --out records/deep
-    """
+    ff train -f params/quick.yaml --set layers=16 --set 'seeds=[1,2]' --out records/deep
+    """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
     with warnings.catch_warnings():
@@ -91,7 +91,10 @@ def fetch(name: str) -> None:
 
 @main.command()
 def verdicts() -> None:
-    """Print the paper's claims with our numbers, from the published measurements."""
+    """Print the paper's claims with our numbers.
+
+    They are computed from the published measurements.
+    """
     from ff.claims import REJECTED, verdicts
 
     for row in verdicts(ff.published()).to_dict("records"):
@@ -108,16 +111,18 @@ def verdicts() -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the rows (parquet)."
 )
 def bench(full: bool, out: Path | None) -> None:
-    """Measure how fast training is here, beside the published style and the machine's limit.
+    """Measure how fast training is on this machine.
 
-    Takes about five minutes on two idle cores, and needs MNIST. Each line is printed when it has
-    been measured: the median, the least and the greatest in brackets, and whether the target is
-    met.
+    It is compared with the published style and with the machine's own limit. Takes about five
+    minutes on two idle cores, and needs MNIST. Each line is printed when it has been measured: the
+    median, the least and the greatest in brackets, and whether the target is met.
     """
     from ff import performance
     from ff.bench import FULL, QUICK, bench
 
     for rows in bench(FULL if full else QUICK, out):
+        if disturbed := performance.disturbed(rows):
+            click.echo(f"Warning: {disturbed}", err=True)
         for line in performance.lines(rows):
             click.echo(line)
 

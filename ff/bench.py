@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -125,6 +126,7 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         (median over the turns), `low` and `high` (least and greatest), `unit`, `how` ("measured",
         "extrapolated from ..." or "not measured: ...") and `target` (of the ratio, or empty).
     """
+    yield _others()
     epochs, shallow = _epochs(dataset, effort)
     yield epochs
     yield _settings(dataset)
@@ -223,6 +225,12 @@ def _faster(
         else:
             rows += _missing(row, target, SLOW)
     return rows
+
+
+def _others() -> pd.DataFrame:
+    """How many cores other programs keep busy, while this one waits for a second."""
+    cores = psutil.cpu_percent(interval=1) / 100 * (psutil.cpu_count() or 1)
+    return pd.DataFrame(_rows("other programs", {"busy": (cores, "cores")}))
 
 
 def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:

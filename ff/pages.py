@@ -9,18 +9,21 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from ff import performance
 from ff.claims import REJECTED, verdicts
 from ff.notebook import Note
 from ff.records import RESULTS, Records, read
 
 __all__ = [
     "Html",
+    "differences",
     "disturbances",
     "download",
     "execution_times",
     "grid",
     "measured",
     "provenance",
+    "targets",
     "verdict_summary",
     "verdict_table",
 ]
@@ -31,6 +34,7 @@ SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
 ENOUGH = 10  # seeds for an interval that needs no warning
 TESTED = ("supported", "not supported", "undecided")
 COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
+NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 DASH = "\N{EN DASH}"  # where nothing is measured
 
 
@@ -114,6 +118,35 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def differences(table: pd.DataFrame, other: str) -> pd.DataFrame:
+    """What changes with the way that seeds are run, in numbers for people.
+
+    Parameters
+    ----------
+    table
+        Result of `ff.agreement.agreement`.
+    other
+        The way that is compared with float32.
+    """
+    rows = []
+    for row in table.to_dict("records"):
+        digits = 2 if row["quantity"].startswith("delay") else 4
+        shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
+        rows.append(
+            {
+                "units": row["hidden"],
+                "quantity": row["quantity"],
+                "seeds": row["seeds"],
+                "layers": row["layers"],
+                "float32": shown["reference"],
+                f"{other} minus float32": f"{shown['difference']} [{shown['low']}, {shown['high']}]",
+                "spread over seeds": shown["spread"],
+                "within": "yes" if row["within"] else "no",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
     """What was done to running trainings and how it ended, as ``tests/reliability.py`` found it.
 
@@ -182,6 +215,27 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
         for path in sorted(folder.glob("*/*.ipynb"))
     }
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
+
+
+def targets(rows: pd.DataFrame) -> Html:
+    """What `ff bench` has measured on a machine, as a table; below it what was not, and why.
+
+    Parameters
+    ----------
+    rows
+        What `ff.performance.read` returns, of one machine.
+    """
+    table: Any = performance.table(rows)
+    absent = table["verdict"] == "not measured"
+    head = "<tr><th>Work</th><th>Ratio</th><th>Target</th></tr>"
+    body = "".join(map(_target, table[~absent].to_dict("records")))
+    below = "".join(
+        f"<p>Not measured ({escape(str(why))}): {escape('; '.join(own['work']))}.</p>"
+        for why, own in table[absent].groupby("how", sort=False)
+    )
+    return Html(
+        f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>{below}'
+    )
 
 
 def verdict_summary(records: Records) -> Html:
@@ -261,6 +315,25 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
     return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
 
 
+def _target(row: dict[Any, Any]) -> str:
+    """A line of `targets`."""
+    beside = f"beside {row['beside']}" + (f", {row['how']}" if row["how"] else "")
+    kind = BADGES["agrees" if row["verdict"].startswith("met") else "differs"]
+    sign = SIGNS["agrees" if row["verdict"].startswith("met") else "differs"]
+    value, _, spread = row["ratio"].partition(" ")
+    return (
+        f"<tr><td>{escape(row['work'])}<br><small>{escape(beside)}</small></td>"
+        f"<td><b>{value}</b> {spread}<br><small>{row['ours']} beside {row['compared']}</small></td>"
+        f"<td>{row['target']}<br>{_badge(kind, sign, row['verdict'])}</td></tr>"
+    )
+
+
+def _badge(kind: str, sign: str, text: str) -> str:
+    """A small label in a color of the site's theme."""
+    text = f"{sign} {text}".strip()
+    return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{text}</span>'
+
+
 def _polyline(trace: pd.Series, look: str) -> str:
     """Accuracy 0.4 to 1 over the epochs, in a box of 120 by 80."""
     x = np.linspace(1, 119, len(trace))
@@ -298,9 +371,8 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         value = value.replace("-", MINUS)
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
-        kind = BADGES.get(row["paper"], "secondary")
-        text = f"{SIGNS.get(row['paper'], '')} {row['verdict']}".strip()
-        badge = f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{text}</span>'
+        kind, sign = BADGES.get(row["paper"], "secondary"), SIGNS.get(row["paper"], "")
+        badge = _badge(kind, sign, row["verdict"])
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
         f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '

@@ -20,6 +20,7 @@ from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend,
 
 __all__ = [
     "baseline",
+    "disturbed",
     "floor",
     "lines",
     "met",
@@ -32,6 +33,7 @@ __all__ = [
     "threads",
 ]
 
+BUSY = 0.2  # cores that other programs may use without a word
 COLUMNS = ["device", "row", "quantity", "value", "low", "high", "unit", "how", "target", "made"]
 
 
@@ -88,6 +90,14 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     ----------
     rows
         What `ff.bench.measure` yields or `read` returns, of one machine.
+
+    Returns
+    -------
+    DataFrame
+        The `work`, what it is measured `beside`, and `how` if not by itself: "extrapolated from
+        ..." or why not at all; `verdict`: "met", "missed" or "not measured", and, where several
+        runs disagree, in how many of them it is the same; then `ratio`, `target`, and the two
+        quantities of which the ratio is taken, `ours` and `compared`.
     """
     found = []
     for row, own in rows.groupby("row", sort=False):
@@ -95,31 +105,54 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         if "ratio" not in parts.index:
             continue
         ratio: Any = parts.loc["ratio"]
-        how = ratio["how"].removeprefix("measured").removeprefix("not measured: ")
+        work, _, beside = str(row).partition(" / ")
         found.append(
             {
-                "": _verdict(ratio),
+                "work": work,
+                "beside": beside,
+                "how": ratio["how"].removeprefix("measured").removeprefix("not measured: "),
+                "verdict": _verdict(ratio),
                 "ratio": _shown(ratio, spread=True),
                 "target": ratio["target"],
                 "ours": _shown(parts.loc["ours"]),
                 "compared": _shown(parts.loc["compared"]),
-                "work / compared with": f"{row} ({how})" if how else row,
             }
         )
     return pd.DataFrame(found)
 
 
-def settings(rows: pd.DataFrame) -> str:
-    """How much of the ratios comes from the published style's settings of threads and memory.
+def disturbed(rows: pd.DataFrame) -> str:
+    """Sentence that says how many cores other programs kept busy; empty if hardly any.
 
     Parameters
     ----------
     rows
         What `ff.bench.measure` yields or `read` returns, of one machine.
     """
-    own = _measured(rows, "the published style with our settings")
-    share = _shown(own.set_index("quantity").loc["share"], spread=True)
-    return f"With our settings the published style takes {share} of that time at 4 layers of 100."
+    cores = _measured(rows, "other programs")["high"].max()
+    if not cores > BUSY:
+        return ""
+    return (
+        f"Other programs kept {cores:.1f} cores busy at the start: the ratios are not to be "
+        "trusted, whatever their spread."
+    )
+
+
+def settings(rows: pd.DataFrame) -> str:
+    """How much of our ratio at width 100 comes from our settings of threads and memory.
+
+    Parameters
+    ----------
+    rows
+        What `ff.bench.measure` yields or `read` returns, of one machine.
+    """
+    quantity = rows.set_index(["row", "quantity"])["value"]
+    share = quantity["the published style with our settings, 4 layers of 100", "share"]
+    ratio = quantity["an epoch, 4 layers of 100, float32 / the published style", "ratio"]
+    return (
+        f"Given our settings of threads and memory, the published style would take {share:.2f} of "
+        f"its time at 4 layers of 100; beside that, ours is {ratio * share:.3g} times as fast."
+    )
 
 
 def rounding(*folders: Path) -> pd.DataFrame:
@@ -156,8 +189,10 @@ def rounding(*folders: Path) -> pd.DataFrame:
 def lines(rows: pd.DataFrame) -> Iterator[str]:
     """Write the same as lines of text."""
     for _, row in table(rows).iterrows():
-        verdict, ratio, target, ours, compared, work = row
-        yield (f"{verdict:14}{ratio:26}{target:15}{ours:15}{compared:15}{work}")
+        work, beside, how, verdict, ratio, target, ours, compared = row
+        named = f"{work} / {beside}" if beside else work
+        named += f" ({how})" if how else ""
+        yield f"{verdict:14}{ratio:26}{target:15}{ours:15}{compared:15}{named}"
 
 
 def met(value: float, target: str) -> str:
@@ -223,15 +258,17 @@ def floor(
         found[_network(row)] = {
             "networks side by side": f"{seeds:.0f}",
             "operations": f"{work:.3g} GFLOP",
-            "of these made": f"{made:.0%}",
-            "their products alone": f"{ideal[0]:.3g} ms",
+            "share that is made": f"{made:.0%}",
+            "time for these products alone": f"{ideal[0]:.3g} ms",
             "memory traffic": f"{moved:.3g} MB",
-            "moved alone": f"{ideal[1]:.3g} ms",
+            "time to move it alone": f"{ideal[1]:.3g} ms",
             "floor": f"{sum(ideal):.3g} ms",
             "measured": f"{1e3 * value['a step']:.3g} ms",
             "above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
             "all products of an epoch, one seed": f"{epoch:.3g} s",
-            "published style / these": f"{epochs[style] / epoch:.3g}" if style in epochs else "",
+            "published style, as many times that": f"{epochs[style] / epoch:.3g}"
+            if style in epochs
+            else "",
         }
     return pd.DataFrame(found)
 
@@ -353,10 +390,10 @@ def _measured(rows: pd.DataFrame, work: str) -> Any:
 
 
 def _verdict(ratio: Any) -> str:
-    """Whether the target is met; and if several runs disagree, in how many of them it is."""
+    """Whether the target is met; and if several runs disagree, in how many of them it is so."""
     verdict, runs = met(ratio["value"], ratio["target"]), ratio.get("files", 1)
-    split = 0 < ratio.get("met", 0) < runs
-    return f"{verdict} (met in {ratio['met']} of {runs} runs)" if split else verdict
+    agree = ratio.get("met", 0) if verdict == "met" else runs - ratio.get("met", 0)
+    return f"{verdict} in {agree} of {runs} runs" if agree < runs and "met" in ratio else verdict
 
 
 def _points(group: Any) -> tuple[np.ndarray, Any]:
@@ -392,6 +429,6 @@ def _shown(quantity: Any, spread: bool = False) -> str:
     if np.isnan(quantity["value"]):
         return ""
     numbers = quantity[["value", "low", "high"]]
-    value, low, high = (f"{n:.3g}" if n < 1000 else f"{n:,.0f}" for n in numbers)
+    value, low, high = (f"{n:#.3g}".rstrip(".") if n < 1000 else f"{n:,.0f}" for n in numbers)
     between = f" [{low},\N{NO-BREAK SPACE}{high}]" if spread and low != high else ""
     return f"{value}{between} {quantity['unit']}".rstrip()

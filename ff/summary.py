@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ff import performance
 from ff.delay import TARGET
 from ff.pages import Html
 
-__all__ = ["correlations", "delays"]
+__all__ = ["correlations", "delays", "speed"]
 
 
 def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
@@ -34,6 +35,31 @@ def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
         Results of `ff.correlation.pooled` and `ff.correlation.within_epoch` of the same layers.
     """
     return _paragraphs(_correlations(own, within) for own in _widths(pooled))
+
+
+def speed(rows: pd.DataFrame) -> Html:
+    """How much faster than the published style an epoch is, and how many targets are met.
+
+    Parameters
+    ----------
+    rows
+        What `ff.performance.read` returns, of one machine.
+    """
+    lines = performance.table(rows)
+    verdicts = lines.loc[lines["verdict"] != "not measured", "verdict"]
+    met = verdicts.str.startswith("met").sum()
+    texts = [
+        f"<b>{work.removeprefix('an epoch, ')}</b>: an epoch with its evaluation takes {ours}, "
+        f"{ratio.split()[0]} times as fast as the published style's."
+        for work, verdict, ratio, ours in lines[["work", "verdict", "ratio", "ours"]].itertuples(
+            index=False
+        )
+        if work.startswith("an epoch, ") and verdict != "not measured"
+    ]
+    texts.append(
+        f"Of {len(verdicts)} targets that could be measured on this machine {met} are met."
+    )
+    return _paragraphs(texts)
 
 
 def _widths(table: pd.DataFrame) -> Iterable[pd.DataFrame]:

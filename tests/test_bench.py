@@ -222,7 +222,7 @@ def test_everything_small(monkeypatch, tmp_path, bf16):
     assert len(written) == len(yielded)
     table = performance.table(written)
     assert len(table) == 16
-    measured = table[table[""] != "not measured"]
+    measured = table[table["verdict"] != "not measured"]
     assert len(measured) == 13
     assert "" not in {*measured["ours"], *measured["compared"]}
     values = written.dropna(subset="value")

@@ -103,6 +103,7 @@ def test_help(arguments):
     result = invoke(*arguments)
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+    assert "\\b" not in result.stdout
 
 
 def test_version():

@@ -8,9 +8,10 @@ import pytest
 import synthetic
 
 import ff
-from ff import performance, records
+from ff import pages, performance, records, summary
 from ff.roofline import evaluation, operations, products, traffic
 
+EPOCH = "an epoch, 4 layers of 100, float32 / the published style"
 PRODUCTS = "products, 4 layers of 1000, 1 seed, bf16 / alone"
 
 
@@ -21,9 +22,9 @@ def rows(*parts: tuple) -> pd.DataFrame:
 
 def measured(value: float, low: float = 1.0, high: float = 9.0) -> pd.DataFrame:
     return rows(
-        ("an epoch", "ours", 2.0, 2.0, 2.0, "s", "measured", ""),
-        ("an epoch", "compared", 8.0, 8.0, 8.0, "s", "measured", ""),
-        ("an epoch", "ratio", value, low, high, "", "measured", "at least 3.5"),
+        (EPOCH, "ours", 2.0, 2.0, 2.0, "s", "measured", ""),
+        (EPOCH, "compared", 8.0, 8.0, 8.0, "s", "measured", ""),
+        (EPOCH, "ratio", value, low, high, "", "measured", "at least 3.5"),
         ("threads", "at 2", 0.5, 0.5, 0.5, "s", "measured", ""),
     )
 
@@ -48,15 +49,66 @@ def test_a_target_is_met_or_missed(value, target, expected):
 def test_the_table_has_a_line_for_each_target():
     (line,) = performance.table(measured(4.0)).to_dict("records")
     assert line == {
-        "": "met",
-        "ratio": "4 [1,\N{NO-BREAK SPACE}9]",
+        "work": "an epoch, 4 layers of 100, float32",
+        "beside": "the published style",
+        "how": "",
+        "verdict": "met",
+        "ratio": "4.00 [1.00,\N{NO-BREAK SPACE}9.00]",
         "target": "at least 3.5",
-        "ours": "2 s",
-        "compared": "8 s",
-        "work / compared with": "an epoch",
+        "ours": "2.00 s",
+        "compared": "8.00 s",
     }
     (text,) = performance.lines(measured(4.0))
-    assert " ".join(text.split()) == "met 4 [1, 9] at least 3.5 2 s 8 s an epoch"
+    shown = f"met 4.00 [1.00, 9.00] at least 3.5 2.00 s 8.00 s {EPOCH}"
+    assert " ".join(text.split()) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.5999, "0.600"), (14.0, "14.0"), (310.2, "310"), (0.01651, "0.0165"), (7706.4, "7,706")],
+)
+def test_numbers_have_three_digits(value, shown):
+    (line,) = performance.table(measured(value, value, value)).to_dict("records")
+    assert line["ratio"] == shown
+
+
+def test_a_page_shows_what_was_measured_and_lists_what_was_not():
+    unknown = np.nan, np.nan, np.nan, "", "not measured: no GPU", "at most 1"
+    absent = rows(
+        *(("memory / the least", name, *unknown) for name in ("ours", "compared", "ratio"))
+    )
+    for value, badge in ((4.0, "\N{CHECK MARK} met"), (3.0, "\N{MULTIPLICATION X} missed")):
+        page = pages.targets(pd.concat([measured(value), absent]))._repr_html_()
+        table, below = page.split("</table>")
+        assert table.count("<tr>") == 2
+        assert f"<b>{value:.2f}</b> [1.00,\N{NO-BREAK SPACE}9.00]" in table
+        assert "2.00 s beside 8.00 s" in table
+        assert f">{badge}</span>" in table
+        assert below == "<p>Not measured (no GPU): memory.</p>"
+
+
+def test_a_sentence_says_how_fast_and_how_many_targets_are_met():
+    for value, met in ((4.0, 1), (3.0, 0)):
+        text = summary.speed(measured(value))._repr_html_()
+        assert f"takes 2.00 s, {value:.2f} times as fast as the published style" in text
+        assert f"Of 1 targets that could be measured on this machine {met} are met." in text
+
+
+def test_equal_settings_are_said_beside_the_ratio():
+    row = "the published style with our settings, 4 layers of 100"
+    share = rows((row, "share", 0.5, 0.5, 0.5, "", "extrapolated from 20 steps", ""))
+    text = performance.settings(pd.concat([measured(14.0), share]))
+    assert "would take 0.50 of its time" in text
+    assert "ours is 7 times as fast" in text
+
+
+@pytest.mark.parametrize(("cores", "said"), [(0.0, ""), (0.19, ""), (1.26, "kept 1.3 cores busy")])
+def test_other_programs_are_said_to_disturb(cores, said):
+    frame = rows(("other programs", "busy", cores, cores, cores, "cores", "measured", ""))
+    text = performance.disturbed(frame)
+    assert said in text
+    assert bool(text) == bool(said)
+    assert performance.disturbed(measured(4.0)) == ""
 
 
 def test_files_of_a_machine_are_taken_together(tmp_path):
@@ -69,9 +121,9 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     found: Any = performance.read(tmp_path)
     ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
     assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
-    for device, verdict, made in (("b", "met (met in 2 of 3 runs)", "03"), ("a", "met", "04")):
+    for device, verdict, made in (("b", "met in 2 of 3 runs", "03"), ("a", "met", "04")):
         own = found[found["device"] == device]
-        assert performance.table(own)[""].tolist() == [verdict]
+        assert performance.table(own)["verdict"].tolist() == [verdict]
         assert set(own["made"]) == {f"2026-11-{made}, torch 2, commit aaaaaaa"}
 
 
@@ -95,17 +147,18 @@ def test_the_floor_is_products_and_memory():
     floor: Any = performance.floor(rows(*parts))["1000 units, 1 seed, bf16"]
     alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
     moved = traffic(4, 1000, 1000) / 20e9 * 1e3
-    assert floor["of these made"] == "75%"
-    assert floor["their products alone"] == f"{0.75 * alone:.3g} ms"
+    assert floor["share that is made"] == "75%"
+    assert floor["time for these products alone"] == f"{0.75 * alone:.3g} ms"
     assert floor["floor"] == f"{0.75 * alone + moved:.3g} ms"
     assert floor["measured"] == "200 ms"
     assert floor["above the floor"] == f"{200 / (0.75 * alone + moved) - 1:.0%}"
     epoch = 50 * alone / 1e3 + operations(evaluation([4], 1000, 10_000, 1000)) / 400e9
     assert floor["all products of an epoch, one seed"] == f"{epoch:.3g} s"
-    assert floor["published style / these"] == f"{20 / epoch:.3g}"
-    assert performance.floor(rows(*parts[:-1])).loc["published style / these"].tolist() == [""]
+    assert floor["published style, as many times that"] == f"{20 / epoch:.3g}"
+    without = performance.floor(rows(*parts[:-1]))
+    assert without.loc["published style, as many times that"].tolist() == [""]
     former = [part for part in parts if part[1] != "made"]
-    assert performance.floor(rows(*former)).loc["of these made"].tolist() == ["100%"]
+    assert performance.floor(rows(*former)).loc["share that is made"].tolist() == ["100%"]
     absent = [(PRODUCTS, "compared", np.nan, np.nan, np.nan, "", "not measured: why", "")]
     assert performance.floor(rows(*absent)).empty
 
@@ -123,3 +176,17 @@ def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path
     assert set(table["hidden"]) == {100}
     assert (table["difference"] == 0).all()
     assert performance.rounding(tmp_path / "one").empty
+
+
+def test_differences_are_shown_with_their_intervals():
+    row = {"hidden": 100, "seeds": 5, "layers": 4, "reference": 0.5, "difference": -0.00286}
+    row |= {"low": -0.00535, "high": 0.0003, "spread": 0.0049, "within": False}
+    parts = [
+        row | {"quantity": name}
+        for name in ("accuracy of layers, mean of epochs", "delay of layers, epochs")
+    ]
+    accuracy, delay = pages.differences(pd.DataFrame(parts), "bf16").to_dict("records")
+    name = "bf16 minus float32"
+    assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053, 0.0003]"
+    assert accuracy["within"] == "no"
+    assert delay["float32"] == "0.50"
