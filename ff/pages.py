@@ -132,6 +132,7 @@ def differences(table: pd.DataFrame, other: str) -> pd.DataFrame:
     for row in table.to_dict("records"):
         digits = 2 if row["quantity"].startswith("delay") else 4
         shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
+        interval = f"[{shown['low']}, {shown['high']}]"
         rows.append(
             {
                 "units": row["hidden"],
@@ -139,7 +140,7 @@ def differences(table: pd.DataFrame, other: str) -> pd.DataFrame:
                 "seeds": row["seeds"],
                 "layers": row["layers"],
                 "float32": shown["reference"],
-                f"{other} minus float32": f"{shown['difference']} [{shown['low']}, {shown['high']}]",
+                f"{other} minus float32": f"{shown['difference']} {interval}",
                 "spread over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }
