@@ -106,7 +106,9 @@ def verdicts() -> None:
 
 
 @main.command()
-@click.option("--full", is_flag=True, help="Run the long rows whole: hours instead of minutes.")
+@click.option(
+    "--full", is_flag=True, help="Take whole epochs and more turns: several times as long."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the rows (parquet)."
 )
@@ -117,14 +119,19 @@ def bench(full: bool, out: Path | None) -> None:
     minutes on two idle cores, and needs MNIST. Each line is printed when it has been measured: the
     median, the least and the greatest in brackets, and whether the target is met.
     """
+    import pandas as pd
+
     from ff import performance
     from ff.bench import FULL, QUICK, bench
 
+    parts = []
     for rows in bench(FULL if full else QUICK, out):
+        parts.append(rows)
         if disturbed := performance.disturbed(rows):
             click.echo(f"Warning: {disturbed}", err=True)
         for line in performance.lines(rows):
             click.echo(line)
+    click.echo(performance.settings(pd.concat(parts)))
 
 
 def _change(text: str) -> tuple[str, Any]:

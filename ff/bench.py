@@ -20,7 +20,7 @@ from ff.config import Config
 from ff.data import Dataset, find, load, own_batch_size
 from ff.errors import DataError, RecordsError
 from ff.files import replacing
-from ff.precision import multiplies_bf16, operands
+from ff.precision import multiplies_bf16, multiplying, operands
 from ff.roofline import alone, operations, products
 from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
 from ff.train import train
@@ -97,6 +97,8 @@ def bench(
         )
     dataset, started, parts = load(name), datetime.now(UTC), []
     if out:
+        if not out.name:
+            raise RecordsError(f"cannot write {out}: it is a folder; name a file")
         with _writing(out):  # tried before the wait
             out.parent.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=out.parent).close()
@@ -127,8 +129,13 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         "extrapolated from ..." or "not measured: ...") and `target` (of the ratio, or empty).
     """
     yield _others()
-    epochs, shallow = _epochs(dataset, effort)
-    yield epochs
+    shallow = {}
+    for hidden, rounds, targets in (
+        (WIDE, effort.rounds, {"float32": 1.8, "bf16": 3.5}),
+        (NARROW, effort.rounds + 2, {"float32": 15, "bf16": 15}),
+    ):
+        epochs, shallow[hidden] = _epochs(dataset, hidden, rounds, targets)
+        yield epochs
     yield _settings(dataset)
     yield _table_1(dataset, effort, shallow)
     for hidden, seeds, precision, target in (
@@ -233,20 +240,15 @@ def _others() -> pd.DataFrame:
     return pd.DataFrame(_rows("other programs", {"busy": (cores, "cores")}))
 
 
-def _epochs(dataset: Dataset, effort: Effort) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
-    """Whole epochs with their evaluation; and what they cost in the published style, by width."""
-    rows, shallow = [], {}
-    for hidden, rounds, targets in (
-        (WIDE, effort.rounds, {"float32": 1.8, "bf16": 3.5}),
-        (NARROW, effort.rounds + 2, {"float32": 15, "bf16": 15}),
-    ):
-        runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in _precisions()]
-        runs.append(Theirs(dataset, LAYERS, hidden, None))
-        *ours, theirs = turns(rounds, [lambda run=run: run.cost(dataset) for run in runs])
-        work = f"an epoch, {LAYERS} layers of {hidden}, {{}} / the published style"
-        rows += _faster(work, ours, theirs, targets)
-        shallow[hidden] = theirs
-    return pd.DataFrame(rows), shallow
+def _epochs(
+    dataset: Dataset, hidden: int, rounds: int, targets: Mapping[str, float]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Whole epochs with their evaluation; and what they cost in the published style."""
+    runs: list[Any] = [Ours(dataset, LAYERS, hidden, precision=p) for p in _precisions()]
+    runs.append(Theirs(dataset, LAYERS, hidden, None))
+    *ours, theirs = turns(rounds, [lambda run=run: run.cost(dataset) for run in runs])
+    work = f"an epoch, {LAYERS} layers of {hidden}, {{}} / the published style"
+    return pd.DataFrame(_faster(work, ours, theirs, targets)), theirs
 
 
 def _settings(dataset: Dataset) -> pd.DataFrame:
@@ -308,7 +310,6 @@ def _share(
     config = Config(dataset=dataset.name, layers=list(layers), seeds=seeds)
     batch = own_batch_size(dataset.name)
     chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     ours = Ours(dataset.to(device), layers, hidden, chunk, precision)
     steps = chain.from_iterable(iter(ours.training.steps, None))
     shapes = products(layers, hidden, batch)
@@ -321,12 +322,13 @@ def _share(
 
     before = counted()
     count = effort.turns if hidden == WIDE else 4 * effort.turns  # a narrow step takes an instant
-    spent = timed(count * STEPS, works).reshape(3, count, STEPS)
-    learning, multiplying, copying = spent.mean(-1)
+    with multiplying(precision):  # the products alone, too
+        spent = timed(count * STEPS, works).reshape(3, count, STEPS)
+    learning, bare, copying = spent.mean(-1)
     work = operations(shapes) * len(chunk) / 1e9
     # At most all: small products, 0.6 % at width 100, are counted that `products` leaves out.
     made = min(1.0, (before + counted()) / 2 / work)
-    rate, limit = made * work / learning, work / multiplying
+    rate, limit = made * work / learning, work / bare
     facts = {
         "a step": (learning, "s"),
         "made": (made, ""),  # share of the operations, the others being left out

@@ -122,8 +122,9 @@ class Config(BaseModel):
     precision: Literal["auto", "float32", "tf32", "bf16"] = _row(
         "float32",
         "auto, float32, tf32 or bf16",
-        "Operands of the matrix products; weights and updates are float32 in each. auto takes "
-        "bf16 only where that was shown to change nothing that matters and is fast.",
+        "Operands of the matrix products; weights and updates are float32 in each. bf16 products "
+        "are rounded to bfloat16 themselves. tf32 is float32 where there is no CUDA device. auto "
+        "takes bf16 only where that was shown to change nothing that matters and is fast.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = _row(
         "auto", "auto, cpu, cuda or mps", "Where to train; auto takes the fastest there is."

@@ -56,7 +56,8 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
 def available(device: torch.device) -> float:
     """Bytes that are free on a device; in a container, no more than it may use."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept  # torch keeps what was freed, for later
     return min(psutil.virtual_memory().available, _container())
 
 

@@ -319,19 +319,18 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
 def _target(row: dict[Any, Any]) -> str:
     """A line of `targets`."""
     beside = f"beside {row['beside']}" + (f", {row['how']}" if row["how"] else "")
-    kind = BADGES["agrees" if row["verdict"].startswith("met") else "differs"]
-    sign = SIGNS["agrees" if row["verdict"].startswith("met") else "differs"]
+    look = {"met": "agrees", "missed": "differs"}.get(row["verdict"], "")  # "" if runs disagree
     value, _, spread = row["ratio"].partition(" ")
     return (
         f"<tr><td>{escape(row['work'])}<br><small>{escape(beside)}</small></td>"
         f"<td><b>{value}</b> {spread}<br><small>{row['ours']} beside {row['compared']}</small></td>"
-        f"<td>{row['target']}<br>{_badge(kind, sign, row['verdict'])}</td></tr>"
+        f"<td>{row['target']}<br>{_badge(look, row['verdict'])}</td></tr>"
     )
 
 
-def _badge(kind: str, sign: str, text: str) -> str:
-    """A small label in a color of the site's theme."""
-    text = f"{sign} {text}".strip()
+def _badge(look: str, text: str) -> str:
+    """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
+    kind, text = BADGES.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
     return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{text}</span>'
 
 
@@ -372,8 +371,7 @@ def _row(rows: pd.DataFrame, link: str) -> str:
         value = value.replace("-", MINUS)
         count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
         numbers.append(f"{label}: {value}{count}")
-        kind, sign = BADGES.get(row["paper"], "secondary"), SIGNS.get(row["paper"], "")
-        badge = _badge(kind, sign, row["verdict"])
+        badge = _badge(row["paper"], row["verdict"])
         badges.append(badge if len(rows) == 1 else f"{label}: {badge}")
     return (
         f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '

@@ -24,6 +24,7 @@ __all__ = [
     "floor",
     "lines",
     "met",
+    "origin",
     "read",
     "rounding",
     "settings",
@@ -34,7 +35,8 @@ __all__ = [
 ]
 
 BUSY = 0.2  # cores that other programs may use without a word
-COLUMNS = ["device", "row", "quantity", "value", "low", "high", "unit", "how", "target", "made"]
+COLUMNS = ["row", "quantity", "value", "low", "high", "unit", "how", "target"]
+ALIKE = ["device", "commit", "torch", "threads", "full", "dataset"]  # of runs that belong together
 
 
 def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
@@ -48,26 +50,33 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of `ff.bench.measure`, with a column `device`, and `files`, how many were read.
-        Values are medians over the files, `low` and `high` the least and greatest of all; `met`
-        counts the files in which the target is met, and `made` says when and with what. The
-        machine with the most files comes first, and of several the one measured last. Without a
-        file, the table is empty.
+        The rows of `ff.bench.measure`, with `machine`, a name of what was measured alike: on the
+        same machine at the same commit, with the same versions, threads, images and effort.
+        Values are medians over its `files`, `low` and `high` the least and greatest of all; `met`
+        counts the files in which the target is met, and `day` is the last file's. What has the
+        most files comes first, and of several what was measured last. Without a file, the table
+        is empty.
     """
     parts = []
     for path in sorted(folder.glob("*.parquet")):
         note = json.loads((pq.read_schema(path).metadata or {})[KEY])
-        rows = pd.read_parquet(path).assign(device=note["device"], file=path.name)
+        versions = note["versions"]
+        alike = {
+            "device": note["device"],
+            "commit": versions["commit"][:7],
+            "torch": versions["torch"],
+            "threads": note["threads"],
+            "full": note["full"],
+            "dataset": note["dataset"]["name"],
+        }
+        rows = pd.read_parquet(path).assign(**alike, file=path.name, day=note["started"][:10])
         verdicts = zip(rows["value"], rows["target"], strict=True)
         rows["met"] = [bool(target) and met(value, target) == "met" for value, target in verdicts]
-        versions = note["versions"]
-        rows["made"] = (
-            f"{note['started'][:10]}, torch {versions['torch']}, commit {versions['commit'][:7]}"
-        )
         parts.append(rows)
     if not parts:
-        return pd.DataFrame(columns=[*COLUMNS, "files"])
-    groups = pd.concat(parts).groupby(["device", "row", "quantity"], sort=False, as_index=False)
+        return pd.DataFrame(columns=[*ALIKE, *COLUMNS, "machine", "files"])
+    key = [*ALIKE, "row", "quantity"]
+    groups = pd.concat(parts).groupby(key, sort=False, as_index=False)
     found = groups.agg(
         value=("value", "median"),
         low=("low", "min"),
@@ -77,9 +86,20 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         target=("target", "first"),
         files=("file", "nunique"),
         met=("met", "sum"),
-        made=("made", "max"),
+        day=("day", "max"),
     )
-    order = ["files", "made"]
+    found["machine"] = (
+        found["device"]
+        + ", commit "
+        + found["commit"]
+        + ", torch "
+        + found["torch"]
+        + found["threads"].map(", {} threads".format)
+        + ", "
+        + found["dataset"]
+        + found["full"].map(lambda full: ", --full" * full)
+    )
+    order = ["files", "day"]
     return found.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
@@ -119,6 +139,22 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def origin(rows: pd.DataFrame, first: pd.DataFrame) -> str:
+    """Sentences that say what a table was measured with, and how it differs from the first.
+
+    Parameters
+    ----------
+    rows, first
+        What `read` returns, of one machine each.
+    """
+    text = f"{rows['machine'].iloc[0]}, {rows['day'].max()}, runs of ff bench: "
+    text += f"{rows['files'].max()}. {disturbed(rows)}"
+    commit = first["commit"].iloc[0]
+    if rows["commit"].iloc[0] != commit:
+        text += f"It is of another engine than commit {commit}: what was changed is not in both."
+    return text.strip()
 
 
 def disturbed(rows: pd.DataFrame) -> str:

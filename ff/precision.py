@@ -1,30 +1,34 @@
 """Matrix products, and the type to which their factors are rounded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-__all__ = ["HARMLESS", "chosen", "multiplies_bf16", "operands", "product"]
+__all__ = ["HARMLESS", "chosen", "multiplies_bf16", "multiplying", "operands", "product"]
 
 HARMLESS: tuple[int, ...] = ()  # widths at which bf16 was shown to change nothing that matters
 
 
 def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
-    """What `auto` stands for: bf16 if it was shown harmless and is fast, float32 otherwise.
+    """What a configuration's precision comes to on a device: float32, tf32 or bf16.
 
-    Harmless is what `ff.performance.rounding` finds to lie within the spread over seeds. tf32 has
-    not been compared.
+    auto is bf16 if that was shown harmless and is fast, float32 otherwise. Harmless is what
+    `ff.performance.rounding` finds to lie within the spread over seeds. tf32 has not been compared;
+    where there is none, it is float32.
 
     Parameters
     ----------
     precision
-        A configuration's; any but ``auto`` is returned as it is.
+        A configuration's.
     widths
         All that are trained: one precision serves the whole run.
     device
         Where; not every processor multiplies bfloat16 numbers.
     """
+    if precision == "tf32" and device.type != "cuda":
+        return "float32"
     if precision != "auto":
         return precision
     return "bf16" if set(widths) <= set(HARMLESS) and multiplies_bf16(device) else "float32"
@@ -38,10 +42,30 @@ def multiplies_bf16(device: torch.device) -> bool:
 
 
 def operands(precision: str) -> torch.dtype:
-    """Type of the factors of every large matrix product; results are float32."""
+    """Type of the factors of every large matrix product; all else is float32."""
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
 def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """Batched matrix product of factors rounded to `dtype`, in float32."""
+    """Batched matrix product of factors rounded to `dtype`, as float32 numbers.
+
+    A product of bfloat16 factors is summed in float32, and then rounded to bfloat16 once itself:
+    torch has no other on a CPU.
+    """
     return torch.bmm(a.to(dtype), b.to(dtype)).float()
+
+
+@contextmanager
+def multiplying(precision: str) -> Iterator[None]:
+    """Meanwhile, a GPU rounds float32 factors to tf32 if a precision says so, and sums in float32.
+
+    The settings are the whole process's: afterwards they are as they were before.
+    """
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32, matmul.allow_bf16_reduced_precision_reduction
+    matmul.allow_tf32 = precision == "tf32"
+    matmul.allow_bf16_reduced_precision_reduction = False  # sums are float32
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, matmul.allow_bf16_reduced_precision_reduction = before

@@ -23,7 +23,7 @@ from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.interruption import Interruption
 from ff.lock import claim
 from ff.network import Network
-from ff.precision import chosen
+from ff.precision import chosen, multiplying
 from ff.progress import Bar
 from ff.random import stream
 from ff.readout import Readouts
@@ -82,15 +82,14 @@ def train(
         A layer or readout has diverged: its numbers are no longer finite, or all units of the
         layer are dead. That seed stops in this epoch, and the others go on.
     """
-    if config.precision == "auto":  # the records name what it has stood for
-        precision = chosen("auto", config.widths, devices.choose(config.device))
+    if config.precision in ("auto", "tf32"):  # the records name what it has come to
+        precision = chosen(config.precision, config.widths, devices.choose(config.device))
         config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
     device = devices.choose(config.device)
     dataset = load(config.dataset).to(device)
     _batch_size(config, dataset)  # refuses before anything is written
-    torch.backends.cuda.matmul.allow_tf32 = config.precision == "tf32"
     begun = None if overwrite else out
     plan = [
         (width, seeds)
@@ -239,8 +238,10 @@ class Training:
             labels = split.labels[chosen]
             images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
             x = samples(images, labels, wrong.gather(1, chosen))
-            goodness, neutral = self.network.learn(x, config.learning_rate * scale)
-            scores = self.readouts.learn(neutral, labels, config.downstream_learning_rate * scale)
+            with multiplying(config.precision):
+                goodness, neutral = self.network.learn(x, config.learning_rate * scale)
+                rate = config.downstream_learning_rate * scale
+                scores = self.readouts.learn(neutral, labels, rate)
             del neutral  # the next step, or the evaluation, makes as much of its own
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
@@ -342,7 +343,9 @@ class Training:
 
     def _evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
         # The same negative samples every epoch: differences are the network's, not the draw's.
-        return evaluate(self.network, self.readouts, split, self._wrong("evaluation", split))
+        wrong = self._wrong("evaluation", split)
+        with multiplying(self.config.precision):
+            return evaluate(self.network, self.readouts, split, wrong)
 
 
 def _finite(layers: Tensor, depths: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils.data import DataLoader
 
 import ff
 from ff import objective
@@ -46,6 +47,14 @@ def test_a_step_is_ours(few):
     expected = torch.cat(readouts.weight, dim=2)[0]
     assert expected.abs().max() > 1e-3
     assert_close(theirs.model.readout.weight.data, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_four_processes_make_the_samples(few):
+    """As it is published; fewer would make it slower, and us look faster."""
+    theirs = Baseline(ff.Config(dataset="digits", layers=2, hidden=5, batch_size=40), few)
+    loaders = [value for value in vars(theirs).values() if isinstance(value, DataLoader)]
+    assert loaders
+    assert {loader.num_workers for loader in loaders} == {4}
 
 
 def test_samples_are_those_of_ours(few):

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from click.testing import CliRunner
 
 import ff
-from ff import bench, performance, timing
+from ff import bench, devices, performance, timing
 from ff.__main__ import main
 
 
@@ -32,6 +34,12 @@ class FakeTheirs(Fake):
         return 2.0 + float(self.depth)  # pyright: ignore
 
 
+class Idle:
+    """A process that has ended."""
+
+    def communicate(self) -> None: ...
+
+
 @pytest.fixture
 def bf16(monkeypatch):
     """A processor that multiplies bfloat16 numbers, or emulates it: these networks are small."""
@@ -45,25 +53,24 @@ def costs(monkeypatch, bf16):
 
 
 def test_an_epoch_is_compared_turn_by_turn(costs, few):
-    rows, shallow = bench._epochs(few, bench.Effort(3, None, (), 1))
+    rows, theirs = bench._epochs(few, 1000, 3, {"float32": 1.8, "bf16": 3.5})
     ratios = rows[rows["quantity"] == "ratio"]
-    assert ratios["value"].tolist() == [6, 6, 6, 6]
-    assert ratios["target"].tolist() == [f"at least {n}" for n in (1.8, 3.5, 15, 15)]
-    assert shallow[1000].tolist() == [6, 6, 6]
-    assert shallow[100].tolist() == [6, 6, 6, 6, 6]
+    assert ratios["value"].tolist() == [6, 6]
+    assert ratios["target"].tolist() == ["at least 1.8", "at least 3.5"]
+    assert theirs.tolist() == [6, 6, 6]
 
 
 def test_bf16_is_not_measured_where_it_would_be_emulated(costs, monkeypatch, few):
     monkeypatch.setattr(bench, "multiplies_bf16", lambda device: False)
     effort = bench.Effort(1, 1, (32,), 1)
-    epochs, shallow = bench._epochs(few, effort)
-    ten = bench._table_1(few, effort, shallow)
+    epochs, theirs = bench._epochs(few, 1000, 1, {"float32": 1.8, "bf16": 3.5})
+    ten = bench._table_1(few, effort, {1000: theirs, 100: theirs})
     share = bench._share(few, effort, bench.CPU, [4], 100, 30, "bf16", 0.6)
     ratios: Any = pd.concat([epochs, ten, share]).query("quantity == 'ratio'")
     measured = ratios["value"].notna()
     assert ratios["row"].str.contains("float32").tolist() == measured.tolist()
     assert set(ratios["how"][~measured]) == {f"not measured: {bench.SLOW}"}
-    assert ratios["target"][~measured].tolist() == [f"at least {n}" for n in (3.5, 15, 7, 0.6)]
+    assert ratios["target"][~measured].tolist() == [f"at least {n}" for n in (3.5, 7, 0.6)]
 
 
 @pytest.mark.parametrize("depths", [(32,), (2, 8, 16, 32)])
@@ -108,6 +115,71 @@ def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):
     monkeypatch.setattr(timing, "seconds", lambda work: 1.0)
     # 26 steps instead of 2; 247 validation images of three kinds and ten labels instead of 50.
     assert ours.cost(digits) == pytest.approx(13 + 247 / 50)
+
+
+@pytest.mark.parametrize(("steps", "asked"), [(2, (2, 4)), (None, (26, 4))])
+def test_some_steps_of_the_published_style_count_for_all(digits, monkeypatch, steps, asked):
+    """Two seconds a step, and three a batch that is evaluated; 26 and 4 of them in an epoch."""
+    seen = []
+
+    def fake(self, few: int, check: int) -> list[float]:
+        seen.append((few, check))
+        return [2.0 * few, 3.0 * check]
+
+    monkeypatch.setattr(timing.subprocess, "Popen", lambda *_, **__: Idle())
+    monkeypatch.setattr(timing.Theirs, "_seconds", fake)
+    assert timing.Theirs(digits, 2, 5, steps).cost(digits) == 26 * 2 + 4 * 3
+    assert seen == [(1, 1), asked], "the first starts the workers"
+
+
+def test_a_time_ends_when_the_gpu_has_finished(monkeypatch):
+    ends = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: time.sleep(0.05) or ends.append(1))
+    assert timing.seconds(lambda: ends.append(0)) >= 0.05
+    assert ends == [0, 1]
+
+
+def test_a_step_is_timed_with_each_number_of_threads(monkeypatch, digits):
+    """Each turn of three steps takes as many seconds as it has threads."""
+    chosen = []
+    monkeypatch.setattr(bench, "WIDE", 5)
+    monkeypatch.setattr(bench, "NARROW", 4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    monkeypatch.setattr(bench, "timed", lambda rounds, works: np.full((1, rounds), chosen[-1]))
+    rows = bench._threads(digits, bench.QUICK)
+    assert rows["quantity"].tolist() == 2 * ["at 1", "at 2", "at 4", "at 6"]
+    np.testing.assert_allclose(rows["value"], 2 * [1 / 3, 2 / 3, 4 / 3, 6 / 3])
+    assert chosen == 2 * [1, 2, 4, 6, 6], "all of them again in the end"
+
+
+@pytest.mark.slow
+def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
+    """Here on a processor that is called a GPU: everything but the device itself."""
+    cpu, called = torch.device("cpu"), []
+    monkeypatch.setattr(bench, "CUDA", cpu)
+    monkeypatch.setattr(bench, "WIDE", 60)
+    monkeypatch.setattr(bench, "NARROW", 50)
+    monkeypatch.setattr(bench, "SEEDS", 3)
+    monkeypatch.setattr(devices, "choose", lambda name: cpu)
+    for name, value in {"is_available": True, "max_memory_allocated": 10**8}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    for name in ("synchronize", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda name=name: called.append(name))
+    rows = pd.concat(bench._gpu(digits, bench.Effort(1, 1, (32,), 1)))
+    lines: Any = performance.table(rows)
+    assert "not measured" not in set(lines["verdict"])
+    assert lines["target"].tolist() == ["at most 120", "at least 0.5", "at most 1.5"]
+    assert set(called) == {"synchronize", "reset_peak_memory_stats"}
+    memory: Any = rows[rows["row"].str.startswith("memory")].set_index("quantity")["value"]
+    inner = 31 * 60
+    weights = 784 * 60 + inner * 60 + 60 * 32 * 3 / 2  # biases and running means: half a momentum
+    readouts = 10 * 60 * sum(depth - 1 for depth in bench.DEPTHS)
+    activities = 3 * 3 * 50 * 60
+    least = 4 * 3 * (2 * (weights + readouts) + activities) / 1e9
+    assert memory["compared"] == pytest.approx(least, rel=1e-6)
+    assert memory["ratio"] == pytest.approx(0.1 / least, rel=1e-6)
 
 
 @pytest.mark.slow
@@ -201,6 +273,8 @@ def test_a_file_that_cannot_be_written_is_known_before_the_wait(tmp_path, monkey
     (tmp_path / "file").touch()
     with pytest.raises(ff.RecordsError, match="cannot write"):
         next(bench.bench(bench.QUICK, tmp_path / "file" / "rows.parquet", "digits"))
+    with pytest.raises(ff.RecordsError, match="it is a folder; name a file"):
+        next(bench.bench(bench.QUICK, Path(""), "digits"))
 
 
 def test_provenance_names_machine_and_versions(few):

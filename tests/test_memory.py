@@ -47,6 +47,17 @@ def test_a_configuration_that_cannot_fit_says_so_before_it_allocates(monkeypatch
         assert (memory.needed(other, other.widths[0]) <= memory.SHARE * 32e9) == fits, change
 
 
+def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
+    """A second run in one process, after a first that took most of the memory."""
+    for name, value in {
+        "mem_get_info": (3, 80),
+        "memory_reserved": 70,
+        "memory_allocated": 10,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert memory.available(torch.device("cuda")) == 63
+
+
 def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
     config = tiny(seeds=8, hidden=10)
     one = memory.needed(config, 10)

@@ -29,6 +29,26 @@ def measured(value: float, low: float = 1.0, high: float = 9.0) -> pd.DataFrame:
     )
 
 
+def note(
+    device: str,
+    day: int = 1,
+    commit: str = 40 * "a",
+    torch: str = "2",
+    threads: int = 2,
+    full: bool = False,
+    dataset: str = "mnist",
+) -> dict:
+    """Metadata of a file that `ff bench` writes."""
+    return {
+        "device": device,
+        "versions": {"torch": torch, "commit": commit},
+        "threads": threads,
+        "full": full,
+        "dataset": {"name": dataset},
+        "started": f"2026-11-0{day}T10:00",
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "target", "expected"),
     [
@@ -77,8 +97,14 @@ def test_a_page_shows_what_was_measured_and_lists_what_was_not():
     absent = rows(
         *(("memory / the least", name, *unknown) for name in ("ours", "compared", "ratio"))
     )
-    for value, badge in ((4.0, "\N{CHECK MARK} met"), (3.0, "\N{MULTIPLICATION X} missed")):
-        page = pages.targets(pd.concat([measured(value), absent]))._repr_html_()
+    for value, badge, runs in (
+        (4.0, "\N{CHECK MARK} met", 3),
+        (3.0, "\N{MULTIPLICATION X} missed", 0),
+        (4.0, "met in 2 of 3 runs", 2),
+        (3.0, "missed in 2 of 3 runs", 1),
+    ):
+        found = pd.concat([measured(value).assign(met=runs), absent.assign(met=0)])
+        page = pages.targets(found.assign(files=3))._repr_html_()
         table, below = page.split("</table>")
         assert table.count("<tr>") == 2
         assert f"<b>{value:.2f}</b> [1.00,\N{NO-BREAK SPACE}9.00]" in table
@@ -115,16 +141,29 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     """The median of the files, the least and the greatest; most files first."""
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
-        versions = {"torch": "2", "commit": 40 * "a"}
-        note = {"device": device, "versions": versions, "started": f"2026-11-0{i + 1}T10:00"}
-        records.save(frame, tmp_path / f"{i}.parquet", note)
+        records.save(frame, tmp_path / f"{i}.parquet", note(device, day=i + 1))
     found: Any = performance.read(tmp_path)
     ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
     assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
-    for device, verdict, made in (("b", "met in 2 of 3 runs", "03"), ("a", "met", "04")):
+    for device, verdict, day in (("b", "met in 2 of 3 runs", "03"), ("a", "met", "04")):
         own = found[found["device"] == device]
         assert performance.table(own)["verdict"].tolist() == [verdict]
-        assert set(own["made"]) == {f"2026-11-{made}, torch 2, commit aaaaaaa"}
+        assert set(own["day"]) == {f"2026-11-{day}"}
+
+
+@pytest.mark.parametrize("change", ["commit", "torch", "threads", "full", "dataset"])
+def test_what_was_measured_otherwise_is_not_mixed(tmp_path, change):
+    other = {"commit": 40 * "b", "torch": "3", "threads": 4, "full": True, "dataset": "fashion"}
+    for i, changes in enumerate([{}, {}, {change: other[change]}]):
+        records.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **changes))
+    found: Any = performance.read(tmp_path)
+    assert found.groupby("machine", sort=False)["files"].max().tolist() == [2, 1]
+    first, second = (own for _, own in found.groupby("machine", sort=False))
+    assert performance.origin(first, first) == (
+        "b, commit aaaaaaa, torch 2, 2 threads, mnist, 2026-11-01, runs of ff bench: 2."
+    )
+    said = "It is of another engine than commit aaaaaaa" in performance.origin(second, first)
+    assert said == (change == "commit")
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):

@@ -1,5 +1,6 @@
 """What `precision: auto` stands for."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 import ff
 from ff import precision
 from ff.performance import rounding
-from ff.precision import chosen
+from ff.precision import chosen, multiplying
 
 CPU = torch.device("cpu")
 
@@ -19,9 +20,31 @@ def able(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "device", "expected"),
+    [
+        ("float32", "mps", "float32"),
+        ("bf16", "mps", "bf16"),
+        ("tf32", "cuda", "tf32"),
+        ("tf32", "cpu", "float32"),
+        ("tf32", "mps", "float32"),
+    ],
+)
+def test_what_was_asked_for_is_taken_where_there_is_such_a_thing(asked, device, expected):
+    assert chosen(asked, (20_000,), torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize("asked", ["float32", "tf32", "bf16"])
-def test_what_was_asked_for_is_taken(asked):
-    assert chosen(asked, (20_000,), torch.device("mps")) == asked
+def test_a_gpu_multiplies_as_asked_and_afterwards_as_before(request, asked, before):
+    matmul = torch.backends.cuda.matmul
+    request.addfinalizer(partial(setattr, matmul, "allow_tf32", matmul.allow_tf32))
+    matmul.allow_tf32 = before
+    with multiplying(asked):
+        assert matmul.allow_tf32 == (asked == "tf32")
+        assert not matmul.allow_bf16_reduced_precision_reduction
+    assert matmul.allow_tf32 == before
+    assert matmul.allow_bf16_reduced_precision_reduction
 
 
 @pytest.mark.parametrize(

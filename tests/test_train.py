@@ -19,10 +19,13 @@ from torch.testing import assert_close
 
 import ff
 from ff import checkpoint, devices, memory, network
-from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.data import Split
+from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
 from ff.objective import accuracy
 from ff.random import stream
+from ff.readout import Readouts
 from ff.records import complete
+from ff.samples import samples
 from ff.train import Training, cool_down
 
 train = import_module("ff.train")  # `ff.train` is the function of the same name
@@ -447,17 +450,53 @@ def test_of_several_readouts_the_one_that_diverges_is_named(tiny, few, layer):
     assert all(tensor.isfinite().all() for tensor in training.readouts.state().values())
 
 
-@pytest.mark.parametrize("precision", ["bf16", "tf32"])
-def test_other_precisions_train_on_the_cpu(tiny, precision):
+@pytest.mark.parametrize(("precision", "recorded"), [("bf16", "bf16"), ("tf32", "float32")])
+def test_other_precisions_train_on_the_cpu(tiny, precision, recorded):
     records = ff.train(tiny(precision=precision, batch_size=650, epochs=2))
     assert len(records.layers.dropna()) == len(records.layers)
-    assert records.runs[0]["config"]["precision"] == precision
+    assert records.runs[0]["config"]["precision"] == recorded
 
 
-def test_tf32_ends_with_its_run(tiny):
-    ff.train(tiny(precision="tf32", batch_size=1300, epochs=1))
-    ff.train(tiny(precision="float32", batch_size=1300, epochs=1))
-    assert not torch.backends.cuda.matmul.allow_tf32, "a later float32 run would be one of tf32"
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+@pytest.mark.parametrize("changes", [{}, {"precision": "bf16"}, {"relu_gradient": "exact"}])
+def test_nothing_waits_for_a_gpu_in_a_step_or_an_evaluation(monkeypatch, changes, seeds):
+    """On a device without numbers, whoever wants to look at one fails; layers are wide here."""
+    meta = torch.device("meta")
+    monkeypatch.setattr(network, "sgd", lambda *_, **__: None)  # is not made for it
+    config = ff.Config(dataset="digits", layers=[2, 4], hidden=600, batch_size=20, **changes)
+    layers = network.Network(config, 784, 600, seeds, meta)
+    readouts = Readouts(config, 600, len(seeds), meta)
+    images = torch.empty(50, 784, dtype=torch.uint8, device=meta)
+    labels = torch.empty(50, dtype=torch.int64, device=meta)
+    chosen = torch.empty(len(seeds), 20, dtype=torch.int64, device=meta)
+    picked = images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
+    goodness, neutral = layers.learn(samples(picked, labels[chosen], labels[chosen]), rate=0.1)
+    scores = readouts.learn(neutral, labels[chosen], rate=0.1)
+    assert accuracy(goodness, 600.0).shape == (len(seeds), 4)
+    assert [score.shape for score in scores] == 2 * [(len(seeds), 2)]
+    wrong = torch.empty(len(seeds), 50, dtype=torch.int64, device=meta)
+    measured = evaluate(layers, readouts, Split(images, labels), wrong)
+    assert [part.shape for part in measured] == [(len(seeds), 4, 8), (len(seeds), 2, 2)]
+    assert {part.device for part in measured} == {meta}
+
+
+def test_products_of_steps_and_evaluation_are_of_the_precision_asked_for(tiny, digits, monkeypatch):
+    """In Training itself, which the lab uses without `ff.train`; and not beyond it."""
+    seen = []
+
+    def noted(self, x, *args):
+        seen.append(torch.backends.cuda.matmul.allow_tf32)
+        return activity(self, x, *args)
+
+    activity = network.Network.activity
+    monkeypatch.setattr(network.Network, "activity", noted)
+    for precision in ("tf32", "float32"):
+        config = tiny(precision=precision, batch_size=650, epochs=1)
+        Training(config, config.widths[0], (1,), digits).run_epoch()
+        assert seen
+        assert set(seen) == {precision == "tf32"}
+        assert not torch.backends.cuda.matmul.allow_tf32
+        seen.clear()
 
 
 # --- stopped by a signal
