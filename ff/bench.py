@@ -22,7 +22,7 @@ from ff.errors import DataError, RecordsError
 from ff.files import replacing
 from ff.precision import multiplies_bf16, multiplying, operands
 from ff.roofline import alone, operations, products
-from ff.timing import Ours, Theirs, Work, part, seconds, timed, turns
+from ff.timing import Ours, Stopwatch, Theirs, Work, part, seconds, timed, turns
 from ff.train import train
 
 __all__ = ["FULL", "QUICK", "Effort", "bench", "measure"]
@@ -32,6 +32,14 @@ WIDE, NARROW = 1000, 100
 LAYERS = 4  # of the networks whose epochs and products are timed
 POINTS = (4, 8, 16, 32)  # where a cost is measured that should be a straight line
 STEPS = 6  # a turn of what is compared step after step
+KINDS = {  # of operations of a step, by torch's names
+    "matrix products": ("bmm", "baddbmm", "baddbmm_"),
+    "passes over activities": (
+        *("mul", "mul_", "addcmul", "addcmul_", "relu_", "linalg_vector_norm", "sum"),
+        *("index_select", "_to_copy"),
+    ),
+    "update of weights": ("_fused_sgd_",),
+}
 SLOW = "no bfloat16 products known of this processor"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -145,6 +153,7 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         (NARROW, SEEDS, "bf16", 0.6),
     ):
         yield _share(dataset, effort, CPU, [LAYERS], hidden, seeds, precision, target)
+    yield _kinds(dataset, effort)
     yield _straight(dataset, effort)
     yield _threads(dataset, effort)
     yield from _gpu(dataset, effort)
@@ -344,6 +353,29 @@ def _multiplied(work: Work) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_flop_counts()["Global"][torch.ops.aten.bmm]
+
+
+def _kinds(dataset: Dataset, effort: Effort) -> pd.DataFrame:
+    """Where the time of a step goes, on a CPU: by kind of operation.
+
+    Operations are timed in steps of their own, since the watch takes time itself. What they do not
+    account for in the steps beside them is Python, torch's way to an operation, and small ones.
+    """
+    rows = []
+    for hidden in (WIDE, NARROW):
+        run = Ours(part(dataset, STEPS), LAYERS, hidden)
+        spent = []
+        for _ in range(effort.turns):
+            whole = seconds(run.learn)
+            with Stopwatch() as watch:
+                run.learn()
+            kinds = [sum(watch.seconds[name] for name in names) for names in KINDS.values()]
+            spent.append([*kinds, whole - sum(kinds)])
+        per_step = np.array(spent).T / run.steps
+        names = [*KINDS, "all else"]
+        quantities = {name: (times, "s") for name, times in zip(names, per_step, strict=True)}
+        rows += _rows(f"a step by operations, {LAYERS} layers of {hidden}, float32", quantities)
+    return pd.DataFrame(rows)
 
 
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:

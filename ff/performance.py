@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ff import records
 from ff.agreement import agreement
 from ff.config import Config
 from ff.evaluation import CANDIDATES
-from ff.records import KEY, PRECISION, RESULTS
+from ff.records import KEY, PRECISION, RESULTS, Records
 from ff.roofline import evaluation, operations, products, traffic
 from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
 
@@ -22,11 +22,13 @@ __all__ = [
     "baseline",
     "disturbed",
     "floor",
+    "kinds",
     "lines",
     "met",
     "origin",
     "read",
     "rounding",
+    "rounding_origin",
     "settings",
     "shares",
     "straight",
@@ -34,6 +36,7 @@ __all__ = [
     "threads",
 ]
 
+LEGIBLE = 0.06  # of a bar: room for a number
 BUSY = 0.2  # cores that other programs may use without a word
 COLUMNS = ["row", "quantity", "value", "low", "high", "unit", "how", "target"]
 ALIKE = ["device", "commit", "torch", "threads", "full", "dataset"]  # of runs that belong together
@@ -205,6 +208,32 @@ def rounding(*folders: Path) -> pd.DataFrame:
         As `ff.agreement.agreement` with bf16 as the other, for each width that was measured at
         the primary condition in float32 as well. Without such a width, the table is empty.
     """
+    compared = [agreement(*both) for both in _both_precisions(folders)]
+    return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
+
+
+def rounding_origin(*folders: Path) -> str:
+    """Sentence that says at which commits the two sides of `rounding` were trained.
+
+    Parameters
+    ----------
+    *folders
+        As in `rounding`.
+    """
+    said = []
+    for both in _both_precisions(folders):
+        width = both[0].runs[0]["config"]["hidden"]
+        sides = (
+            f"{side.runs[0]['config']['precision']} at commit "
+            + " and ".join(sorted({run["versions"]["commit"][:7] for run in side.runs}))
+            for side in both
+        )
+        said.append(f"width {width} in {' and in '.join(sides)}")
+    return f"Trained: {'; '.join(said)}." if said else ""
+
+
+def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
+    """Records in float32 and in bf16 of each width that has both, at the primary condition."""
     found: dict[tuple[int, str], list[Path]] = {}
     for folder in folders or (RESULTS, PRECISION):
         for path in sorted(folder.glob("*/layers.parquet")):
@@ -212,14 +241,11 @@ def rounding(*folders: Path) -> pd.DataFrame:
             if config["peer_momentum"] == Config().peer_momentum:
                 key = config["hidden"], config["precision"]
                 found.setdefault(key, []).append(path.parent)
-    both = [
-        width for width, precision in found if precision == "bf16" and (width, "float32") in found
+    return [
+        (records.read(*found[width, "float32"]), records.read(*found[width, "bf16"]))
+        for width in sorted({width for width, _ in found})
+        if (width, "float32") in found and (width, "bf16") in found
     ]
-    compared = [
-        agreement(records.read(*found[width, "float32"]), records.read(*found[width, "bf16"]))
-        for width in sorted(both)
-    ]
-    return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
 
 
 def lines(rows: pd.DataFrame) -> Iterator[str]:
@@ -335,6 +361,37 @@ def baseline(rows: pd.DataFrame) -> Figure:
             )
         axes.set(title=f"layers of {width} units", xlabel="seconds an epoch")
         axes.margins(x=0.3)  # for the longest bar's number
+    return figure
+
+
+@styled
+def kinds(rows: pd.DataFrame) -> Figure:
+    """Draw where the time of a step goes, by kind of operation: a bar for each width.
+
+    Parameters
+    ----------
+    rows
+        What `read` returns, of one machine.
+    """
+    own = _measured(rows, "a step by operations")
+    networks = own["row"].map(_network).unique()
+    figure = Figure(7, 1.2 + 0.4 * len(networks))
+    axes, y, handles = figure.subplots(), np.arange(len(networks)), []
+    left, whole = np.zeros(len(networks)), own.groupby("row", sort=False)["value"].sum().to_numpy()
+    colors = [*PALETTE[: own["quantity"].nunique() - 1], MUTED]
+    for color, (kind, group) in zip(colors, own.groupby("quantity", sort=False), strict=True):
+        share = group["value"].to_numpy() / whole
+        axes.barh(y, share, left=left, color=color, height=0.62)
+        handles.append(entry(str(kind), color=color, linewidth=7))
+        middle = (left + share / 2).tolist()
+        for at, (x, part) in enumerate(zip(middle, share, strict=True)):
+            if part > LEGIBLE:
+                axes.text(x, at, f"{part:.0%}", ha="center", va="center", color="w")
+        left += share
+    axes.set(yticks=y, yticklabels=networks, xlim=(0, 1), xlabel="share of a step's time")
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    legend(figure, handles)
     return figure
 
 

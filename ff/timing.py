@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ff.config import Config
 from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
@@ -28,7 +30,7 @@ from ff.random import stream
 from ff.samples import CLASSES
 from ff.train import Training
 
-__all__ = ["Ours", "Theirs", "Work", "part", "seconds", "serve", "timed", "turns"]
+__all__ = ["Ours", "Stopwatch", "Theirs", "Work", "part", "seconds", "serve", "timed", "turns"]
 
 Work = Callable[[], object]
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
@@ -182,6 +184,29 @@ def _evaluated(dataset: Dataset) -> int:
     """Samples that an evaluation sends through the network."""
     images = len(dataset.validation)
     return 3 * images + CLASSES * min(images, CANDIDATES)
+
+
+class Stopwatch(TorchDispatchMode):
+    """Measures, within its context, how long each of torch's operations takes, on a CPU.
+
+    Attributes
+    ----------
+    seconds
+        By the operation's name, such as "bmm", of all its calls.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call an operation and add its time."""
+        begin = time.perf_counter()
+        result = func(*args, **(kwargs or {}))
+        self.seconds[func.overloadpacket.__name__] += time.perf_counter() - begin
+        return result
 
 
 def part(dataset: Dataset, steps: int | None) -> Dataset:

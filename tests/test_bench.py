@@ -154,6 +154,32 @@ def test_a_step_is_timed_with_each_number_of_threads(monkeypatch, digits):
     assert chosen == 2 * [1, 2, 4, 6, 6], "all of them again in the end"
 
 
+def test_a_stopwatch_tells_operations_apart():
+    a = torch.ones(2, 300, 300)
+    with timing.Stopwatch() as watch:
+        torch.bmm(a, a.mT).relu_()
+    assert watch.seconds["bmm"] > watch.seconds["relu_"] > 0
+    before = dict(watch.seconds)
+    torch.bmm(a, a)
+    assert watch.seconds == before
+
+
+def test_what_operations_do_not_account_for_is_all_else(monkeypatch, digits):
+    """A turn of six steps in 60 s, in which products take some and the update a little."""
+    monkeypatch.setattr(bench, "WIDE", 60)
+    monkeypatch.setattr(bench, "NARROW", 50)
+    monkeypatch.setattr(bench, "seconds", lambda work: 60.0)
+    rows: Any = bench._kinds(digits, bench.QUICK)
+    assert rows["row"].unique().tolist() == [
+        f"a step by operations, 4 layers of {width}, float32" for width in (60, 50)
+    ]
+    for _, own in rows.groupby("row"):
+        value = own.set_index("quantity")["value"]
+        assert list(value.index) == [*bench.KINDS, "all else"]
+        assert (value > 0).all(), "a name that torch no longer uses?"
+        assert value.sum() == pytest.approx(10, rel=1e-3)
+
+
 @pytest.mark.slow
 def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     """Here on a processor that is called a GPU: everything but the device itself."""
@@ -308,6 +334,6 @@ def test_everything_small(monkeypatch, tmp_path, bf16):
         "50 units, 30 seeds, float32",
         "50 units, 30 seeds, bf16",
     ]
-    for draw in (performance.baseline, performance.shares, performance.straight):
+    for draw in (performance.baseline, performance.kinds, performance.shares, performance.straight):
         assert draw(written)._repr_svg_().startswith("<?xml")
     assert performance.threads(written)._repr_svg_().startswith("<?xml")

@@ -210,10 +210,14 @@ def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path
     ):
         found = synthetic.records(hidden=(100,))
         run = {"config": {"hidden": 100, "precision": precision, "peer_momentum": momentum}}
+        run |= {"versions": {"commit": 40 * "a"}}
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
     table: Any = performance.rounding(tmp_path)
     assert set(table["hidden"]) == {100}
     assert (table["difference"] == 0).all()
+    said = "Trained: width 100 in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa."
+    assert performance.rounding_origin(tmp_path) == said
+    assert performance.rounding_origin(tmp_path / "one") == ""
     assert performance.rounding(tmp_path / "one").empty
 
 
