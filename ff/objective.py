@@ -26,18 +26,12 @@ def goodness(z: Tensor) -> Tensor:
     return torch.linalg.vector_norm(z, dim=-1).square_()  # reads z once, writes no z²
 
 
-def normalize(z: Tensor, g: Tensor | None = None) -> Tensor:
+def normalize(z: Tensor) -> Tensor:
     """What a layer hands on: z / (sqrt(mean_j z_j²) + 1e-8), so that no goodness leaks upwards.
 
-    Parameters
-    ----------
-    z
-        Shape ``(..., D)``.
-    g
-        Its goodness, shape ``(...)``, where that is known already.
+    Of shape ``(..., D)``, as z is.
     """
-    g = goodness(z) if g is None else g
-    return z * scale(g, z.shape[-1])
+    return z * scale(goodness(z), z.shape[-1])
 
 
 def scale(g: Tensor, width: int) -> Tensor:

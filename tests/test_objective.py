@@ -78,7 +78,6 @@ def test_normalized_activity_has_mean_square_one(shape, seed, scale):
     z = normal(seed, *shape) * scale
     x = objective.normalize(z)
     assert_close(x, z / (z.square().mean(-1, keepdim=True).sqrt() + 1e-8))
-    assert_close(objective.normalize(z, objective.goodness(z)), x)
     alive = z.square().mean(-1).sqrt() > 1e-5  # where the 1e-8 of the formula does not show
     assert_close(x.square().mean(-1)[alive], torch.ones_like(x[..., 0])[alive], rtol=3e-3, atol=0)
 
