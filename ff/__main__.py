@@ -131,7 +131,8 @@ def bench(full: bool, out: Path | None) -> None:
             click.echo(f"Warning: {disturbed}", err=True)
         for line in performance.lines(rows):
             click.echo(line)
-    click.echo(performance.settings(pd.concat(parts)))
+    if settings := performance.settings(pd.concat(parts)):
+        click.echo(settings)
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -105,7 +105,7 @@ def bench(
         )
     dataset, started, parts = load(name), datetime.now(UTC), []
     if out:
-        if not out.name:
+        if out.is_dir():
             raise RecordsError(f"cannot write {out}: it is a folder; name a file")
         with _writing(out):  # tried before the wait
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -331,7 +331,7 @@ def _share(
 
     before = counted()
     count = effort.turns if hidden == WIDE else 4 * effort.turns  # a narrow step takes an instant
-    with multiplying(precision):  # the products alone, too
+    with multiplying(precision, device):  # the products alone, too
         spent = timed(count * STEPS, works).reshape(3, count, STEPS)
     learning, bare, copying = spent.mean(-1)
     work = operations(shapes) * len(chunk) / 1e9
@@ -358,8 +358,9 @@ def _multiplied(work: Work) -> int:
 def _kinds(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Where the time of a step goes, on a CPU: by kind of operation.
 
-    Operations are timed in steps of their own, since the watch takes time itself. What they do not
-    account for in the steps beside them is Python, torch's way to an operation, and small ones.
+    Operations are timed in epochs of their own, of some steps, since the watch takes time itself.
+    What they do not account for in the epochs beside them is Python, torch's way to an operation,
+    small ones, and the check of all weights with which an epoch ends.
     """
     rows = []
     for hidden in (WIDE, NARROW):

@@ -123,7 +123,7 @@ class Config(BaseModel):
         "float32",
         "auto, float32, tf32 or bf16",
         "Operands of the matrix products; weights and updates are float32 in each. bf16 products "
-        "are rounded to bfloat16 themselves. tf32 is float32 where there is no CUDA device. auto "
+        "are rounded to bfloat16 themselves. tf32 is float32 on any device but cuda. auto "
         "takes bf16 only where that was shown to change nothing that matters and is fast.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = _row(

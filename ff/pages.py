@@ -318,20 +318,21 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
 
 def _target(row: dict[Any, Any]) -> str:
     """A line of `targets`."""
-    beside = f"beside {row['beside']}" + (f", {row['how']}" if row["how"] else "")
+    beside = ", ".join(filter(None, [row["beside"] and f"beside {row['beside']}", row["how"]]))
+    values = " beside ".join(filter(None, [row["ours"], row["compared"]]))
     look = {"met": "agrees", "missed": "differs"}.get(row["verdict"], "")  # "" if runs disagree
     value, _, spread = row["ratio"].partition(" ")
     return (
         f"<tr><td>{escape(row['work'])}<br><small>{escape(beside)}</small></td>"
-        f"<td><b>{value}</b> {spread}<br><small>{row['ours']} beside {row['compared']}</small></td>"
-        f"<td>{row['target']}<br>{_badge(look, row['verdict'])}</td></tr>"
+        f"<td><b>{escape(value)}</b> {escape(spread)}<br><small>{escape(values)}</small></td>"
+        f"<td>{escape(row['target'])}<br>{_badge(look, row['verdict'])}</td></tr>"
     )
 
 
 def _badge(look: str, text: str) -> str:
     """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
     kind, text = BADGES.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
-    return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{text}</span>'
+    return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
 
 
 def _polyline(trace: pd.Series, look: str) -> str:

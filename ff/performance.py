@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ff import records
 from ff.agreement import agreement
 from ff.config import Config
 from ff.evaluation import CANDIDATES
+from ff.notebook import Note
 from ff.records import KEY, PRECISION, RESULTS, Records
 from ff.roofline import evaluation, operations, products, traffic
 from ff.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
@@ -36,6 +38,7 @@ __all__ = [
     "threads",
 ]
 
+SHOWN = ["work", "beside", "how", "verdict", "ratio", "target", "ours", "compared"]
 LEGIBLE = 0.06  # of a bar: room for a number
 BUSY = 0.2  # cores that other programs may use without a word
 COLUMNS = ["row", "quantity", "value", "low", "high", "unit", "how", "target"]
@@ -56,7 +59,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         The rows of `ff.bench.measure`, with `machine`, a name of what was measured alike: on the
         same machine at the same commit, with the same versions, threads, images and effort.
         Values are medians over its `files`, `low` and `high` the least and greatest of all; `met`
-        counts the files in which the target is met, and `day` is the last file's. What has the
+        counts the files in which the target is met, and `started` is the last file's. What has the
         most files comes first, and of several what was measured last. Without a file, the table
         is empty.
     """
@@ -66,13 +69,13 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         versions = note["versions"]
         alike = {
             "device": note["device"],
-            "commit": versions["commit"][:7],
+            "commit": _short(versions["commit"]),
             "torch": versions["torch"],
             "threads": note["threads"],
             "full": note["full"],
             "dataset": note["dataset"]["name"],
         }
-        rows = pd.read_parquet(path).assign(**alike, file=path.name, day=note["started"][:10])
+        rows = pd.read_parquet(path).assign(**alike, file=path.name, started=note["started"])
         verdicts = zip(rows["value"], rows["target"], strict=True)
         rows["met"] = [bool(target) and met(value, target) == "met" for value, target in verdicts]
         parts.append(rows)
@@ -80,7 +83,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         return pd.DataFrame(columns=[*ALIKE, *COLUMNS, "machine", "files"])
     key = [*ALIKE, "row", "quantity"]
     groups = pd.concat(parts).groupby(key, sort=False, as_index=False)
-    found = groups.agg(
+    found: Any = groups.agg(
         value=("value", "median"),
         low=("low", "min"),
         high=("high", "max"),
@@ -89,21 +92,15 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         target=("target", "first"),
         files=("file", "nunique"),
         met=("met", "sum"),
-        day=("day", "max"),
+        started=("started", "max"),
     )
-    found["machine"] = (
-        found["device"]
-        + ", commit "
-        + found["commit"]
-        + ", torch "
-        + found["torch"]
-        + found["threads"].map(", {} threads".format)
-        + ", "
-        + found["dataset"]
-        + found["full"].map(lambda full: ", --full" * full)
-    )
-    order = ["files", "day"]
-    return found.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    names = "{device}, commit {commit}, torch {torch}, {threads} threads, {dataset}"
+    found["machine"] = [
+        names.format(**row) + ", --full" * row["full"] for row in found[ALIKE].to_dict("records")
+    ]
+    machines = found.groupby("machine")[["files", "started"]].transform("max")
+    order = machines.sort_values(["files", "started"], ascending=False, kind="stable").index
+    return found.loc[order].reset_index(drop=True)
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +138,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
                 "compared": _shown(parts.loc["compared"]),
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=SHOWN)
 
 
 def origin(rows: pd.DataFrame, first: pd.DataFrame) -> str:
@@ -152,12 +149,12 @@ def origin(rows: pd.DataFrame, first: pd.DataFrame) -> str:
     rows, first
         What `read` returns, of one machine each.
     """
-    text = f"{rows['machine'].iloc[0]}, {rows['day'].max()}, runs of ff bench: "
-    text += f"{rows['files'].max()}. {disturbed(rows)}"
+    machine, day = rows["machine"].iloc[0], rows["started"].max()[:10]
+    said = [f"{machine}, {day}, runs of ff bench: {rows['files'].max()}.", disturbed(rows)]
     commit = first["commit"].iloc[0]
     if rows["commit"].iloc[0] != commit:
-        text += f"It is of another engine than commit {commit}: what was changed is not in both."
-    return text.strip()
+        said.append(f"Another commit than {commit}: the engine may differ, and so may ff bench.")
+    return " ".join(filter(None, said))
 
 
 def disturbed(rows: pd.DataFrame) -> str:
@@ -178,7 +175,7 @@ def disturbed(rows: pd.DataFrame) -> str:
 
 
 def settings(rows: pd.DataFrame) -> str:
-    """How much of our ratio at width 100 comes from our settings of threads and memory.
+    """How much of our ratio at width 100 comes from our settings of threads and memory, if known.
 
     Parameters
     ----------
@@ -186,11 +183,13 @@ def settings(rows: pd.DataFrame) -> str:
         What `ff.bench.measure` yields or `read` returns, of one machine.
     """
     quantity = rows.set_index(["row", "quantity"])["value"]
-    share = quantity["the published style with our settings, 4 layers of 100", "share"]
-    ratio = quantity["an epoch, 4 layers of 100, float32 / the published style", "ratio"]
+    share = quantity.get(("the published style with our settings, 4 layers of 100", "share"))
+    ratio = quantity.get(("an epoch, 4 layers of 100, float32 / the published style", "ratio"))
+    if share is None or ratio is None:
+        return ""
     return (
         f"Given our settings of threads and memory, the published style would take {share:.2f} of "
-        f"its time at 4 layers of 100; beside that, ours is {ratio * share:.3g} times as fast."
+        f"its time at 4 layers of 100; beside that, ours is {_digits(ratio * share)} times as fast."
     )
 
 
@@ -225,7 +224,7 @@ def rounding_origin(*folders: Path) -> str:
         width = both[0].runs[0]["config"]["hidden"]
         sides = (
             f"{side.runs[0]['config']['precision']} at commit "
-            + " and ".join(sorted({run["versions"]["commit"][:7] for run in side.runs}))
+            + " and ".join(sorted({_short(run["versions"]["commit"]) for run in side.runs}))
             for side in both
         )
         said.append(f"width {width} in {' and in '.join(sides)}")
@@ -335,16 +334,29 @@ def floor(
     return pd.DataFrame(found)
 
 
-@styled
-def baseline(rows: pd.DataFrame) -> Figure:
+def _drawn(work: str) -> Callable[[Callable[[Any], Figure]], Callable[[pd.DataFrame], Any]]:
+    """Hand a figure the rows of some work alone; without any, a note takes its place."""
+
+    def decorate(draw: Callable[[Any], Figure]) -> Callable[[pd.DataFrame], Any]:
+        @wraps(draw)
+        def drawn(rows: pd.DataFrame) -> Figure | Note:
+            own = _measured(rows, work)
+            return styled(draw)(own) if len(own) else Note(f"Not measured: {work} ...")
+
+        return drawn
+
+    return decorate
+
+
+@_drawn("an epoch")
+def baseline(own: Any) -> Figure:
     """Draw the seconds of an epoch: ours in both precisions, and in the published style.
 
     Parameters
     ----------
-    rows
+    own
         What `read` returns, of one machine.
     """
-    own = _measured(rows, "an epoch")
     own = own.assign(width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int))
     figure = Figure(7, 2.2)
     panels = figure.subplots(1, own["width"].nunique(), squeeze=False)[0]
@@ -364,16 +376,15 @@ def baseline(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def kinds(rows: pd.DataFrame) -> Figure:
+@_drawn("a step by operations")
+def kinds(own: Any) -> Figure:
     """Draw where the time of a step goes, by kind of operation: a bar for each width.
 
     Parameters
     ----------
-    rows
+    own
         What `read` returns, of one machine.
     """
-    own = _measured(rows, "a step by operations")
     networks = own["row"].map(_network).unique()
     figure = Figure(7, 1.2 + 0.4 * len(networks))
     axes, y, handles = figure.subplots(), np.arange(len(networks)), []
@@ -395,16 +406,15 @@ def kinds(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def shares(rows: pd.DataFrame) -> Figure:
+@_drawn("products")
+def shares(own: Any) -> Figure:
     """Draw the share of the products' own rate that training reaches, and the targets.
 
     Parameters
     ----------
-    rows
+    own
         What `read` returns, of one machine.
     """
-    own = _measured(rows, "products")
     own = own[own["quantity"] == "ratio"]
     figure = Figure(7, 0.9 + 0.4 * len(own))
     axes = figure.subplots()
@@ -422,16 +432,15 @@ def shares(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def straight(rows: pd.DataFrame) -> Figure:
+@_drawn("one of")
+def straight(own: Any) -> Figure:
     """Draw the cost against the number of layers, seeds and epochs, beside a straight line.
 
     Parameters
     ----------
-    rows
+    own
         What `read` returns, of one machine.
     """
-    own = _measured(rows, "one of")
     figure = Figure(7, 2.6)
     panels = figure.subplots(1, own["row"].nunique(), squeeze=False)[0]
     for axes, (row, group) in zip(panels, own.groupby("row", sort=False), strict=True):
@@ -447,16 +456,15 @@ def straight(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def threads(rows: pd.DataFrame) -> Figure:
+@_drawn("a step by threads")
+def threads(own: Any) -> Figure:
     """Draw how many times faster a step is with more threads, beside the ideal.
 
     Parameters
     ----------
-    rows
+    own
         What `read` returns, of one machine.
     """
-    own = _measured(rows, "a step by threads")
     figure = Figure(7, 2.8)
     axes = figure.subplots()
     most, handles = 1, []
@@ -521,7 +529,16 @@ def _shown(quantity: Any, spread: bool = False) -> str:
     """A value with its unit, and the least and the greatest where they differ."""
     if np.isnan(quantity["value"]):
         return ""
-    numbers = quantity[["value", "low", "high"]]
-    value, low, high = (f"{n:#.3g}".rstrip(".") if n < 1000 else f"{n:,.0f}" for n in numbers)
+    value, low, high = map(_digits, quantity[["value", "low", "high"]])
     between = f" [{low},\N{NO-BREAK SPACE}{high}]" if spread and low != high else ""
     return f"{value}{between} {quantity['unit']}".rstrip()
+
+
+def _digits(number: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{number:#.3g}".rstrip(".") if number < 1000 else f"{number:,.0f}"
+
+
+def _short(commit: str) -> str:
+    """Seven digits of a commit, and whether `ff` was edited since (+)."""
+    return commit[:7] + "+" * commit.endswith("+")

@@ -12,23 +12,20 @@ HARMLESS: tuple[int, ...] = ()  # widths at which bf16 was shown to change nothi
 
 
 def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
-    """What a configuration's precision comes to on a device: float32, tf32 or bf16.
+    """What `auto` stands for: bf16 if it was shown harmless and is fast, float32 otherwise.
 
-    auto is bf16 if that was shown harmless and is fast, float32 otherwise. Harmless is what
-    `ff.performance.rounding` finds to lie within the spread over seeds. tf32 has not been compared;
-    where there is none, it is float32.
+    Harmless is what `ff.performance.rounding` finds to lie within the spread over seeds. tf32 has
+    not been compared.
 
     Parameters
     ----------
     precision
-        A configuration's.
+        A configuration's; any but ``auto`` is returned as it is.
     widths
         All that are trained: one precision serves the whole run.
     device
         Where; not every processor multiplies bfloat16 numbers.
     """
-    if precision == "tf32" and device.type != "cuda":
-        return "float32"
     if precision != "auto":
         return precision
     return "bf16" if set(widths) <= set(HARMLESS) and multiplies_bf16(device) else "float32"
@@ -56,11 +53,15 @@ def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 @contextmanager
-def multiplying(precision: str) -> Iterator[None]:
+def multiplying(precision: str, device: torch.device) -> Iterator[None]:
     """Meanwhile, a GPU rounds float32 factors to tf32 if a precision says so, and sums in float32.
 
-    The settings are the whole process's: afterwards they are as they were before.
+    The settings are the whole process's, so that one thread alone may multiply on a GPU; afterwards
+    they are as they were before. Nothing is touched for another device.
     """
+    if device.type != "cuda":
+        yield
+        return
     matmul = torch.backends.cuda.matmul
     before = matmul.allow_tf32, matmul.allow_bf16_reduced_precision_reduction
     matmul.allow_tf32 = precision == "tf32"

@@ -1,6 +1,7 @@
 """What a chapter's tables say, in a sentence or two for each width."""
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -47,17 +48,17 @@ def speed(rows: pd.DataFrame) -> Html:
     """
     lines = performance.table(rows)
     verdicts = lines.loc[lines["verdict"] != "not measured", "verdict"]
-    met = (verdicts == "met").sum()  # in every run
+    met = (verdicts == "met").sum()
     texts = [
-        f"<b>{work.removeprefix('an epoch, ')}</b>: an epoch with its evaluation takes {ours}, "
-        f"{ratio.split()[0]} times as fast as the published style's."
+        f"<b>{escape(work.removeprefix('an epoch, '))}</b>: an epoch with its evaluation takes "
+        f"{escape(ours)}, {escape(ratio.split()[0])} times as fast as the published style's."
         for work, verdict, ratio, ours in lines[["work", "verdict", "ratio", "ours"]].itertuples(
             index=False
         )
         if work.startswith("an epoch, ") and verdict != "not measured"
     ]
     texts.append(
-        f"Of {len(verdicts)} targets that could be measured on this machine {met} are met."
+        f"Targets that could be measured on this machine: {len(verdicts)}, met in every run: {met}."
     )
     return _paragraphs(texts)
 

@@ -23,10 +23,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ff.config import Config
-from ff.data import Dataset, Split, load, own_batch_size, wrong_labels
+from ff.data import Dataset, Split, load, own_batch_size
 from ff.errors import TrainingError
-from ff.evaluation import CANDIDATES, evaluate
-from ff.random import stream
+from ff.evaluation import CANDIDATES
 from ff.samples import CLASSES
 from ff.train import Training
 
@@ -65,10 +64,7 @@ class Ours:
 
     def evaluate(self) -> None:
         """Measure on the validation images, as after an epoch."""
-        run, split = self.training, self.training.dataset.validation
-        labels = split.labels.expand(len(run.seeds), -1)
-        wrong = wrong_labels(labels, stream("evaluation", 1, device=run.device))
-        evaluate(run.network, run.readouts, split, wrong)
+        self.training.evaluate(self.training.dataset.validation)
 
     def cost(self, whole: Dataset) -> float:
         """Seconds of an epoch on the whole data set, its evaluation included."""

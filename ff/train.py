@@ -82,8 +82,8 @@ def train(
         A layer or readout has diverged: its numbers are no longer finite, or all units of the
         layer are dead. That seed stops in this epoch, and the others go on.
     """
-    if config.precision in ("auto", "tf32"):  # the records name what it has come to
-        precision = chosen(config.precision, config.widths, devices.choose(config.device))
+    if config.precision == "auto":  # the records name what it has stood for
+        precision = chosen("auto", config.widths, devices.choose(config.device))
         config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
@@ -238,7 +238,7 @@ class Training:
             labels = split.labels[chosen]
             images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
             x = samples(images, labels, wrong.gather(1, chosen))
-            with multiplying(config.precision):
+            with multiplying(config.precision, self.device):
                 goodness, neutral = self.network.learn(x, config.learning_rate * scale)
                 rate = config.downstream_learning_rate * scale
                 scores = self.readouts.learn(neutral, labels, rate)
@@ -254,13 +254,13 @@ class Training:
         finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
         last = self.epoch == self.config.epochs
         if last or self.epoch % self.config.validation_index == 0:
-            layer_values, depth_values = self._evaluate(self.dataset.validation)
+            layer_values, depth_values = self.evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
             dead = self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
             finite &= _finite(layer_values, depth_values)
         if last:
-            layer_values, depth_values = self._evaluate(self.dataset.test)
+            layer_values, depth_values = self.evaluate(self.dataset.test)
             self.depths[:, epoch, :, 4] = depth_values[..., 1].cpu()
             finite &= _finite(layer_values, depth_values)
         self._stop_diverged(finite, dead)
@@ -341,10 +341,11 @@ class Training:
         streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
         return torch.stack([wrong_labels(split.labels, generator) for generator in streams])
 
-    def _evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
+    def evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Measure the networks as they are: see `ff.evaluation.evaluate`."""
         # The same negative samples every epoch: differences are the network's, not the draw's.
         wrong = self._wrong("evaluation", split)
-        with multiplying(self.config.precision):
+        with multiplying(self.config.precision, self.device):
             return evaluate(self.network, self.readouts, split, wrong)
 
 

@@ -15,7 +15,7 @@ import torch
 from click.testing import CliRunner
 
 import ff
-from ff import bench, devices, performance, timing
+from ff import bench, devices, pages, performance, timing
 from ff.__main__ import main
 
 
@@ -176,8 +176,14 @@ def test_what_operations_do_not_account_for_is_all_else(monkeypatch, digits):
     for _, own in rows.groupby("row"):
         value = own.set_index("quantity")["value"]
         assert list(value.index) == [*bench.KINDS, "all else"]
-        assert (value > 0).all(), "a name that torch no longer uses?"
         assert value.sum() == pytest.approx(10, rel=1e-3)
+
+
+def test_all_names_of_operations_are_torchs(digits):
+    ours = timing.Ours(timing.part(digits, 3), 4, 600)
+    with timing.Stopwatch() as watch:
+        ours.learn()
+    assert {name for names in bench.KINDS.values() for name in names} <= set(watch.seconds)
 
 
 @pytest.mark.slow
@@ -194,6 +200,7 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: called.append(name))
     rows = pd.concat(bench._gpu(digits, bench.Effort(1, 1, (32,), 1)))
+    assert pages.targets(rows)._repr_html_().count("</tr>") == 4
     lines: Any = performance.table(rows)
     assert "not measured" not in set(lines["verdict"])
     assert lines["target"].tolist() == ["at most 120", "at least 0.5", "at most 1.5"]
@@ -299,8 +306,25 @@ def test_a_file_that_cannot_be_written_is_known_before_the_wait(tmp_path, monkey
     (tmp_path / "file").touch()
     with pytest.raises(ff.RecordsError, match="cannot write"):
         next(bench.bench(bench.QUICK, tmp_path / "file" / "rows.parquet", "digits"))
-    with pytest.raises(ff.RecordsError, match="it is a folder; name a file"):
-        next(bench.bench(bench.QUICK, Path(""), "digits"))
+    for folder in (Path(""), tmp_path):
+        with pytest.raises(ff.RecordsError, match="it is a folder; name a file"):
+            next(bench.bench(bench.QUICK, folder, "digits"))
+
+
+def test_the_command_warns_and_says_what_settings_do(monkeypatch, few):
+    epoch, settings = "an epoch, 4 layers of 100, float32 / the published style", "the published "
+    settings += "style with our settings, 4 layers of 100"
+    parts = [
+        bench._rows("other programs", {"busy": (1.3, "cores")}),
+        bench._rows(epoch, bench._ratio(1.0, 14.0, 14.0, "s"), "at least 15"),
+        bench._rows(settings, {"share": (0.5, "")}),
+    ]
+    monkeypatch.setattr(bench, "bench", lambda *_: map(pd.DataFrame, parts))
+    result = CliRunner().invoke(main, ["bench"])
+    assert result.stderr.startswith("Warning: Other programs kept 1.3 cores busy at the start")
+    verdict, more = result.stdout.splitlines()
+    assert verdict.startswith("missed        14.0 ")
+    assert more.endswith("beside that, ours is 7.00 times as fast.")
 
 
 def test_provenance_names_machine_and_versions(few):

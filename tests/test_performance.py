@@ -113,11 +113,26 @@ def test_a_page_shows_what_was_measured_and_lists_what_was_not():
         assert below == "<p>Not measured (no GPU): memory.</p>"
 
 
+def test_what_is_compared_with_nothing_is_shown_alone():
+    row, how = "300 runs on a GPU <&>, seconds", "extrapolated from 1 and 5 epochs"
+    wall = rows(
+        (row, "ours", 95.0, 95.0, 95.0, "s", how, ""),
+        (row, "compared", np.nan, np.nan, np.nan, "s", how, ""),
+        (row, "ratio", 95.0, 95.0, 95.0, "s", how, "at most 120"),
+    )
+    page = pages.targets(wall)._repr_html_()
+    assert "300 runs on a GPU &lt;&amp;&gt;, seconds<br><small>extrapolated from 1" in page
+    assert "<small>95.0 s</small>" in page
+    assert "beside" not in page
+
+
 def test_a_sentence_says_how_fast_and_how_many_targets_are_met():
     for value, met in ((4.0, 1), (3.0, 0)):
         text = summary.speed(measured(value))._repr_html_()
         assert f"takes 2.00 s, {value:.2f} times as fast as the published style" in text
-        assert f"Of 1 targets that could be measured on this machine {met} are met." in text
+        assert f"measured on this machine: 1, met in every run: {met}." in text
+    split = measured(4.0).assign(files=3, met=2)
+    assert "measured on this machine: 1, met in every run: 0." in summary.speed(split)._repr_html_()
 
 
 def test_equal_settings_are_said_beside_the_ratio():
@@ -125,7 +140,7 @@ def test_equal_settings_are_said_beside_the_ratio():
     share = rows((row, "share", 0.5, 0.5, 0.5, "", "extrapolated from 20 steps", ""))
     text = performance.settings(pd.concat([measured(14.0), share]))
     assert "would take 0.50 of its time" in text
-    assert "ours is 7 times as fast" in text
+    assert "ours is 7.00 times as fast" in text
 
 
 @pytest.mark.parametrize(("cores", "said"), [(0.0, ""), (0.19, ""), (1.26, "kept 1.3 cores busy")])
@@ -148,22 +163,41 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     for device, verdict, day in (("b", "met in 2 of 3 runs", "03"), ("a", "met", "04")):
         own = found[found["device"] == device]
         assert performance.table(own)["verdict"].tolist() == [verdict]
-        assert set(own["day"]) == {f"2026-11-{day}"}
+        assert set(own["started"]) == {f"2026-11-{day}T10:00"}
+        assert own["quantity"].tolist() == ["ours", "compared", "ratio", "at 2"]
 
 
-@pytest.mark.parametrize("change", ["commit", "torch", "threads", "full", "dataset"])
-def test_what_was_measured_otherwise_is_not_mixed(tmp_path, change):
-    other = {"commit": 40 * "b", "torch": "3", "threads": 4, "full": True, "dataset": "fashion"}
-    for i, changes in enumerate([{}, {}, {change: other[change]}]):
-        records.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **changes))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"commit": 40 * "b"},
+        {"commit": 40 * "a" + "+"},  # edited since
+        {"torch": "3"},
+        {"threads": 4},
+        {"full": True},
+        {"dataset": "fashion"},
+    ],
+    ids=str,
+)
+def test_what_was_measured_otherwise_is_not_mixed(tmp_path, changes):
+    for i, other in enumerate([{}, {}, changes]):
+        records.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **other))
     found: Any = performance.read(tmp_path)
     assert found.groupby("machine", sort=False)["files"].max().tolist() == [2, 1]
     first, second = (own for _, own in found.groupby("machine", sort=False))
     assert performance.origin(first, first) == (
         "b, commit aaaaaaa, torch 2, 2 threads, mnist, 2026-11-01, runs of ff bench: 2."
     )
-    said = "It is of another engine than commit aaaaaaa" in performance.origin(second, first)
-    assert said == (change == "commit")
+    said = " Another commit than aaaaaaa: the engine may differ" in performance.origin(
+        second, first
+    )
+    assert said == ("commit" in changes)
+
+
+def test_of_two_days_the_later_comes_first(tmp_path):
+    for i, commit in enumerate("ab"):
+        records.save(measured(3.0), tmp_path / f"{i}.parquet", note("m", day=i + 1, commit=commit))
+    assert performance.read(tmp_path)["commit"].tolist() == 4 * ["b"] + 4 * ["a"]
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):
@@ -171,6 +205,13 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
     assert found.empty
     assert {"device", "row", "files"} <= set(found)
     assert performance.table(found).empty
+    assert performance.settings(found) == ""
+    assert performance.disturbed(found) == ""
+    assert "<td>" not in pages.targets(found)._repr_html_()
+    assert "machine: 0" in summary.speed(found)._repr_html_()
+    figures = "baseline", "kinds", "shares", "straight", "threads"
+    for draw in (getattr(performance, name) for name in figures):
+        assert repr(draw(found)).startswith("Not measured: ")
 
 
 def test_the_floor_is_products_and_memory():

@@ -5,7 +5,7 @@ import itertools
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from importlib import import_module
 from typing import Any
 
@@ -450,11 +450,11 @@ def test_of_several_readouts_the_one_that_diverges_is_named(tiny, few, layer):
     assert all(tensor.isfinite().all() for tensor in training.readouts.state().values())
 
 
-@pytest.mark.parametrize(("precision", "recorded"), [("bf16", "bf16"), ("tf32", "float32")])
-def test_other_precisions_train_on_the_cpu(tiny, precision, recorded):
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_other_precisions_train_on_the_cpu(tiny, precision):
     records = ff.train(tiny(precision=precision, batch_size=650, epochs=2))
     assert len(records.layers.dropna()) == len(records.layers)
-    assert records.runs[0]["config"]["precision"] == recorded
+    assert records.runs[0]["config"]["precision"] == precision
 
 
 @pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
@@ -481,22 +481,30 @@ def test_nothing_waits_for_a_gpu_in_a_step_or_an_evaluation(monkeypatch, changes
 
 
 def test_products_of_steps_and_evaluation_are_of_the_precision_asked_for(tiny, digits, monkeypatch):
-    """In Training itself, which the lab uses without `ff.train`; and not beyond it."""
-    seen = []
+    """In Training itself, which the lab uses without `ff.train`; and not between two steps."""
+    set_to, seen = [], []
+
+    @contextmanager
+    def multiplying(precision, device):
+        set_to.append((precision, device.type))
+        yield
+        set_to.pop()
 
     def noted(self, x, *args):
-        seen.append(torch.backends.cuda.matmul.allow_tf32)
+        seen.extend(set_to)
         return activity(self, x, *args)
 
     activity = network.Network.activity
     monkeypatch.setattr(network.Network, "activity", noted)
-    for precision in ("tf32", "float32"):
-        config = tiny(precision=precision, batch_size=650, epochs=1)
-        Training(config, config.widths[0], (1,), digits).run_epoch()
+    monkeypatch.setattr(train, "multiplying", multiplying)
+    config = tiny(precision="tf32", batch_size=650, epochs=1)
+    training = Training(config, config.widths[0], (1,), digits)
+    for _ in training.steps():
         assert seen
-        assert set(seen) == {precision == "tf32"}
-        assert not torch.backends.cuda.matmul.allow_tf32
-        seen.clear()
+        assert not set_to
+    training.evaluate(digits.validation)
+    assert len(seen) > 2
+    assert set(seen) == {("tf32", "cpu")}
 
 
 # --- stopped by a signal
