@@ -1,14 +1,18 @@
 """Do two ways to run the same seeds agree? For a precision, a device or a version."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from ff.config import Config
 from ff.delay import TARGET, seed_delays
 from ff.errors import RecordsError
-from ff.records import Records
+from ff.records import PRECISION, RESULTS, Records, read, short_commit
 from ff.resampling import Bootstrap
 
-__all__ = ["agreement"]
+__all__ = ["agreement", "rounding", "rounding_origin"]
 
 
 def agreement(
@@ -75,6 +79,60 @@ def agreement(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def rounding(*folders: Path) -> pd.DataFrame:
+    """What bf16 changes, beside the spread over seeds.
+
+    Parameters
+    ----------
+    *folders
+        Each holds folders of records; the book's results and ``book/precision`` by default.
+
+    Returns
+    -------
+    DataFrame
+        As `agreement` with bf16 as the other, for each width that was measured at
+        the primary condition in float32 as well. Without such a width, the table is empty.
+    """
+    compared = [agreement(*both) for both in _both_precisions(folders)]
+    return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
+
+
+def rounding_origin(*folders: Path) -> str:
+    """Sentence that says at which commits the two sides of `rounding` were trained.
+
+    Parameters
+    ----------
+    *folders
+        As in `rounding`.
+    """
+    said = []
+    for both in _both_precisions(folders):
+        width = both[0].runs[0]["config"]["hidden"]
+        sides = (
+            f"{side.runs[0]['config']['precision']} at commit "
+            + " and ".join(sorted({short_commit(run["versions"]["commit"]) for run in side.runs}))
+            for side in both
+        )
+        said.append(f"width {width} in {' and in '.join(sides)}")
+    return f"Trained: {'; '.join(said)}." if said else ""
+
+
+def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
+    """Records in float32 and in bf16 of each width that has both, at the primary condition."""
+    found: dict[tuple[int, str], list[Path]] = {}
+    for folder in folders or (RESULTS, PRECISION):
+        for path in sorted(folder.glob("*/layers.parquet")):
+            config = read(path.parent).runs[0]["config"]
+            if config["peer_momentum"] == Config().peer_momentum:
+                key = config["hidden"], config["precision"]
+                found.setdefault(key, []).append(path.parent)
+    return [
+        (read(*found[width, "float32"]), read(*found[width, "bf16"]))
+        for width in sorted({width for width, _ in found})
+        if (width, "float32") in found and (width, "bf16") in found
+    ]
 
 
 def _summaries(records: Records, deepest: int, target: float) -> pd.DataFrame:

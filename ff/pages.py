@@ -118,15 +118,13 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def differences(table: pd.DataFrame, other: str) -> pd.DataFrame:
-    """What changes with the way that seeds are run, in numbers for people.
+def differences(table: pd.DataFrame) -> pd.DataFrame:
+    """What bf16 changes, in numbers for people.
 
     Parameters
     ----------
     table
-        Result of `ff.agreement.agreement`.
-    other
-        The way that is compared with float32.
+        Result of `ff.agreement.rounding`.
     """
     rows = []
     for row in table.to_dict("records"):
@@ -140,7 +138,7 @@ def differences(table: pd.DataFrame, other: str) -> pd.DataFrame:
                 "seeds": row["seeds"],
                 "layers": row["layers"],
                 "float32": shown["reference"],
-                f"{other} minus float32": f"{shown['difference']} {interval}",
+                "bf16 minus float32": f"{shown['difference']} {interval}",
                 "spread over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }

@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "remove",
     "save",
+    "short_commit",
     "table",
     "versions",
     "write",
@@ -316,6 +317,11 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on, and the commit of the code if it is known."""
     packages = {name: version(name) for name in ("ff", "torch", "torchvision", "numpy", "pandas")}
     return {"python": platform.python_version(), **packages, "commit": _commit()}
+
+
+def short_commit(commit: str) -> str:
+    """Seven digits of a commit that `versions` has named, and ``+`` where `ff` was edited since."""
+    return commit[:7] + "+" * commit.endswith("+")
 
 
 def _commit() -> str:

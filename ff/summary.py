@@ -46,19 +46,17 @@ def speed(rows: pd.DataFrame) -> Html:
     rows
         What `ff.performance.read` returns, of one machine.
     """
-    lines = performance.table(rows)
-    verdicts = lines.loc[lines["verdict"] != "not measured", "verdict"]
-    met = (verdicts == "met").sum()
+    lines = performance.table(rows).query("verdict != 'not measured'")
+    met = (lines["verdict"] == "met").sum()
     texts = [
-        f"<b>{escape(work.removeprefix('an epoch, '))}</b>: an epoch with its evaluation takes "
-        f"{escape(ours)}, {escape(ratio.split()[0])} times as fast as the published style's."
-        for work, verdict, ratio, ours in lines[["work", "verdict", "ratio", "ours"]].itertuples(
-            index=False
-        )
-        if work.startswith("an epoch, ") and verdict != "not measured"
+        f"<b>{escape(row['work'].removeprefix('an epoch, '))}</b>: an epoch with its evaluation "
+        f"takes {escape(row['ours'])}, {escape(row['ratio'].split()[0])} times as fast as the "
+        "published style's."
+        for row in lines.to_dict("records")
+        if row["work"].startswith("an epoch, ")
     ]
     texts.append(
-        f"Targets that could be measured on this machine: {len(verdicts)}, met in every run: {met}."
+        f"Targets that could be measured on this machine: {len(lines)}, met in every run: {met}."
     )
     return _paragraphs(texts)
 

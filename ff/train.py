@@ -342,7 +342,10 @@ class Training:
         return torch.stack([wrong_labels(split.labels, generator) for generator in streams])
 
     def evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Measure the networks as they are: see `ff.evaluation.evaluate`."""
+        """Measure the networks as they are on a split, as `ff.evaluation.evaluate` does.
+
+        Returns its two tensors, ``(S, L, 8)`` and ``(S, K, 2)``.
+        """
         # The same negative samples every epoch: differences are the network's, not the draw's.
         wrong = self._wrong("evaluation", split)
         with multiplying(self.config.precision, self.device):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import ff
 from ff import bench, devices, pages, performance, timing
+from ff import performance_figures as figures
 from ff.__main__ import main
 
 
@@ -358,6 +359,6 @@ def test_everything_small(monkeypatch, tmp_path, bf16):
         "50 units, 30 seeds, float32",
         "50 units, 30 seeds, bf16",
     ]
-    for draw in (performance.baseline, performance.kinds, performance.shares, performance.straight):
+    for draw in (figures.baseline, figures.kinds, figures.shares, figures.straight):
         assert draw(written)._repr_svg_().startswith("<?xml")
-    assert performance.threads(written)._repr_svg_().startswith("<?xml")
+    assert figures.threads(written)._repr_svg_().startswith("<?xml")

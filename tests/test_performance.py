@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 import ff
-from ff import pages, performance, records, summary
+from ff import agreement, pages, performance, performance_figures, records, summary
 from ff.roofline import evaluation, operations, products, traffic
 
 EPOCH = "an epoch, 4 layers of 100, float32 / the published style"
@@ -210,7 +210,7 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
     assert "<td>" not in pages.targets(found)._repr_html_()
     assert "machine: 0" in summary.speed(found)._repr_html_()
     figures = "baseline", "kinds", "shares", "straight", "threads"
-    for draw in (getattr(performance, name) for name in figures):
+    for draw in (getattr(performance_figures, name) for name in figures):
         assert repr(draw(found)).startswith("Not measured: ")
 
 
@@ -253,13 +253,13 @@ def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path
         run = {"config": {"hidden": 100, "precision": precision, "peer_momentum": momentum}}
         run |= {"versions": {"commit": 40 * "a"}}
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
-    table: Any = performance.rounding(tmp_path)
+    table: Any = agreement.rounding(tmp_path)
     assert set(table["hidden"]) == {100}
     assert (table["difference"] == 0).all()
     said = "Trained: width 100 in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa."
-    assert performance.rounding_origin(tmp_path) == said
-    assert performance.rounding_origin(tmp_path / "one") == ""
-    assert performance.rounding(tmp_path / "one").empty
+    assert agreement.rounding_origin(tmp_path) == said
+    assert agreement.rounding_origin(tmp_path / "one") == ""
+    assert agreement.rounding(tmp_path / "one").empty
 
 
 def test_differences_are_shown_with_their_intervals():
@@ -269,7 +269,7 @@ def test_differences_are_shown_with_their_intervals():
         row | {"quantity": name}
         for name in ("accuracy of layers, mean of epochs", "delay of layers, epochs")
     ]
-    accuracy, delay = pages.differences(pd.DataFrame(parts), "bf16").to_dict("records")
+    accuracy, delay = pages.differences(pd.DataFrame(parts)).to_dict("records")
     name = "bf16 minus float32"
     assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053, 0.0003]"
     assert accuracy["within"] == "no"

@@ -11,7 +11,7 @@ import torch
 
 import ff
 from ff import precision
-from ff.performance import rounding
+from ff.agreement import rounding
 from ff.precision import chosen, multiplying
 
 CPU = torch.device("cpu")
