@@ -1,24 +1,70 @@
 """The Forward-Forward algorithm's training behavior, re-measured.
 
 Data flows one way: `Config` -> `train` -> `Records` (parquet) -> statistics -> figures.
+Each name is imported when it is first used: to read results needs no torch.
 """
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# Read once, when torch loads OpenMP: a thread that waits for another one spins for some 100
-# microseconds, then sleeps. Small networks train a third faster than if it slept at once, and many
-# times faster than if it kept spinning while other programs use the same cores.
+# OpenMP reads these once, when torch loads it: a thread that waits for another one spins for some
+# 100 microseconds, then sleeps. Small networks train a third faster than if it slept at once, and
+# many times faster than if it kept spinning while other programs use the same cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-from ff.config import Config as Config
-from ff.errors import ConfigError as ConfigError
-from ff.errors import DataError as DataError
-from ff.errors import DivergenceWarning as DivergenceWarning
-from ff.errors import FFError as FFError
-from ff.errors import RecordsError as RecordsError
-from ff.errors import TrainingError as TrainingError
-from ff.records import Records as Records
-from ff.records import published as published
-from ff.records import read as read
-from ff.train import train as train
+if TYPE_CHECKING:
+    from ff.book import figures as figures
+    from ff.config import Config as Config
+    from ff.errors import ConfigError as ConfigError
+    from ff.errors import DataError as DataError
+    from ff.errors import DivergenceWarning as DivergenceWarning
+    from ff.errors import FFError as FFError
+    from ff.errors import RecordsError as RecordsError
+    from ff.errors import TrainingError as TrainingError
+    from ff.live import explore as explore
+    from ff.records import Records as Records
+    from ff.records import read as read
+    from ff.results import published as published
+    from ff.running.run import train as train
+    from ff.stats import agreement as agreement
+    from ff.stats import claims as claims
+    from ff.stats import correlation as correlation
+    from ff.stats import delay as delay
+    from ff.stats import survival as survival
+
+_ERRORS = (
+    "ConfigError", "DataError", "DivergenceWarning", "FFError", "RecordsError", "TrainingError",
+)  # fmt: skip
+_MODULES = {  # that a user types as in `from ff import delay`, and the rooms where they are
+    "agreement": "stats",
+    "claims": "stats",
+    "correlation": "stats",
+    "delay": "stats",
+    "explore": "live",
+    "figures": "book",
+    "survival": "stats",
+}
+_HOMES = {
+    "Config": "config",
+    **dict.fromkeys(_ERRORS, "errors"),
+    "Records": "records",
+    "read": "records",
+    "published": "results",
+    "train": "running.run",
+}
+
+__all__ = [*_HOMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"ff.{_MODULES[name]}.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"ff.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

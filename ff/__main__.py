@@ -95,7 +95,7 @@ def verdicts() -> None:
 
     They are computed from the published measurements.
     """
-    from ff.claims import REJECTED, verdicts
+    from ff.stats.claims import REJECTED, verdicts
 
     for row in verdicts(ff.published()).to_dict("records"):
         number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
@@ -121,17 +121,17 @@ def bench(full: bool, out: Path | None) -> None:
     """
     import pandas as pd
 
-    from ff import performance
-    from ff.bench import FULL, QUICK, bench
+    from ff.speed import report
+    from ff.speed.bench import FULL, QUICK, bench
 
     parts = []
     for rows in bench(FULL if full else QUICK, out):
         parts.append(rows)
-        if disturbed := performance.disturbed(rows):
+        if disturbed := report.disturbed(rows):
             click.echo(f"Warning: {disturbed}", err=True)
-        for line in performance.lines(rows):
+        for line in report.lines(rows):
             click.echo(line)
-    if settings := performance.settings(pd.concat(parts)):
+    if settings := report.settings(pd.concat(parts)):
         click.echo(settings)
 
 

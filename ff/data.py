@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ff.errors import DataError
-from ff.samples import CLASSES
 
 __all__ = ["Dataset", "Split", "fetch", "find", "load", "own_batch_size", "wrong_labels"]
 
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
+CLASSES = 10
 DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
 NAMES = (*TORCHVISION, "digits")

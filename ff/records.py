@@ -14,14 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from torch import Tensor
 
 from ff.config import Config
 from ff.errors import OVERWRITE, RecordsError
-from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.files import replacing
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
@@ -32,7 +32,6 @@ __all__ = [
     "describe",
     "finished",
     "joined",
-    "published",
     "read",
     "remove",
     "save",
@@ -51,8 +50,6 @@ TABLES = tuple(KEYS)
 KEY = b"ff"  # of the provenance in a file's metadata
 SEAL = b"ff.sha256"  # of the checksum of the whole file, but for the checksum, which counts as
 BLANK = b"0" * 64
-RESULTS = Path(__file__).parent.parent / "book" / "results"
-PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Records:
 
 
 def table(
-    values: Tensor, columns: Sequence[str], hidden: int, seeds: Sequence[int], **index: Any
+    values: np.ndarray, columns: Sequence[str], hidden: int, seeds: Sequence[int], **index: Any
 ) -> pd.DataFrame:
     """Tidy table of measurements of one width.
 
@@ -101,7 +98,7 @@ def table(
         [[hidden], list(seeds), epochs, list(entries)], names=["hidden", "seed", "epoch", name]
     )
     return pd.DataFrame(
-        values.flatten(0, -2).numpy(), index=keys, columns=list(columns)
+        values.reshape(-1, values.shape[-1]), index=keys, columns=list(columns)
     ).reset_index()
 
 
@@ -237,7 +234,7 @@ def complete(records: Records) -> Records:
     RecordsError
         No seed is left.
     """
-    lost = {(row["hidden"], row["seed"]) for run in records.runs for row in _diverged(run)}
+    lost = {(row["hidden"], row["seed"]) for run in records.runs for row in diverged(run)}
     tables = (getattr(records, name) for name in TABLES)
     kept = (
         rows[[key not in lost for key in zip(rows["hidden"], rows["seed"], strict=True)]]
@@ -245,7 +242,7 @@ def complete(records: Records) -> Records:
     )
     left = Records(*kept, runs=records.runs)
     if left.layers.empty:
-        row = next(row for run in records.runs for row in _diverged(run))
+        row = next(row for run in records.runs for row in diverged(run))
         raise RecordsError(f"no network is complete: {describe(row)}")
     return left
 
@@ -267,50 +264,8 @@ def describe(row: dict[str, Any]) -> str:
     )
 
 
-def _diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
+def diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
     return run.get("diverged", [])  # earlier runs do not say
-
-
-def published(
-    hidden: int | None = None, peer_momentum: float = 0.9, folder: str | Path = RESULTS
-) -> Records:
-    """Read the measurements that the book rests on.
-
-    Parameters
-    ----------
-    hidden
-        Only this width; None for all.
-    peer_momentum
-        0.9 (the primary condition) or 0.09 (Table 1's value).
-    folder
-        Where the results are; the book's by default.
-
-    Raises
-    ------
-    RecordsError
-        Nothing of the kind was measured, or a seed of it has diverged.
-    """
-    chosen = []
-    for found in sorted(Path(folder).glob("*/layers.parquet")):
-        config = _provenance(found)[0]["config"]
-        widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
-        if config["peer_momentum"] == peer_momentum and (hidden is None or hidden in widths):
-            chosen.append(found.parent)
-    if not chosen:
-        raise RecordsError(
-            f"no results of width {hidden} and peer momentum {peer_momentum} in {folder}; "
-            "measure them with 'ff train --out' below that folder"
-        )
-    found = read(*chosen)
-    if lost := [row for run in found.runs for row in _diverged(run)]:
-        raise RecordsError(
-            f"{folder} holds a run whose seed {lost[0]['seed']} of width {lost[0]['hidden']} has "
-            "diverged; publish runs in which every seed is complete"
-        )
-    if hidden is None:
-        return found
-    tables = (getattr(found, name) for name in TABLES)
-    return Records(*(rows[rows["hidden"] == hidden] for rows in tables), runs=found.runs)
 
 
 def versions() -> dict[str, str]:
@@ -339,7 +294,7 @@ def _commit() -> str:
 
 def _read_one(folder: Path) -> Records:
     frames = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
-    runs = [_provenance(folder / f"{name}.parquet") for name in TABLES]
+    runs = [provenance(folder / f"{name}.parquet") for name in TABLES]
     if runs[0] != runs[1]:
         raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
     return Records(frames["layers"], frames["readouts"], tuple(runs[0]))
@@ -386,7 +341,7 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _provenance(path: Path) -> list[dict[str, Any]]:
+def provenance(path: Path) -> list[dict[str, Any]]:
     try:
         note = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
         if not isinstance(note, list) or not note or not all("config" in run for run in note):

@@ -18,21 +18,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from importlib import import_module
 from pathlib import Path
 
 import torch
 
 import ff
-from ff import checkpoint, memory
+from ff import machine
 from ff.__main__ import main
+from ff.algorithm.training import Training
 from ff.data import load
 from ff.records import versions
-from ff.train import Training
+from ff.running import checkpoint, memory
+from ff.running import run as running_run
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "book" / "results" / "reliability.json"
-train = import_module("ff.train")
 
 # Two widths of two chunks of seeds each, with a checkpoint after every epoch.
 CONFIG = ff.Config(
@@ -52,7 +52,7 @@ def prepare() -> None:
     """Many small writes, and nothing to load: done once, before the forks."""
     torch.set_num_threads(1)
     digits = load("digits")
-    train.load = lambda name: digits  # pyright: ignore[reportAttributeAccessIssue]
+    running_run.load = lambda name: digits  # pyright: ignore[reportAttributeAccessIssue]
     memory.CACHE = 1
     checkpoint.EVERY, checkpoint.SHARE = 0.0, math.inf
 
@@ -219,7 +219,7 @@ def room(folder: Path) -> dict[str, float]:
     config = ff.Config(layers=32, hidden=20_000)
     return {
         "gigabytes needed": round(memory.needed(config, 20_000) / 1e9),
-        "gigabytes available": round(memory.available(torch.device("cpu")) / 1e9),
+        "gigabytes available": round(machine.available(torch.device("cpu")) / 1e9),
     }
 
 

@@ -7,9 +7,9 @@ import pytest
 import synthetic
 
 import ff
-from ff.agreement import agreement
 from ff.records import Records
-from ff.resampling import Bootstrap
+from ff.stats.agreement import agreement
+from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(200)
 

@@ -6,11 +6,11 @@ from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
 import ff
-from ff import objective
-from ff.baseline import Baseline, Images
-from ff.network import Network
-from ff.readout import Readouts
-from ff.samples import samples
+from ff.algorithm import objective
+from ff.algorithm.network import Network
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
+from ff.speed.baseline import Baseline, Images
 
 CPU = torch.device("cpu")
 

@@ -15,9 +15,12 @@ import torch
 from click.testing import CliRunner
 
 import ff
-from ff import bench, devices, pages, performance, timing
-from ff import performance_figures as figures
+from ff import machine
 from ff.__main__ import main
+from ff.book import pages
+from ff.book import speed_figures as figures
+from ff.speed import bench, timing
+from ff.speed import report as performance
 
 
 class Fake:
@@ -195,7 +198,7 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     monkeypatch.setattr(bench, "WIDE", 60)
     monkeypatch.setattr(bench, "NARROW", 50)
     monkeypatch.setattr(bench, "SEEDS", 3)
-    monkeypatch.setattr(devices, "choose", lambda name: cpu)
+    monkeypatch.setattr(machine, "choose", lambda name: cpu)
     for name, value in {"is_available": True, "max_memory_allocated": 10**8}.items():
         monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
     for name in ("synchronize", "reset_peak_memory_stats"):
@@ -235,7 +238,7 @@ def test_the_published_style_has_our_settings_only_if_asked(digits, monkeypatch,
 @pytest.mark.slow
 def test_the_published_style_gives_an_answer_up_that_nobody_reads():
     config = json.dumps({"dataset": "digits", "layers": 32, "hidden": 1000})
-    call = [sys.executable, "-P", "-c", timing.PLAIN + "ff.timing.serve()", config, "1"]
+    call = [sys.executable, "-P", "-c", timing.PLAIN + "ff.speed.timing.serve()", config, "1"]
     done = subprocess.run(call, input="1000 1\n", capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 

@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -15,11 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import ff
-from ff import checkpoint, devices, memory
-from ff.checkpoint import Checkpoint, checkpoints
-from ff.train import Training
-
-train = import_module("ff.train")
+from ff import machine
+from ff.algorithm.training import Training
+from ff.running import checkpoint, memory
+from ff.running.checkpoint import Checkpoint, checkpoints
 
 
 class Cut(BaseException):
@@ -54,7 +52,7 @@ def config(tiny, few, monkeypatch) -> ff.Config:
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
     monkeypatch.setattr(memory, "CACHE", 1)
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
 
 
@@ -172,9 +170,9 @@ def test_a_finished_run_is_read_back_without_training(config, monkeypatch, tmp_p
     def refuse(*_: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(train, "Training", refuse)
-    monkeypatch.setattr(train, "load", refuse)
-    monkeypatch.setattr(devices, "choose", refuse)  # read on a machine without the device
+    monkeypatch.setattr("ff.running.run.Training", refuse)
+    monkeypatch.setattr("ff.running.run.load", refuse)
+    monkeypatch.setattr(machine, "choose", refuse)  # read on a machine without the device
     again = ff.train(config, tmp_path)
     assert_equal(again, first)
     assert again.runs == first.runs
@@ -251,7 +249,7 @@ def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tm
     """Whatever fits now: how products round depends on how many seeds train side by side."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     config = tiny(seeds=5, epochs=2)
     two = 3 * 20 * 10 * 4 * 2  # bytes of the activities of two seeds
     monkeypatch.setattr(memory, "CACHE", two)
@@ -333,7 +331,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(
     config, monkeypatch, tmp_path, overwrite
 ):
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr(train, "Training", None)  # fails if it is reached
+    monkeypatch.setattr("ff.running.run.Training", None)  # fails if it is reached
     with pytest.raises(ff.TrainingError, match=r"cannot write .*choose a folder that you may"):
         ff.train(config, tmp_path / "file" / "out", overwrite=overwrite)
     assert (tmp_path / "file").read_text() == "mine"

@@ -9,9 +9,9 @@ import pytest
 from synthetic import records as synthetic
 
 import ff
-from ff.claims import CLAIMS, Claim, verdicts
-from ff.pages import download, measured, verdict_table
-from ff.resampling import Bootstrap
+from ff.book.pages import download, measured, verdict_table
+from ff.stats.claims import CLAIMS, Claim, verdicts
+from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(resamples=50)
 

@@ -11,9 +11,9 @@ import torch
 from click.testing import CliRunner, Result
 
 import ff
-from ff import checkpoint
 from ff.__main__ import main
-from ff.train import Training
+from ff.algorithm.training import Training
+from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("dataset=digits", "layers=2", "hidden=4", "seeds=1", "epochs=1", "batch_size=650")

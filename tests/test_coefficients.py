@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic import few
 
-from ff.coefficients import coefficients, fisher_mean, of_gains, within_epochs
+from ff.stats.coefficients import coefficients, fisher_mean, of_gains, within_epochs
 
 STATES = st.integers(0, 2**32 - 1)
 

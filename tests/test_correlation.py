@@ -5,7 +5,7 @@ from scipy import stats
 from synthetic import records
 
 import ff
-from ff.correlation import (
+from ff.stats.correlation import (
     by_span,
     depth_trend,
     first_differences,
@@ -13,7 +13,7 @@ from ff.correlation import (
     pooled,
     within_epoch,
 )
-from ff.resampling import Bootstrap
+from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(resamples=40)
 ANALYSES = [pooled, within_epoch, partial, first_differences]

@@ -6,7 +6,6 @@ import math
 import pickle
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -20,15 +19,16 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
-from ff import checkpoint, data
+from ff import data
+from ff.algorithm.training import Training
 from ff.config import parse
+from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
 
-train = import_module("ff.train")
 Case = tuple[Path, Callable[[], object]]  # a whole file, and what reads it
 
 
@@ -51,7 +51,7 @@ def archive(monkeypatch, tmp_path) -> Case:
 
 
 def _parquet(tiny, few, monkeypatch, folder: Path, name: str) -> Case:
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     ff.train(tiny(epochs=2), folder)
     return folder / f"{name}.parquet", lambda: ff.train(tiny(epochs=2), folder)
 
@@ -69,20 +69,20 @@ def readouts(tiny, few, monkeypatch, tmp_path) -> Case:
 @pytest.fixture
 def begun(tiny, few, monkeypatch, tmp_path) -> Case:
     """The checkpoint of a run that was cut off."""
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
-    run_epoch = train.Training.run_epoch
+    run_epoch = Training.run_epoch
 
     def cut_off(self, on_step) -> None:
         if self.epoch == 2:
             raise KeyboardInterrupt
         run_epoch(self, on_step)
 
-    monkeypatch.setattr(train.Training, "run_epoch", cut_off)
+    monkeypatch.setattr(Training, "run_epoch", cut_off)
     with pytest.raises(KeyboardInterrupt):
         ff.train(tiny(), tmp_path)
-    monkeypatch.setattr(train.Training, "run_epoch", run_epoch)
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
     (path,) = (tmp_path / "checkpoints").iterdir()
     return path, lambda: ff.train(tiny(), tmp_path)
 

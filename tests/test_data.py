@@ -15,9 +15,9 @@ from scipy.stats import chisquare
 
 import ff
 from ff import data
+from ff.algorithm.samples import CLASSES
+from ff.algorithm.streams import stream
 from ff.data import Dataset, Split, wrong_labels
-from ff.random import stream
-from ff.samples import CLASSES
 
 DIGITS_SHA256 = "535f5c71580d3c138e0231bf2bce3a72129ac9cb1e8b8a362e404f464eaca5fc"
 MNIST_SHA256 = "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"

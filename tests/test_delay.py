@@ -7,9 +7,9 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from synthetic import few, records, traces
 
-from ff.delay import TARGETS, mean_delay, seed_delays, sensitivity, slope
-from ff.resampling import Bootstrap
-from ff.survival import logrank, median_delay
+from ff.stats.delay import TARGETS, mean_delay, seed_delays, sensitivity, slope
+from ff.stats.resampling import Bootstrap
+from ff.stats.survival import logrank, median_delay
 
 FEW = Bootstrap(resamples=40)
 CURVES = arrays.arrays(

@@ -9,9 +9,10 @@ import pytest
 import synthetic
 
 import ff
-from ff import correlation, embed
-from ff.claims import verdicts
-from ff.pages import Html, verdict_summary
+from ff.book import embed
+from ff.book.pages import Html, verdict_summary
+from ff.stats import correlation
+from ff.stats.claims import verdicts
 
 
 def embedded(html: Html) -> dict:

@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff import evaluation
+from ff.algorithm import evaluation
+from ff.algorithm.evaluation import auroc, evaluate
+from ff.algorithm.network import Network
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
 from ff.data import Dataset, Split
-from ff.evaluation import LAYER_QUANTITIES, auroc, evaluate
-from ff.network import Network
-from ff.readout import Readouts
-from ff.samples import samples
+from ff.quantities import LAYER_QUANTITIES
 
 CPU = torch.device("cpu")
 WIDTH, SEEDS = 8, (3, 1)

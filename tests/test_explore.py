@@ -19,13 +19,14 @@ from scipy import stats
 from torch.testing import assert_close
 
 import ff
-from ff import explore, records, views
-from ff.evaluation import LAYER_QUANTITIES
-from ff.lab import Lab
-from ff.notebook import configure, papermill
-from ff.records import RESULTS
-from ff.selection import KINDS, Selection, conditions
-from ff.train import Training
+from ff import records
+from ff.algorithm.training import Training
+from ff.book.notebook import configure, papermill
+from ff.live import explore, views
+from ff.live.lab import Lab
+from ff.live.selection import KINDS, Selection, conditions
+from ff.quantities import LAYER_QUANTITIES
+from ff.results import RESULTS
 
 USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ff.records import RESULTS
+from ff.results import RESULTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -17,16 +16,16 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
-from ff import checkpoint, data, records
+from ff import data, records
 from ff.__main__ import main
-from ff.checkpoint import Checkpoint
+from ff.algorithm.training import Training
+from ff.running import checkpoint
+from ff.running.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
-
-train = import_module("ff.train")
 
 
 class Disk:
@@ -63,7 +62,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def config(tiny, few, monkeypatch) -> ff.Config:
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
     return tiny()
@@ -108,9 +107,9 @@ def test_a_full_disk_stops_a_run_which_then_goes_on(config, disk, monkeypatch):
     disk.empty()
     monkeypatch.setattr(checkpoint, "save_file", save_file)
     begun = []
-    run_epoch = train.Training.run_epoch
+    run_epoch = Training.run_epoch
     monkeypatch.setattr(
-        train.Training,
+        Training,
         "run_epoch",
         lambda self, *rest: (begun.append(self.epoch), run_epoch(self, *rest)),
     )

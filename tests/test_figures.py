@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 import ff
-from ff import correlation, delay, figures
-from ff.resampling import Bootstrap
-from ff.style import Figure
+from ff.book import figures
+from ff.book.style import Figure
+from ff.stats import correlation, delay
+from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(20)
 SLOW = {"layers": 6, "depths": (2, 6), "epochs": 8}  # layers 5 and 6 do not reach 0.7

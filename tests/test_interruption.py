@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ff.interruption import Interruption, Stopped
+from ff.running.interruption import Interruption, Stopped
 
 BOTH = [signal.SIGINT, signal.SIGTERM]
 

@@ -19,7 +19,7 @@ import pytest
 from scipy import stats
 
 import ff
-from ff.records import RESULTS
+from ff.results import RESULTS
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

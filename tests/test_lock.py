@@ -6,17 +6,18 @@ import socket
 import subprocess
 import sys
 from contextlib import nullcontext
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import ff
-from ff.lock import claim
+from ff.algorithm.training import Training
+from ff.running.lock import claim
 
 HOLD = """
 import sys, time
-from ff.lock import claim
+from ff.algorithm.training import Training
+from ff.running.lock import claim
 with claim(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
@@ -98,19 +99,18 @@ def test_a_damaged_name_is_of_nobody(tmp_path, content):
 
 def test_a_run_holds_its_folder(tiny, few, monkeypatch, tmp_path):
     """Refused: a second run, also with overwrite, before it has touched anything."""
-    train = import_module("ff.train")
-    monkeypatch.setattr(train, "load", lambda name: few)
-    refused, run_epoch = [], train.Training.run_epoch
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    refused, run_epoch = [], Training.run_epoch
 
     def rival(self, *rest) -> None:
-        monkeypatch.setattr(train.Training, "run_epoch", run_epoch)
+        monkeypatch.setattr(Training, "run_epoch", run_epoch)
         for overwrite in (False, True):
             with pytest.raises(ff.TrainingError, match="is writing to"):
                 ff.train(tiny(), tmp_path, overwrite=overwrite)
             refused.append(overwrite)
         run_epoch(self, *rest)
 
-    monkeypatch.setattr(train.Training, "run_epoch", rival)
+    monkeypatch.setattr(Training, "run_epoch", rival)
     ff.train(tiny(), tmp_path)
     assert refused == [False, True]
     assert sorted(path.name for path in tmp_path.iterdir()) == [

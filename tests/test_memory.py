@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 import weakref
-from importlib import import_module
 
 import pytest
 import torch
@@ -14,20 +13,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import ff
-from ff import memory, network
+from ff import machine
+from ff.algorithm import network
+from ff.algorithm.network import Network
+from ff.algorithm.readout import Readouts
+from ff.algorithm.training import Training
 from ff.data import Dataset, Split
-from ff.network import Network
-from ff.readout import Readouts
-from ff.train import Training
+from ff.running import memory
 
-train = import_module("ff.train")
 CPU = torch.device("cpu")
 
 
 def test_a_configuration_that_cannot_fit_says_so_before_it_allocates(monkeypatch, tmp_path):
     """32 layers of 20,000 units: 99 GB of weights and momentum for each seed."""
-    monkeypatch.setattr(memory, "available", lambda device: 32e9)
-    monkeypatch.setattr(train, "Training", None)  # fails if it is reached
+    monkeypatch.setattr(machine, "available", lambda device: 32e9)
+    monkeypatch.setattr("ff.running.run.Training", None)  # fails if it is reached
     config = ff.Config(dataset="digits", layers=32, hidden=20_000, seeds=8, device="cpu")
     assert memory.needed(config, 20_000) > 99e9
     with pytest.raises(ff.TrainingError) as caught:
@@ -55,7 +55,7 @@ def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
         "memory_allocated": 10,
     }.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    assert memory.available(torch.device("cuda")) == 63
+    assert machine.available(torch.device("cuda")) == 63
 
 
 def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
@@ -63,23 +63,23 @@ def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
     one = memory.needed(config, 10)
     for free, sizes in ((1.1, [1] * 8), (3.9, [3, 3, 2]), (100, [8])):
         monkeypatch.setattr(
-            memory, "available", lambda device, free=free: free * one / memory.SHARE
+            machine, "available", lambda device, free=free: free * one / memory.SHARE
         )
         assert [len(seeds) for seeds in memory.chunks(config, 10, CPU)] == sizes
 
 
 def test_a_run_in_little_memory_has_the_records_of_any_other(tiny, few, monkeypatch):
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     config = tiny(seeds=3)
     whole = ff.train(config)
-    monkeypatch.setattr(memory, "available", lambda device: 1.2 * memory.needed(config, 10))
+    monkeypatch.setattr(machine, "available", lambda device: 1.2 * memory.needed(config, 10))
     parts = ff.train(config)
     keys = ["hidden", "seed", "epoch", "layer"]
     assert parts.layers[keys].equals(whole.layers[keys])
 
 
 def test_what_is_too_large_in_every_way_is_refused_still(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda device: 1e3)
+    monkeypatch.setattr(machine, "available", lambda device: 1e3)
     with pytest.raises(ff.TrainingError, match="choose a smaller batch_size"):
         memory.fitting(tiny(), 10, CPU)
 
@@ -100,30 +100,29 @@ def test_the_estimate_counts_every_weight(layers, hidden):
     ("limit", "expected"), [("5000", 4000), ("max", math.inf), (None, math.inf)]
 )
 def test_a_container_may_use_no_more_than_its_limit(monkeypatch, tmp_path, limit, expected):
-    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
+    monkeypatch.setattr(machine, "CONTAINER", tmp_path)
     if limit:
         (tmp_path / "memory.max").write_text(limit + "\n")
         (tmp_path / "memory.stat").write_text("anon 1000\nfile 9000\n")
-    assert memory._container() == expected
-    assert 0 < memory.available(CPU) <= expected
+    assert machine._container() == expected
+    assert 0 < machine.available(CPU) <= expected
 
 
 # A process's own pages, without the libraries' files: freed ones are kept, so that the last is the
 # peak. The first run loads what every run needs.
 MEASURE = """
 import json, sys
-from importlib import import_module
 import psutil, torch, ff
 from ff.data import Dataset, Split
-from ff.memory import needed
+from ff.running import run
+from ff.running.memory import needed
 
 def own():
     seen = psutil.Process().memory_info()
     return seen.rss - seen.shared
 
 split = Split(torch.zeros(1000, 784, dtype=torch.uint8), torch.arange(1000) % 10)
-train = import_module("ff.train")
-train.load = lambda name: Dataset("digits", split, split, split, "zeros")
+run.load = lambda name: Dataset("digits", split, split, split, "zeros")
 values = dict(dataset="digits", seeds=1, epochs=1, batch_size=1000)
 values |= dict(device="cpu", learning_rate=1e-5)
 ff.train(ff.Config(**values, layers=2, hidden=10), sys.argv[1] + "/first")

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff import network as networks
-from ff.baseline import StraightThrough
-from ff.network import SGD, Layer, Network, Scaled
-from ff.objective import accuracy, goodness, loss_slope, normalize, scale
-from ff.samples import samples
+from ff.algorithm import network as networks
+from ff.algorithm.network import SGD, Layer, Network, Scaled
+from ff.algorithm.objective import accuracy, goodness, loss_slope, normalize, scale
+from ff.algorithm.samples import samples
+from ff.speed.baseline import StraightThrough
 
 CPU = torch.device("cpu")
 PIXELS = 12

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 import ff
-from ff import notebook
-from ff.notebook import Note, configure, default_folder
+from ff.book import notebook
+from ff.book.notebook import Note, configure, default_folder
 
 TRAIN = Path(__file__).parent.parent / "book" / "train.ipynb"
 

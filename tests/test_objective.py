@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from ff import objective
+from ff.algorithm import objective
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 8))
 seeds = st.integers(0, 2**31)
@@ -47,7 +47,7 @@ def test_loss_and_slope_stay_finite(g):
 
 
 def test_no_slope_is_a_denormal_number():
-    """Products with them take many times as long: see `ff.objective.drop_negligible`."""
+    """Products with them take many times as long: see `ff.algorithm.objective.drop_negligible`."""
     g = torch.linspace(0, 200, 2002).repeat(2)
     assert (torch.sigmoid(g - 150) / len(g)).lt(torch.finfo().tiny).any(), "nothing to cut off"
     slope = objective.loss_slope(g, 150.0)

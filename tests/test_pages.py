@@ -6,8 +6,9 @@ import pytest
 from synthetic import records as synthetic
 
 import ff
-from ff import pages, records
-from ff.notebook import Note
+from ff import records, results
+from ff.book import pages
+from ff.book.notebook import Note
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -15,9 +16,8 @@ PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 @pytest.fixture
 def hostile(tiny, few, monkeypatch, tmp_path) -> ff.Records:
     """Published records with a payload in every text of their provenance."""
-    from importlib import import_module
 
-    monkeypatch.setattr(import_module("ff.train"), "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     made = ff.train(tiny(seeds=1, epochs=1))
     run = json.loads(json.dumps(made.runs[0]))
     run |= {"device": PAYLOAD, "started": PAYLOAD, "dataset": {"name": PAYLOAD, "sha256": PAYLOAD}}
@@ -46,7 +46,7 @@ def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     table = pages.disturbances()
     assert not table.isna().any(axis=None)
     assert "50 runs killed (SIGKILL)" in table.iloc[0, 0]
-    found = json.loads((records.RESULTS / "reliability.json").read_text(encoding="utf-8"))
+    found = json.loads((results.RESULTS / "reliability.json").read_text(encoding="utf-8"))
     found["killed"]["equal"] = 17
     (tmp_path / "reliability.json").write_text(json.dumps(found))
     assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 with the records")

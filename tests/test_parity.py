@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from ff import objective
+from ff.algorithm import objective
+from ff.algorithm.network import Network
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
 from ff.config import Config
-from ff.network import Network
-from ff.readout import Readouts
-from ff.samples import samples
 
 REFERENCE = Path(__file__).parent / "data" / "reference_steps.npz"
 LAYERS, WIDTH = 4, 32

@@ -8,8 +8,12 @@ import pytest
 import synthetic
 
 import ff
-from ff import agreement, pages, performance, performance_figures, records, summary
-from ff.roofline import evaluation, operations, products, traffic
+from ff import records
+from ff.book import pages, summary
+from ff.book import speed_figures as performance_figures
+from ff.speed import report as performance
+from ff.speed.roofline import evaluation, operations, products, traffic
+from ff.stats import agreement
 
 EPOCH = "an epoch, 4 layers of 100, float32 / the published style"
 PRODUCTS = "products, 4 layers of 1000, 1 seed, bf16 / alone"

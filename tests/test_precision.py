@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import ff
-from ff import precision
-from ff.agreement import rounding
-from ff.precision import chosen, multiplying
+from ff.algorithm import precision
+from ff.algorithm.precision import chosen, multiplying
+from ff.stats.agreement import rounding
 
 CPU = torch.device("cpu")
 
@@ -46,7 +46,7 @@ def test_on_a_cpu_the_settings_of_a_gpu_are_not_even_read():
     """Nor would they be readable, where torch's newer ones are used."""
     code = (
         "import torch; torch.backends.fp32_precision = 'tf32'; "
-        "from ff.precision import multiplying\n"
+        "from ff.algorithm.precision import multiplying\n"
         "with multiplying('float32', torch.device('cpu')): print('through')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 import ff
-from ff import correlation, delay
-from ff.records import RESULTS
-from ff.resampling import Bootstrap
+from ff.results import RESULTS
+from ff.stats import correlation, delay
+from ff.stats.resampling import Bootstrap
 
 DEPTHS = (2, 4, 8, 16, 32)
 FILES = sorted(RESULTS.glob("*/layers.parquet"))

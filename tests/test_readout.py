@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff.readout import Readouts, score
+from ff.algorithm.readout import Readouts, score
 
 CPU = torch.device("cpu")
 

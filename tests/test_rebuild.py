@@ -13,7 +13,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from ff.records import RESULTS
+from ff.results import RESULTS
 
 ROOT = Path(__file__).parent.parent
 RUN = "width-100-seeds-16-30"

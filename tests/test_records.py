@@ -18,7 +18,7 @@ import torch
 
 import ff
 from ff import records
-from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 TABLES = ("layers", "readouts")
 
@@ -33,8 +33,8 @@ def made(
     readouts[:, 0, :, 4] = torch.nan
     values = {"hidden": hidden, "seeds": list(seeds), "layers": [2, 3], "peer_momentum": 0.9}
     return ff.Records(
-        records.table(layers, LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
-        records.table(readouts, READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
+        records.table(layers.numpy(), LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
+        records.table(readouts.numpy(), READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
         ({"config": {**values, **config}, "started": "2025-01-01"},),
     )
 
@@ -67,7 +67,7 @@ def test_records_of_a_run_are_read_back(tiny, tmp_path):
 
 
 def test_a_table_has_a_row_for_each_combination():
-    values = torch.arange(2 * 3 * 2).view(2, 3, 2, 1).float()
+    values = torch.arange(2 * 3 * 2).view(2, 3, 2, 1).float().numpy()
     table = records.table(values, ["x"], 7, (5, 9), depth=(2, 8))
     assert list(table.columns) == ["hidden", "seed", "epoch", "depth", "x"]
     keys = itertools.product((7,), (5, 9), (1, 2, 3), (2, 8))

@@ -244,7 +244,7 @@ def test_importing_the_library_waits_for_no_table_or_figure():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     loaded = {module.partition(".")[0] for module in done.stdout.split()}
-    assert {"ff", "pyarrow"} <= loaded
+    assert "ff" in loaded
     assert not loaded & {"IPython", "matplotlib", "pandas", "scipy", "torchvision"}
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 from synthetic import few, records, traces
 
 import ff
-from ff.resampling import Bootstrap, cubes, theil_sen
+from ff.stats.resampling import Bootstrap, cubes, theil_sen
 
 RNG = np.random.default_rng(0)
 

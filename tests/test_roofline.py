@@ -3,11 +3,12 @@
 import torch
 
 import ff
-from ff import precision, roofline
-from ff.evaluation import evaluate
-from ff.network import Network
-from ff.readout import Readouts
-from ff.samples import samples
+from ff.algorithm import precision
+from ff.algorithm.evaluation import evaluate
+from ff.algorithm.network import Network
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
+from ff.speed import roofline
 
 CPU = torch.device("cpu")
 
@@ -26,7 +27,7 @@ def test_training_makes_these_products(few, monkeypatch):
         made.append((a.shape[1], a.shape[2], b.shape[2]))
         return torch.bmm(a, b)
 
-    for module in ("ff.network", "ff.samples", "ff.readout"):
+    for module in ("ff.algorithm.network", "ff.algorithm.samples", "ff.algorithm.readout"):
         monkeypatch.setattr(f"{module}.product", watched)
     assert precision.product is not watched
     depths, width, batch = [2, 3], 6, 20
@@ -50,9 +51,9 @@ def test_evaluation_makes_these_products(few, monkeypatch):
         made.append(2 * a.shape[1] * a.shape[2] * b.shape[2])
         return torch.bmm(a, b)
 
-    for module in ("ff.samples", "ff.network", "ff.readout"):
+    for module in ("ff.algorithm.samples", "ff.algorithm.network", "ff.algorithm.readout"):
         monkeypatch.setattr(f"{module}.product", watched)
-    monkeypatch.setattr("ff.evaluation.CANDIDATES", 30)
+    monkeypatch.setattr("ff.algorithm.evaluation.CANDIDATES", 30)
     depths, width, split = [2, 3], 6, few.validation
     config = ff.Config(dataset="digits", layers=depths, hidden=width)
     network, readouts = Network(config, 784, width, (1,), CPU), Readouts(config, width, 1, CPU)

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff import objective
+from ff.algorithm import objective
+from ff.algorithm.network import Network
+from ff.algorithm.samples import CLASSES, Samples, candidates, pixels, samples
+from ff.algorithm.streams import stream
 from ff.data import wrong_labels
-from ff.network import Network
-from ff.random import stream
-from ff.samples import CLASSES, Samples, candidates, pixels, samples
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 keys = st.integers(1, 2**31)

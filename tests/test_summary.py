@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import synthetic
 
-from ff import correlation, delay, summary
-from ff.resampling import Bootstrap
+from ff.book import summary
+from ff.stats import correlation, delay
+from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(50)
 RECORDS = synthetic.records(hidden=(100, 1000))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic import few, records, traces
 
-from ff.delay import seed_delays
-from ff.survival import logrank, median_delay
+from ff.stats.delay import seed_delays
+from ff.stats.survival import logrank, median_delay
 
 EPOCHS = 6
 # the delay of each seed in epochs; EPOCHS + 1 stands for never

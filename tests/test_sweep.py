@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
     for name in ("Snakefile", "book/train.ipynb", "pyproject.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    checkpoint = tmp_path / "ff" / "checkpoint.py"
+    checkpoint = tmp_path / "ff" / "running" / "checkpoint.py"
     text, found = re.subn(r"(?m)^EVERY = .*", "EVERY = 0", checkpoint.read_text(encoding="utf-8"))
     assert found == 1
     checkpoint.write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager, redirect_stderr
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,17 +17,18 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
-from ff import checkpoint, devices, memory, network
+from ff import machine
+from ff.algorithm import network
+from ff.algorithm.evaluation import evaluate
+from ff.algorithm.objective import accuracy
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
+from ff.algorithm.streams import stream
+from ff.algorithm.training import Training, cool_down
 from ff.data import Split
-from ff.evaluation import LAYER_QUANTITIES, READOUT_QUANTITIES, evaluate
-from ff.objective import accuracy
-from ff.random import stream
-from ff.readout import Readouts
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import complete
-from ff.samples import samples
-from ff.train import Training, cool_down
-
-train = import_module("ff.train")  # `ff.train` is the function of the same name
+from ff.running import checkpoint, memory
 
 RANKS = ("validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
 
@@ -182,8 +182,7 @@ def test_evaluation_uses_the_same_negative_samples_every_epoch(tiny, few, monkey
         seen.append((len(split), wrong.clone()))
         return evaluate(network, readouts, split, wrong)
 
-    evaluate = train.evaluate
-    monkeypatch.setattr(train, "evaluate", spy)
+    monkeypatch.setattr("ff.algorithm.training.evaluate", spy)
     run(tiny(), few, (1, 2))
     assert [n for n, _ in seen] == [45, 45, 45, 30], "the test set is touched once, at the end"
     assert torch.equal(seen[0][1], seen[1][1])
@@ -258,7 +257,7 @@ def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch):
             return learn(*given)
 
         monkeypatch.setattr(part, "learn", spy)
-    monkeypatch.setattr(train, "cool_down", lambda epoch, epochs: 1 / (1 + epoch))
+    monkeypatch.setattr("ff.algorithm.training.cool_down", lambda epoch, epochs: 1 / (1 + epoch))
     for _ in range(2):
         training.run_epoch()
     assert seen == pytest.approx([1e-4, 1e-2, 5e-5, 5e-3])
@@ -369,7 +368,7 @@ def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
 
     config = tiny(seeds=8, layers=[2, 3, 4])
     undisturbed = run(config, few, config.seed_list)
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     monkeypatch.setattr(network, "SGD", Fast)
     with pytest.warns(ff.DivergenceWarning, match="seed 5 of width 10 has diverged") as caught:
         records = ff.train(config)
@@ -406,7 +405,7 @@ def test_divergence_is_noticed_in_its_epoch_whether_or_not_it_is_evaluated(tiny,
 
 
 def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     epochs, run_epoch = [], Training.run_epoch
     monkeypatch.setattr(
         Training, "run_epoch", lambda self, *rest: (epochs.append(self.epoch), run_epoch(self))
@@ -422,7 +421,7 @@ def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
 @pytest.mark.parametrize("rate", [1e30, 1e38])
 def test_a_readout_that_diverges_stops_its_seed(tiny, few, monkeypatch, rate):
     """Recorded as lost, not as one that takes every image for a 0; the layers are intact."""
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     expected = ff.train(tiny()).layers.query("epoch == 1")
     with pytest.warns(ff.DivergenceWarning, match=r"readout of depth 3 .* downstream_learning"):
         records = ff.train(tiny(downstream_learning_rate=rate))
@@ -496,7 +495,7 @@ def test_products_of_steps_and_evaluation_are_of_the_precision_asked_for(tiny, d
 
     activity = network.Network.activity
     monkeypatch.setattr(network.Network, "activity", noted)
-    monkeypatch.setattr(train, "multiplying", multiplying)
+    monkeypatch.setattr("ff.algorithm.training.multiplying", multiplying)
     config = tiny(precision="tf32", batch_size=650, epochs=1)
     training = Training(config, config.widths[0], (1,), digits)
     for _ in training.steps():
@@ -523,7 +522,7 @@ def test_a_stopped_run_says_how_to_go_on(
     tiny, few, monkeypatch, tmp_path, epoch, overwrite, advice
 ):
     """And that is true: the run that follows the advice begins where it says."""
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     begun, run_epoch = [], Training.run_epoch
 
@@ -541,7 +540,7 @@ def test_a_stopped_run_says_how_to_go_on(
 
 
 def test_a_stopped_run_without_a_folder_says_what_it_lacked(tiny, few, monkeypatch):
-    monkeypatch.setattr(train, "load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
 
     def stopped(self: Training, on_step: Callable[[float], object]) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -561,7 +560,7 @@ def test_a_device_that_is_not_there(tiny, monkeypatch, device):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(ff.TrainingError, match=f"no {device} device here; choose device: auto or"):
         ff.train(tiny(device=device))
-    assert devices.choose("auto") == torch.device("cpu")
+    assert machine.choose("auto") == torch.device("cpu")
 
 
 def test_a_batch_larger_than_the_data_set(tiny, tmp_path):

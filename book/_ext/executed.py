@@ -33,7 +33,7 @@ from sphinx.util import logging
 from ff.config import read_yaml
 from ff.errors import FFError
 from ff.files import replacing
-from ff.lock import claim
+from ff.running.lock import claim
 
 LOGGER = logging.getLogger(__name__)
 # What an executed page depends on.

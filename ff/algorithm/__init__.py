@@ -1,0 +1,1 @@
+"""What Forward-Forward is, and one epoch of it: begin with `network`."""

@@ -1,0 +1,252 @@
+"""One epoch of training after another: the order of the images, the schedule, what is measured."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ff import machine, records
+from ff.algorithm import objective
+from ff.algorithm.evaluation import evaluate
+from ff.algorithm.network import Network
+from ff.algorithm.precision import multiplying
+from ff.algorithm.readout import Readouts
+from ff.algorithm.samples import samples
+from ff.algorithm.streams import stream
+from ff.config import Config
+from ff.data import Dataset, Split, own_batch_size, wrong_labels
+from ff.errors import ConfigError, DivergenceWarning
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Training", "batch_size", "cool_down"]
+
+
+class Training:
+    """Networks of one width that train side by side, one epoch at a time.
+
+    Parameters
+    ----------
+    config
+        Everything but width and seeds, of which a configuration may hold several.
+    width
+        Units in each layer.
+    seeds
+        One for each network.
+    dataset
+        On the device where the networks shall live.
+
+    Attributes
+    ----------
+    epoch
+        Number of completed epochs.
+    layers, depths
+        What was measured so far, on the CPU: ``(S, E, L, 9)`` and ``(S, E, K, 5)``, quantities as
+        in `ff.algorithm.evaluation`, NaN where nothing was measured.
+    diverged
+        What has stopped a seed, ``(S, 3)``: layer (from 1; past the last layer, the readouts) and
+        epoch (from 1), and 1 if all units were dead or 0 if a number was not finite. Zeros for a
+        seed that goes on.
+
+    Raises
+    ------
+    ConfigError
+        The batch is larger than the data set.
+    """
+
+    def __init__(
+        self, config: Config, width: int, seeds: tuple[int, ...], dataset: Dataset
+    ) -> None:
+        machine.keep_freed()
+        self.config, self.width, self.seeds, self.dataset = config, width, seeds, dataset
+        self.batch = batch_size(config, dataset)
+        self.device = dataset.train.images.device
+        pixels = dataset.train.images.shape[1]
+        self.network = Network(config, pixels, width, seeds, self.device)
+        self.readouts = Readouts(config, width, len(seeds), self.device)
+        self.epoch = 0
+        seen = (len(seeds), config.epochs)
+        self.layers = torch.full((*seen, max(config.depths), len(LAYER_QUANTITIES)), torch.nan)
+        self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
+        self.diverged = torch.zeros(len(seeds), 3, dtype=torch.int64)
+
+    def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
+        """Show the training images, but for those that do not fill a batch, then measure.
+
+        Parameters
+        ----------
+        on_step
+            Called after each step with the share of the epoch that is done.
+        """
+        for share in self.steps():
+            on_step(share)
+
+    def steps(self) -> Iterator[float]:
+        """One epoch in slices: a step for each item that is taken, then the measurement.
+
+        Yields
+        ------
+        float
+            The share of the epoch that is done, up to 1. The epoch is over, and its measurements
+            are there, when the iterator ends. `config` is read anew for every step: a learning
+            rate may be changed in between.
+        """
+        epoch, split = self.epoch, self.dataset.train
+        scale = cool_down(epoch, self.config.epochs)
+        theta, steps = self.network.layers[0].theta, len(split) // self.batch
+        order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
+        layers, depths, goodness = [], [], torch.empty(0)
+        for step in range(steps):
+            config = self.config
+            chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
+            labels = split.labels[chosen]
+            images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
+            x = samples(images, labels, wrong.gather(1, chosen))
+            with multiplying(config.precision, self.device):
+                goodness, neutral = self.network.learn(x, config.learning_rate * scale)
+                rate = config.downstream_learning_rate * scale
+                scores = self.readouts.learn(neutral, labels, rate)
+            del neutral  # the next step, or the evaluation, makes as much of its own
+            layers.append(objective.accuracy(goodness, theta))
+            depths.append(torch.stack(scores, dim=-1))
+            yield (step + 1) / steps
+        # Added one by one: how a reduction rounds would depend on the number of layers and seeds.
+        self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
+        self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
+        self.epoch = epoch + 1
+        finite, dead = (verdict.cpu() for verdict in self._health(goodness))
+        finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
+        last = self.epoch == self.config.epochs
+        if last or self.epoch % self.config.validation_index == 0:
+            layer_values, depth_values = self.evaluate(self.dataset.validation)
+            self.layers[:, epoch, :, 1:] = layer_values.cpu()
+            self.depths[:, epoch, :, 2:4] = depth_values.cpu()
+            dead = self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
+            finite &= _finite(layer_values, depth_values)
+        if last:
+            layer_values, depth_values = self.evaluate(self.dataset.test)
+            self.depths[:, epoch, :, 4] = depth_values[..., 1].cpu()
+            finite &= _finite(layer_values, depth_values)
+        self._stop_diverged(finite, dead)
+
+    def divergences(self) -> list[dict[str, Any]]:
+        """Each seed that was stopped, with the layer or the readout's depth, epoch and reason."""
+        return [self._divergence(s) for s in self.diverged[:, 1].nonzero().flatten().tolist()]
+
+    def _divergence(self, s: int) -> dict[str, Any]:
+        part, epoch, dead = self.diverged[s].tolist()
+        above = part - len(self.network.layers)  # the readouts are counted on
+        where = {"depth": self.config.depths[above - 1]} if above > 0 else {"layer": part}
+        reason = "all units dead" if dead else "not finite"
+        stopped = {"hidden": self.width, "seed": self.seeds[s]}
+        return stopped | where | {"epoch": epoch, "reason": reason}
+
+    def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether layers' and readouts' numbers are finite, ``(S, L + K)``, and no unit responds.
+
+        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it.
+        """
+        weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
+        finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
+        return torch.cat([finite, self.readouts.finite()], dim=1), (goodness == 0).all(-1)
+
+    def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
+        """End the seeds of which a part has diverged; a network that has no seed left ends whole.
+
+        A diverged layer measures nothing: it is on no side of any threshold. Nor do the layers
+        and readouts above it, which see nothing else. A diverged readout says nothing about any
+        other part. The tensors keep their shapes, because how a batched product rounds depends on
+        the number of seeds: the others go on bit for bit.
+        """
+        epoch, layers = self.epoch - 1, dead.shape[1]
+        before = self.diverged[:, 1] > 0
+        self.layers[before, epoch] = self.depths[before, epoch] = torch.nan
+        lost = ~finite
+        lost[:, :layers] |= dead
+        for s in (lost.any(1) & ~before).nonzero().flatten().tolist():
+            part = int(lost[s].int().argmax())  # the lowest: those above follow from it
+            self.diverged[s] = torch.tensor([part + 1, self.epoch, finite[s, part]])
+            warnings.warn(records.describe(self._divergence(s)), DivergenceWarning, stacklevel=4)
+            self.layers[s, epoch, part:] = torch.nan
+            blind = [depth > part for depth in self.config.depths]
+            self.depths[s, epoch, torch.tensor(blind) | lost[s, layers:]] = torch.nan
+            for tensor in (self.network.state() | self.readouts.state()).values():
+                tensor[s] = 0
+        if (self.diverged[:, 1] > 0).all():
+            self.epoch = self.config.epochs
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that the rest of the run depends on; copy into them to restore it.
+
+        No random state is among them: each stream depends on (seed, layer) or (seed, epoch) alone.
+        """
+        measured = {"measured.layers": self.layers, "measured.depths": self.depths}
+        measured["measured.diverged"] = self.diverged
+        return measured | self.network.state() | self.readouts.state()
+
+    def layer_table(self) -> pd.DataFrame:
+        """The `layers` table of `ff.Records`."""
+        index = {"layer": range(1, self.layers.shape[2] + 1)}
+        return records.table(self.layers.numpy(), LAYER_QUANTITIES, self.width, self.seeds, **index)
+
+    def readout_table(self) -> pd.DataFrame:
+        """The `readouts` table of `ff.Records`."""
+        index = {"depth": self.config.depths}
+        return records.table(
+            self.depths.numpy(), READOUT_QUANTITIES, self.width, self.seeds, **index
+        )
+
+    def _order(self, epoch: int) -> Tensor:
+        """Each seed's order of the training images: ``(S, n)``."""
+        n = len(self.dataset.train)
+        streams = [stream("order", seed, epoch, device=self.device) for seed in self.seeds]
+        return torch.stack([torch.randperm(n, generator=g, device=self.device) for g in streams])
+
+    def _wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
+        """Each seed's labels of the negative samples: ``(S, n)``."""
+        streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
+        return torch.stack([wrong_labels(split.labels, generator) for generator in streams])
+
+    def evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Measure the networks as they are on a split, as `ff.algorithm.evaluation.evaluate` does.
+
+        Returns its two tensors, ``(S, L, 8)`` and ``(S, K, 2)``.
+        """
+        # The same negative samples every epoch: differences are the network's, not the draw's.
+        wrong = self._wrong("evaluation", split)
+        with multiplying(self.config.precision, self.device):
+            return evaluate(self.network, self.readouts, split, wrong)
+
+
+def _finite(layers: Tensor, depths: Tensor) -> Tensor:
+    """Whether what was measured of each layer and readout is finite: ``(S, L + K)``."""
+    return torch.cat([layers.isfinite().all(-1), depths.isfinite().all(-1)], dim=1).cpu()
+
+
+def cool_down(epoch: int, epochs: int) -> float:
+    """Factor on the learning rates: 1 up to epoch E // 2 (from 0), then 2 (1 + E - epoch) / E."""
+    return 1.0 if epoch <= epochs // 2 else 2 * (1 + epochs - epoch) / epochs
+
+
+def batch_size(config: Config, dataset: Dataset) -> int:
+    """Images a step: the configuration's, or the data set's own.
+
+    Raises
+    ------
+    ConfigError
+        It is larger than the data set.
+    """
+    batch = config.batch_size or own_batch_size(dataset.name)
+    if batch > len(dataset.train):
+        raise ConfigError(
+            f"batch_size must be at most {len(dataset.train)} (the training images of "
+            f"{dataset.name}) but got {batch}"
+        )
+    return batch

@@ -1,0 +1,1 @@
+"""The two applications for JupyterLab: `explore` is the entrance."""

@@ -1,0 +1,350 @@
+"""Two applications for JupyterLab: look through the results, and watch a network learn.
+
+`ff.live.selection` and `ff.live.lab` compute what is shown, `ff.live.views` makes HTML of it; here
+it is put on the screen. A layer stands out in all views when it is pointed at in one of them,
+which the browser does by itself, or when it is picked with a slider, which the keyboard reaches
+as well.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+
+from ff.book.pages import download
+from ff.config import Config
+from ff.data import NAMES, load
+from ff.errors import ConfigError, FFError
+from ff.live import views
+from ff.live.charts import highlight
+from ff.live.controls import button, choice, grid, htmls, look, offer, offer_span, row, span
+from ff.live.lab import Lab
+from ff.live.selection import KINDS, Selection, conditions
+from ff.results import RESULTS
+from ff.stats.delay import TARGET
+
+__all__ = ["ResultsExplorer", "TrainingLab"]
+
+DATASETS = sorted(NAMES)  # digits, which need no download, come first
+SLICE = 0.25  # seconds of training between two looks at it
+PICTURES = 4  # images shown, three samples of each
+
+
+class ResultsExplorer(widgets.VBox):
+    """Look through measurements: traces, delays and correlations of one network at a time.
+
+    Parameters
+    ----------
+    folder
+        Where ``ff train --out`` has written, at any depth; the book's results by default.
+
+    Raises
+    ------
+    RecordsError
+        There are no records, or some cannot be read.
+    """
+
+    def __init__(self, folder: str | Path = RESULTS) -> None:
+        self._conditions = conditions(folder)
+        self._scope = f"ff-{id(self):x}"
+        self.dataset = choice("Data set", list(self._conditions), "Which images were learned")
+        self.condition = choice("Condition", [], "What else sets the runs apart")
+        self.hidden = choice("Width", [], "Units in each layer")
+        self.depth = choice("Depth", [], "Number of layers")
+        self.kind = choice("Accuracy", list(KINDS), "What counts as a layer's accuracy")
+        self.target = widgets.FloatSlider(
+            TARGET, min=0.5, max=1, step=0.01, tooltip="Accuracy to reach", **look("Target")
+        )
+        self.epochs = span("Epochs", "First and last epoch to take in")
+        self.seeds = span("Seeds", "First and last seed to take in")
+        self.layer = widgets.SelectionSlider(
+            options=[("none", 0)], tooltip="Layer that stands out in all views", **look("Layer")
+        )
+        self.notice, self.picked, self.traces, self.delays, self.correlations = htmls(5)
+        self.table, self.downloads, self.command, self._highlight = htmls(4)
+        self._chosen: tuple[Any, ...] = ()
+        self._numbers = pd.DataFrame()
+        self._inputs = (self.dataset, self.condition, self.hidden, self.depth, self.kind)
+        self._inputs += (self.target, self.epochs, self.seeds)
+        self._busy = False
+        for widget in self._inputs:
+            widget.observe(self._changed, "value")
+        super().__init__(
+            [
+                widgets.HTML(views.STYLES + views.SCRIPT),
+                self._highlight,
+                grid(*self._inputs, self.layer, least=280),
+                self.notice,
+                self.picked,
+                grid(self.traces, self.delays, self.correlations, self.table, least=420),
+                self.downloads,
+                self.command,
+            ]
+        )
+        for name in ("ff-app", "ff-results", self._scope):
+            self.add_class(name)
+        self._changed()
+        self.layer.observe(self._pick, "value")
+
+    def _changed(self, _: object = None) -> None:
+        """Offer what there is, then show what is chosen; changes made meanwhile are ours."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            self._offer()
+            self._show()
+        finally:
+            self._busy = False
+
+    def _offer(self) -> None:
+        offer(self.condition, list(self._conditions[self.dataset.value]))
+        records = self._conditions[self.dataset.value][self.condition.value]
+        offer(self.hidden, _distinct(records.layers["hidden"]))
+        layers = records.layers[records.layers["hidden"] == self.hidden.value]
+        readouts = records.readouts[records.readouts["hidden"] == self.hidden.value]
+        offer(self.depth, _distinct(readouts["depth"])[::-1])  # the deepest first
+        offer_span(self.epochs, _distinct(layers["epoch"]))
+        offer_span(self.seeds, _distinct(layers["seed"]))
+        offer(self.layer, [("none", 0), *((str(k), k) for k in range(1, self.depth.value + 1))])
+
+    def _show(self) -> None:
+        kind, epochs = self.kind.value, self.epochs.value
+        seeds = tuple(
+            s for s in self.seeds.options if self.seeds.value[0] <= s <= self.seeds.value[1]
+        )
+        condition = (self.dataset.value, self.condition.value)
+        chosen = (*condition, self.hidden.value, self.depth.value, KINDS[kind], epochs, seeds)
+        if chosen != self._chosen:  # else only the target moved, and the correlations stay
+            records = self._conditions[condition[0]][condition[1]]
+            self._chosen, self.selection = chosen, Selection(records, *chosen[2:])
+        selection, target = self.selection, self.target.value
+        try:
+            numbers = selection.numbers(target)
+            traces = views.traces(selection.traces, selection.network, kind, epochs, target)
+        except FFError as error:
+            self.notice.value = views.trouble(str(error))
+            return
+        self.notice.value = views.trouble(*selection.hints(numbers))
+        self.traces.value = traces
+        self.delays.value = views.delays(numbers, epochs, target)
+        self.correlations.value = views.correlations(numbers)
+        self.table.value = views.table(numbers)
+        name = f"{self.dataset.value}-{selection.depth}x{selection.hidden}-{selection.column}"
+        link = download(selection.described(numbers, target), f"{name}-{target:g}")
+        self.downloads.value = f"Download CSV: {link._repr_html_()}"
+        self.command.value = views.command(selection.config())
+        self._numbers = numbers
+        self._pick()
+
+    def _pick(self, _: object = None) -> None:
+        layer = self.layer.value
+        sentence = views.sentence(self._numbers, layer, self.target.value) if layer else ""
+        self.picked.value = sentence
+        self._highlight.value = highlight(self._scope, self.depth.value, layer)
+
+
+class TrainingLab(widgets.VBox):
+    """Watch one network learn, epoch by epoch, and change its learning rate on the way.
+
+    Training runs in a thread of its own, a quarter of a second at a time: the kernel answers in
+    between, and while it trains.
+    """
+
+    def __init__(self) -> None:
+        standard = Config(dataset="digits", layers=8, hidden=100, seeds=1)
+        self._scope = f"ff-{id(self):x}"
+        self.dataset = choice("Data set", DATASETS, "Images; digits need no download")
+        self.layers = widgets.IntText(8, tooltip="Number of layers", **look("Depth"))
+        self.hidden = widgets.IntText(100, tooltip="Units in each layer", **look("Width"))
+        self.peer = widgets.FloatText(
+            standard.peer_normalization,
+            tooltip="Weight of the peer normalization loss",
+            **look("Peer norm."),
+        )
+        self.threshold = widgets.FloatText(
+            standard.threshold,
+            tooltip="Goodness threshold, in units of the layer's width",
+            **look("Threshold"),
+        )
+        self.rate = widgets.FloatLogSlider(
+            standard.learning_rate,
+            min=-5,
+            max=0,
+            step=0.1,
+            readout_format=".1e",
+            tooltip="Step size of the layers; may be changed while the network trains",
+            **look("Learning rate"),
+        )
+        self.play = button("Play", "play", "Train until all epochs are completed", self._play)
+        self.pause = button("Pause", "pause", "Stop here; go on later", self._pause)
+        self.step = button("Step", "step-forward", "Train to the end of an epoch", self._step)
+        self.reset = button("Reset", "refresh", "Begin anew, with these settings", self._reset)
+        self.progress = widgets.FloatProgress(max=1, tooltip="Share of the epoch that is done")
+        self.status, self.notice, self.traces, self.histograms, self.pictures = htmls(5)
+        self.command, self._highlight = htmls(2)
+        self._settings = (self.dataset, self.layers, self.hidden, self.peer, self.threshold)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ff-lab")
+        self._next: Config | None = None  # what to begin anew with
+        self._refused = ""  # why the settings are impossible
+        self._waiting = False  # whether they differ from what is being trained
+        self.task: asyncio.Task[None] | None = None
+        self.lab = Lab(self._config(), load(self.dataset.value))
+        super().__init__(
+            [
+                widgets.HTML(views.STYLES + views.SCRIPT),
+                self._highlight,
+                grid(*self._settings, self.rate, least=280),
+                row(self.play, self.pause, self.step, self.reset, self.progress),
+                self.notice,
+                self.status,
+                grid(grid(self.traces, self.pictures, least=400), self.histograms, least=400),
+                self.command,
+            ]
+        )
+        for name in ("ff-app", "ff-lab", self._scope):
+            self.add_class(name)
+        self._begin(self.lab)
+        for widget in self._settings:
+            widget.observe(self._set, "value")
+        self.rate.observe(self._change_rate, "value")
+
+    def _config(self) -> Config:
+        """The settings; raises ConfigError where one is impossible."""
+        return Config(
+            dataset=self.dataset.value,
+            layers=self.layers.value,
+            hidden=self.hidden.value,
+            seeds=1,
+            peer_normalization=self.peer.value,
+            threshold=self.threshold.value,
+            learning_rate=self._learning_rate(),
+        )
+
+    def _learning_rate(self) -> float:
+        return float(f"{self.rate.value:.3g}")  # the slider's powers of ten are not quite round
+
+    def _begin(self, lab: Lab) -> None:
+        self.lab, self._refused, self._waiting = lab, "", False
+        lab.change_rate(self._learning_rate())  # it may have been moved meanwhile
+        wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
+        self.pictures.value = views.pictures(lab.images[:PICTURES], labels, wrong)
+        self._highlight.value = highlight(self._scope, max(lab.config.depths))
+        self._show()
+
+    def _show(self) -> None:
+        lab, config = self.lab, self.lab.config
+        epochs = range(1, lab.epoch + 1)
+        layers = pd.DataFrame(lab.traces(), epochs, range(1, max(config.depths) + 1))
+        network = pd.Series(lab.network(), epochs)
+        limits = (0, config.epochs)
+        self.traces.value = views.traces(layers, network, "training accuracy", limits, TARGET)
+        self.histograms.value = views.histograms(lab.goodness, config.threshold)
+        self.status.value = views.status(lab.phase, config.epochs, layers, network)
+        self.command.value = views.command(config)
+        self.progress.value = lab.share
+        self._enable()
+
+    def _enable(self) -> None:
+        """Let those buttons be pressed that have an effect, and say what is in the way."""
+        phase = self.lab.phase
+        stuck = phase == "finished" or (phase == "ready" and bool(self._refused or self._next))
+        self.play.disabled = stuck or phase == "playing"
+        self.step.disabled = stuck
+        self.pause.disabled = phase != "playing"
+        self.reset.disabled = bool(self._refused)
+        waiting = "Press Reset to train with these settings." if self._waiting else ""
+        said = filter(None, [self._refused or waiting, *self.lab.hints()])
+        self.notice.value = views.trouble(*said)
+
+    def _refuse(self, error: BaseException) -> None:
+        self._refused = str(error)
+        self._enable()
+
+    def _checked(self) -> Config | None:
+        """The settings; None, and a word about it, where one is impossible."""
+        try:
+            config = self._config()
+        except ConfigError as error:
+            self._next = None  # settings that are being prepared are no longer wanted
+            self._refuse(error)
+            return None
+        self._refused = ""
+        return config
+
+    def _set(self, _: object) -> None:
+        """Take new settings: at once before training has begun, else with the next reset."""
+        config = self._checked()
+        if config and self.lab.phase == "ready":
+            self._renew(config)
+        elif config:
+            self._waiting = config != self.lab.config
+            self._enable()
+
+    def _change_rate(self, _: object) -> None:
+        self.lab.change_rate(self._learning_rate())
+        self.command.value = views.command(self.lab.config)
+
+    def _play(self, _: object) -> None:
+        self.lab.play()
+        self._work()
+
+    def _step(self, _: object) -> None:
+        self.lab.step()
+        self._work()
+
+    def _pause(self, _: object) -> None:
+        self.lab.pause()
+        self._enable()
+
+    def _reset(self, _: object) -> None:
+        # The button may have been pressed before the browser heard that a setting is impossible.
+        if config := self._checked():
+            self._renew(config)
+
+    def _renew(self, config: Config) -> None:
+        self.lab.pause()
+        self._next, self._waiting = config, False
+        self._work()
+
+    def _work(self) -> None:
+        """See to it that something is done in the background."""
+        self._enable()
+        if self.task is None or self.task.done():
+            self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        """Build and train networks, one slice after the other, until there is nothing to do."""
+        run = asyncio.get_running_loop().run_in_executor
+        while self._next or self.lab.running:
+            config = self._next
+            try:
+                if config:
+                    lab = await run(self._thread, _new_lab, config)
+                else:
+                    lab = self.lab
+                    await run(self._thread, lab.advance, SLICE)
+            except (FFError, MemoryError, RuntimeError) as error:  # torch's own are RuntimeErrors
+                self.lab.pause()
+                if config is self._next:
+                    self._next = None
+                    self._refuse(error)
+                continue
+            if config is not self._next:  # something else is wanted meanwhile
+                continue
+            if config:
+                self._next = None
+                self._begin(lab)
+            self._show()
+
+
+def _new_lab(config: Config) -> Lab:
+    return Lab(config, load(config.dataset))
+
+
+def _distinct(column: Any) -> list[int]:
+    return np.unique(column).tolist()

@@ -1,0 +1,196 @@
+"""What the results explorer shows: a part of the records, and its numbers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.config import Config
+from ff.errors import RecordsError
+from ff.records import Records, read
+from ff.results import RESULTS
+from ff.stats import correlation, delay
+from ff.stats.resampling import Bootstrap, cubes
+
+__all__ = ["KINDS", "Selection", "conditions"]
+
+KINDS = {
+    "training accuracy": "train_accuracy",
+    "validation accuracy": "validation_accuracy",
+    "validation AUROC": "validation_auroc",
+}
+
+# Keys of a configuration that the records of one condition may differ in.
+SHARED = {"dataset", "hidden", "seeds", "precision", "device"}
+
+
+def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
+    """All records below a folder: by data set, then by what else sets their runs apart.
+
+    Parameters
+    ----------
+    folder
+        Where ``ff train --out`` has written, at any depth; the book's results by default.
+
+    Returns
+    -------
+    dict of dict of Records
+        The inner names are such as ``"peer momentum 0.9"``, defaults first, or ``"all runs"``
+        where the runs differ in nothing but data set, width, seeds, precision and device.
+
+    Raises
+    ------
+    RecordsError
+        There are none, or some cannot be read or put together.
+    """
+    paths = sorted(path.parent for path in Path(folder).glob("**/layers.parquet"))
+    configs = {path: read(path).runs[0]["config"] for path in paths}
+    if not paths:
+        raise RecordsError(
+            f"there are no records below {folder}; measure some with 'ff train --out' there"
+        )
+    keys = [key for key in Config.model_fields if key not in SHARED]
+    apart = [key for key in keys if len({str(config.get(key)) for config in configs.values()}) > 1]
+    standard = Config()
+    unusual = {
+        p: [c.get(key) != getattr(standard, key) for key in apart] for p, c in configs.items()
+    }
+    groups: dict[str, dict[str, list[Path]]] = {}
+    for path in sorted(paths, key=lambda path: unusual[path]):
+        config = configs[path]
+        values = [f"{key.replace('_', ' ')} {config.get(key)}" for key in apart]
+        named = groups.setdefault(config["dataset"], {})
+        named.setdefault(", ".join(values) or "all runs", []).append(path)
+    return {
+        dataset: {name: read(*folders) for name, folders in named.items()}
+        for dataset, named in groups.items()
+    }
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some seeds and epochs of one network.
+
+    Attributes
+    ----------
+    records
+        Of one condition.
+    hidden, depth
+        Width, and number of layers.
+    column
+        What counts as a layer's accuracy: a value of `KINDS`.
+    epochs
+        First and last, both included.
+    seeds
+        Which of them.
+    """
+
+    records: Records
+    hidden: int
+    depth: int
+    column: str
+    epochs: tuple[int, int]
+    seeds: tuple[int, ...]
+
+    @property
+    def overall(self) -> str:
+        """What counts as the whole network's accuracy: the readout has no AUROC."""
+        return "train_accuracy" if self.column == "train_accuracy" else "validation_accuracy"
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """The rows of the `layers` table."""
+        rows = self._chosen(self.records.layers)
+        return rows.loc[rows["layer"] <= self.depth]
+
+    @cached_property
+    def readouts(self) -> pd.DataFrame:
+        """The rows of the `readouts` table."""
+        rows = self._chosen(self.records.readouts)
+        return rows.loc[rows["depth"] == self.depth]
+
+    @cached_property
+    def traces(self) -> pd.DataFrame:
+        """Mean accuracy over seeds: a row an epoch, a column a layer."""
+        cube = next(cubes(self.layers, "layer", self.column))
+        return pd.DataFrame(cube.values.mean(axis=0), index=cube.epochs, columns=cube.keys)
+
+    @cached_property
+    def network(self) -> pd.Series:
+        """Mean accuracy of the readout over seeds, by epoch."""
+        cube = next(cubes(self.readouts, "depth", self.overall))
+        return pd.Series(cube.values.mean(axis=0)[:, 0], index=cube.epochs)
+
+    @cached_property
+    def correlations(self) -> pd.DataFrame:
+        """Pooled correlation with the network: a row a layer, columns ``pearson``, ``spearman``."""
+        # Intervals would take seconds: the chapter on correlation has them.
+        table = correlation.pooled(
+            self.layers, self.readouts, self.column, self.overall, Bootstrap(resamples=1)
+        )
+        return table.pivot(index="layer", columns="coefficient", values="r")
+
+    def numbers(self, target: float) -> pd.DataFrame:
+        """What is shown, as a table.
+
+        Parameters
+        ----------
+        target
+            Accuracy to reach, between 0 and 1.
+
+        Returns
+        -------
+        DataFrame
+            A row a layer: layer, accuracy (mean over seeds at the last epoch), epoch and crossing
+            with its interval (see `ff.stats.delay.mean_delay`), censored, pearson, spearman.
+        """
+        table = delay.mean_delay(self.layers, target, self.column).set_index("layer")
+        table = table[["epoch", "crossing", "crossing_low", "crossing_high", "censored"]]
+        table.insert(0, "accuracy", self.traces.iloc[-1])
+        return table.join(self.correlations).reset_index()
+
+    def hints(self, numbers: pd.DataFrame) -> list[str]:
+        """Sentences on what cannot be seen in a table of `numbers`, and how it could."""
+        found = []
+        if np.all(numbers["censored"]):
+            found.append("No layer reaches the target: lower it, or take in more epochs.")
+        if np.all(np.isnan(numbers["pearson"])):
+            found.append(
+                "A correlation needs accuracies that vary: take in more epochs, or more seeds."
+            )
+        return found
+
+    def config(self) -> Config:
+        """What to train for these records; all its epochs, as the learning rate hangs on them."""
+        run = next(
+            run
+            for run in self.records.runs
+            if self.hidden in np.atleast_1d(run["config"]["hidden"])
+        )
+        chosen = {"layers": self.depth, "hidden": self.hidden, "seeds": list(self.seeds)}
+        return Config(**{**run["config"], **chosen, "device": "auto"})
+
+    def described(self, table: pd.DataFrame, target: float) -> pd.DataFrame:
+        """Put what was chosen before a table of its numbers, to be read without the explorer."""
+        config = self.config()
+        chosen: dict[str, Any] = {
+            "dataset": config.dataset,
+            "hidden": self.hidden,
+            "depth": self.depth,
+            "kind": self.column,
+            "target": target,
+            "first_epoch": self.epochs[0],
+            "last_epoch": self.epochs[1],
+            "seeds": len(self.seeds),
+        }
+        return pd.DataFrame(chosen, index=table.index).join(table)
+
+    def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.loc[
+            (frame["hidden"] == self.hidden)
+            & frame["epoch"].between(*self.epochs)
+            & frame["seed"].isin(self.seeds)
+        ]

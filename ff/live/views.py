@@ -1,0 +1,370 @@
+"""What the applications of `ff.live.explore` show, as HTML: numbers in, text out."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+from matplotlib import image
+from torch import Tensor
+
+from ff.algorithm.samples import samples
+from ff.book.notebook import papermill
+from ff.book.style import INK
+from ff.config import Config
+from ff.live.charts import STYLE, Axis, Plot, group, panel, tint
+from ff.stats.correlation import STRONG
+
+__all__ = [
+    "SCRIPT",
+    "STYLES",
+    "command",
+    "correlations",
+    "delays",
+    "histograms",
+    "pictures",
+    "sentence",
+    "status",
+    "table",
+    "traces",
+    "trouble",
+]
+
+SOME = 16  # layers shown one by one; they are evenly spread where there are more
+BINS = 40
+POSITIVE, NEGATIVE = "#0072b2", "#d55e00"
+
+STYLES = f"""<style>{STYLE}
+.ff-app {{ color: var(--jp-ui-font-color1, #222); }}
+.ff-app .widget-html-content {{ line-height: 1.5; }}
+.ff-app .ff-scroll {{ max-height: 310px; overflow: auto; }}
+.ff-app table {{ border-collapse: collapse; font-size: 12px; width: 100%;
+  font-variant-numeric: tabular-nums; }}
+.ff-app th, .ff-app td {{ padding: 2px 4px; text-align: right; white-space: nowrap; }}
+.ff-app th:first-child {{ text-align: left; }}
+.ff-app thead th {{ position: sticky; top: 0; background: var(--jp-layout-color2, #eee); }}
+.ff-app .ff-swatch {{ display: inline-block; width: 14px; height: 10px; margin-right: 6px;
+  border: 1px solid #fff; }}
+.ff-app .ff-download {{ display: inline; }}
+.ff-app .ff-command {{ margin-top: 6px; }}
+.ff-app .ff-download a {{ color: var(--jp-content-link-color, #0057a8); }}
+.ff-app .ff-command code {{ user-select: all; overflow-wrap: anywhere; padding: 3px 6px;
+  background: var(--jp-layout-color2, #eee); color: inherit; }}
+.ff-app input:invalid {{ outline: 2px solid {NEGATIVE}; }}
+.ff-app .ff-trouble {{ border-left: 4px solid {NEGATIVE}; padding: 2px 10px;
+  white-space: pre-line; }}
+.ff-app .ff-histograms {{ display: grid; gap: 6px;
+  grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }}
+.ff-app .ff-pictures {{ display: flex; flex-wrap: wrap; gap: 8px 24px; }}
+.ff-app .ff-pictures div {{ display: flex; gap: 6px; }}
+.ff-app .ff-pictures figure {{ margin: 0; font-size: 11.5px; line-height: 1.35; }}
+.ff-app .ff-pictures img {{ display: block; width: 64px; margin: 0 0 4px;
+  image-rendering: pixelated; }}
+</style>"""
+
+# What ipywidgets leaves out: a name that a screen reader could say for the handles of sliders, and
+# a word about a field without a number, which counts as its last number until it is left.
+SCRIPT = """<img src="data:," alt="" hidden onerror="
+window.addEventListener('focusin', ({target}) => {
+  const control = target.closest('.noUi-handle') && target.closest('.ff-app .widget-inline-hbox');
+  if (!control) return;
+  const ends = [...control.querySelectorAll('.noUi-handle')];
+  const end = ends.length > 1 ? [', first', ', last'][ends.indexOf(target)] : '';
+  target.setAttribute('aria-label', control.querySelector('.widget-label').textContent + end);
+});
+for (const kind of ['input', 'change']) window.addEventListener(kind, ({target}) => {
+  if (!target.matches('.ff-app input[type=number]')) return;
+  target.setCustomValidity(target.value ? '' : 'Type a number; until then the last one counts.');
+  target.reportValidity();
+})">"""
+
+
+def traces(
+    layers: pd.DataFrame, network: pd.Series, kind: str, epochs: tuple[int, int], target: float
+) -> str:
+    """Accuracy of all layers as training goes on.
+
+    Parameters
+    ----------
+    layers
+        A row an epoch, a column a layer.
+    network
+        Accuracy of the readout by epoch.
+    kind
+        What counts as accuracy, in words.
+    epochs
+        Ends of the axis.
+    target
+        Accuracy to mark.
+    """
+    lowest = np.nanmin([0.5, *layers.to_numpy().flat, *network])
+    first, last = epochs
+    plot = Plot(Axis("epoch", first, max(last, first + 1), True), Axis(kind, lowest - 0.02, 1))
+    alone = len(layers) == 1  # a single point makes no line
+    shapes = [plot.rule(y=target)]
+    for layer, values in layers.items():
+        trace = plot.line(layers.index, values)
+        dots = [plot.dot(layers.index[0], values.iloc[0])] if alone else []
+        shapes.append(group(int(str(layer)), layers.shape[1], f"layer {layer}", trace, *dots))
+    readout = plot.line(network.index, network, dashed=True)
+    shapes.append(f'<g color="{INK}"><title>whole network</title>{readout}</g>')
+    caption = (
+        f"{kind[0].upper()}{kind[1:]} <small>dashed: whole network; rule: target {target:g}</small>"
+    )
+    return panel(caption, plot.svg(f"{kind} of each layer against the epoch", *shapes))
+
+
+def delays(numbers: pd.DataFrame, epochs: tuple[int, int], target: float) -> str:
+    """Delay of each layer against its depth.
+
+    Parameters
+    ----------
+    numbers
+        As `ff.live.selection.Selection.numbers` returns them.
+    epochs
+        Ends of the axis.
+    target
+        The accuracy that is reached.
+    """
+    first, last = epochs
+    depth, last = len(numbers), max(last, first + 1)
+    plot = Plot(Axis("layer", 0, depth + 1, True), Axis("epoch at target", first, last, True))
+    shapes = []
+    for row in numbers.to_dict("records"):
+        x, y = int(row["layer"]), float(row["crossing"])
+        if row["censored"]:
+            title, mark = f"not by epoch {last}", plot.dot(x, last, "triangle", filled=False)
+        else:
+            title, mark = f"epoch {y:.2f}", plot.dot(x, y)
+        whisker = plot.whisker(x, float(row["crossing_low"]), float(row["crossing_high"]))
+        shapes.append(group(x, depth, f"layer {x}: {title}", whisker, mark))
+    caption = (
+        f"Delay: epoch at {target:g} <small>whiskers: 95 % interval over seeds; "
+        f"open triangle: not reached</small>"
+    )
+    return panel(caption, plot.svg(f"epoch at which each layer reaches {target:g}", *shapes))
+
+
+def correlations(numbers: pd.DataFrame) -> str:
+    """Correlation of each layer with the network against the layer's depth.
+
+    Parameters
+    ----------
+    numbers
+        As `ff.live.selection.Selection.numbers` returns them.
+    """
+    both = numbers[["pearson", "spearman"]].to_numpy(float)
+    depth, low = len(numbers), np.nanmin([0.0, *both.flat])
+    plot = Plot(
+        Axis("layer", 0, depth + 1, True),
+        Axis("correlation", low - 0.05 if low < 0 else 0, 1.03),
+    )
+    shapes = [plot.rule(y=STRONG)]
+    for layer, (pearson, spearman) in zip(numbers["layer"], both, strict=True):
+        title = f"layer {layer}: Pearson {pearson:.3f}, Spearman {spearman:.3f}"
+        marks = [plot.dot(layer, spearman, filled=False), plot.dot(layer, pearson)]
+        shapes.append(group(int(layer), depth, title, *marks))
+    caption = (
+        "Correlation with the whole network "
+        f"<small>filled: Pearson; open: Spearman; rule: strong, {STRONG:g}</small>"
+    )
+    return panel(caption, plot.svg("correlation of each layer with the network", *shapes))
+
+
+def table(numbers: pd.DataFrame) -> str:
+    """The numbers of all layers, a row each.
+
+    Parameters
+    ----------
+    numbers
+        As `ff.live.selection.Selection.numbers` returns them.
+    """
+    heads = ("layer", "accuracy", "epoch", "crossing", "95 % interval", "Pearson", "Spearman")
+    rows = []
+    for row in numbers.to_dict("records"):
+        cells = [
+            f"{row['accuracy']:.3f}",
+            "never" if row["censored"] else f"{row['epoch']:.0f}",
+            _number(row["crossing"], 2),
+            _interval(row["crossing_low"], row["crossing_high"]),
+            _number(row["pearson"], 3),
+            _number(row["spearman"], 3),
+        ]
+        swatch = (
+            f'<span class="ff-swatch" style="background:{tint(row["layer"], len(numbers))}"></span>'
+        )
+        rows.append(
+            f'<tr class="layer layer-{row["layer"]}"><th scope="row">{swatch}{row["layer"]}</th>'
+            f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    return (
+        f'<div class="ff-scroll" tabindex="0" role="region" aria-label="Numbers of all layers">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def sentence(numbers: pd.DataFrame, layer: int, target: float) -> str:
+    """The numbers of one layer in words."""
+    row = numbers.set_index("layer").loc[layer]
+    reached = f"reaches {target:g} in epoch {row['epoch']:.0f}"
+    if row["censored"]:
+        reached = f"does not reach {target:g}"
+    pearson, spearman = (_number(row[name], 3) for name in ("pearson", "spearman"))
+    return (
+        f'<span role="status">Layer {layer} {reached}; its correlation with the whole '
+        f"network is {pearson} (Pearson) and {spearman} (Spearman).</span>"
+    )
+
+
+def histograms(goodness: np.ndarray, threshold: float) -> str:
+    """How each layer's goodness is spread over positive and over negative samples.
+
+    Parameters
+    ----------
+    goodness
+        In units of the layer's width, shape (2, layers, images): of positive, then of negative.
+    threshold
+        In the same units.
+    """
+    depth = goodness.shape[1]
+    layers = _some(depth)
+    shares = goodness / threshold
+    axis = _around_threshold(shares)
+    parts = [_histogram(shares[:, k - 1], k, depth, axis) for k in layers]
+    some = f"{len(layers)} of {depth} layers; " if len(layers) < depth else ""
+    caption = (
+        f'Goodness of <b style="color:{POSITIVE}">positive</b> and '
+        f'<b style="color:{NEGATIVE}">negative</b> samples <small>{some}dashed: threshold; '
+        f"axis: {axis.low:g} to {axis.high:g} thresholds; number: their accuracy</small>"
+    )
+    return panel(caption, f'<div class="ff-histograms">{"".join(parts)}</div>')
+
+
+def status(phase: str, epochs: int, layers: pd.DataFrame, network: pd.Series) -> str:
+    """Line that says how far training is, and how well the layers do.
+
+    Parameters
+    ----------
+    phase
+        Of a `ff.live.lab.Lab`.
+    epochs
+        Of the whole run.
+    layers, network
+        As for `traces`.
+    """
+    done = len(layers)
+    words = [f"<b>{phase.capitalize()}</b>: {done} of {epochs} epochs completed."]
+    if done:
+        values = [f"{k}: {layers[k].iloc[-1]:.2f}" for k in _some(layers.shape[1])]
+        words.append(
+            f"Accuracy of layer {', '.join(values)}; whole network {network.iloc[-1]:.2f}."
+        )
+    return f'<div role="status">{" ".join(words)}</div>'
+
+
+def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int]) -> str:
+    """Images as the network sees them: with the true label, with a wrong one, and with none.
+
+    Parameters
+    ----------
+    images
+        uint8, shape (n, 784).
+    labels, wrong
+        The labels of their positive and negative samples.
+    """
+    truth, false = (images.new_tensor(values).long() for values in (labels, wrong))
+    x = samples(images[None], truth[None], false[None]).dense()[0]  # (3n, 784)
+    positive, negative, neutral = x.reshape(3, len(images), 28, 28).cpu().numpy()
+    parts = []
+    for i, (label, other) in enumerate(zip(labels, wrong, strict=True)):
+        columns = [
+            (positive[i], f"positive: {label}", f"{label} with its true label", POSITIVE),
+            (negative[i], f"negative: {other}", f"{label} with the wrong label {other}", NEGATIVE),
+            (neutral[i], "neutral", f"{label} with no label", INK),
+        ]
+        three = [
+            f'<figure><img alt="{alt}" src="{_png(pixels)}">'
+            f'<span style="color:{ink}">{name}</span></figure>'
+            for pixels, name, alt, ink in columns
+        ]
+        parts.append(f"<div>{''.join(three)}</div>")
+    caption = (
+        "Samples <small>the first ten pixels of the top row hold the label: one lit, "
+        "or all ten faintly</small>"
+    )
+    return panel(caption, f'<div class="ff-pictures">{"".join(parts)}</div>')
+
+
+def command(config: Config) -> str:
+    """Papermill command of a configuration, with a button that copies it."""
+    copy = (
+        "getSelection().selectAllChildren(this.previousElementSibling);"
+        "document.execCommand('copy');this.textContent='Copied'"
+    )
+    return (
+        f'<div class="ff-command"><code>{escape(papermill(config))}</code> '
+        f'<button class="jupyter-button" style="width:auto" onclick="{copy}" '
+        f'title="Copy this command, which trains these networks">'
+        f"Copy as papermill command</button></div>"
+    )
+
+
+def trouble(*sentences: str) -> str:
+    """Say what is wrong, where it can be put right; nothing where nothing is."""
+    text = "\n".join(sentences)
+    return f'<div class="ff-trouble" role="alert">{escape(text)}</div>' if text else ""
+
+
+def _some(depth: int) -> list[int]:
+    return [int(k) for k in np.unique(np.linspace(1, depth, min(depth, SOME)).round())]
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "–"
+
+
+def _interval(low: float, high: float) -> str:
+    """Ends of an interval, of which one is infinite where the target is too seldom reached."""
+    if np.isnan(low):
+        return "–"
+    ends = [f"{end:.2f}" if np.isfinite(end) else "later" for end in (low, high)]
+    return "–".join(dict.fromkeys(ends))
+
+
+def _around_threshold(shares: np.ndarray) -> Axis:
+    """Axis for nearly all goodness, in units of the threshold; it changes in leaps, thus seldom."""
+    far = abs(shares[np.isfinite(shares)] - 1)
+    reach = np.quantile(far, 0.98) if far.size else 1
+    half = float(2.0 ** np.clip(np.ceil(np.log2(max(reach, 1e-9))), -3, 6))
+    return Axis("", max(0, 1 - half), 1 + half)
+
+
+def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis) -> str:
+    """One layer's, of goodness in units of the threshold, shape (2, images)."""
+    if not np.isfinite(goodness).all():
+        return f'<div class="layer layer-{layer}">layer {layer} has diverged</div>'
+    edges = np.linspace(axis.low, axis.high, BINS + 1)
+    shown = goodness.clip(axis.low, axis.high)  # what lies beyond counts at the edge
+    shares = [np.histogram(g, edges)[0] / len(g) for g in shown]
+    plot = Plot(axis, Axis("", 0, max(map(max, shares))), 170, 70)
+    right = (np.mean(goodness[0] > 1) + np.mean(goodness[1] < 1)) / 2  # Eq. 3
+    areas = [
+        plot.steps(edges, share, f'fill="{ink}" fill-opacity=".6"')
+        for share, ink in zip(shares, (POSITIVE, NEGATIVE), strict=True)
+    ]
+    drawing = plot.svg(f"goodness in layer {layer}", *areas, plot.rule(x=1))
+    swatch = f'<span class="ff-swatch" style="background:{tint(layer, depth)}"></span>'
+    return (
+        f'<div class="layer layer-{layer}"><small>{swatch}layer {layer}: {right:.2f}</small>'
+        f"{drawing}</div>"
+    )
+
+
+def _png(pixels: np.ndarray) -> str:
+    """Data URI of an image with values from 0 to 1."""
+    file = io.BytesIO()
+    image.imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

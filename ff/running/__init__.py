@@ -1,0 +1,1 @@
+"""Days of training, cut off and continued: `run.train` is the entrance."""

@@ -1,0 +1,102 @@
+"""What a run needs of a device's memory, known before it allocates anything."""
+
+import bisect
+
+import torch
+
+from ff import machine
+from ff.algorithm.evaluation import BATCH
+from ff.config import Config
+from ff.data import CLASSES, own_batch_size
+from ff.errors import TrainingError
+
+__all__ = ["chunks", "fitting", "needed"]
+
+PIXELS = 784
+CACHE = 5e6  # bytes of one layer's activations: at width 100, less or more took longer
+MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
+SHARE = 0.9  # of what is free: estimates leave out the small
+
+
+def needed(config: Config, width: int, depth: int | None = None) -> int:
+    """Bytes that one seed takes at the peak of a run.
+
+    Weights and momentum of layers and readouts, and beside them whatever is larger: the samples and
+    activities of a step or an evaluation, or the copy when a checkpoint is read back.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    width
+        Units in each layer.
+    depth
+        Number of layers; None for the configuration's.
+    """
+    depth = depth or max(config.depths)
+    images = max(config.batch_size or own_batch_size(config.dataset), BATCH)
+    inner = (depth - 1) * width
+    weights = PIXELS * width + inner * width + CLASSES * len(config.depths) * inner
+    # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
+    # that are rounded or copied.
+    sample = 3 * 4 * width + 2 * PIXELS
+    # The neutral activities of all layers, which the readout sees. Five times, as a margin: by so
+    # much more did the heap grow in some measured runs, and by far less in others.
+    kept = 5 * depth * width
+    gradient = width * max(width, PIXELS)
+    return 4 * (2 * weights + max(2 * weights, gradient + images * (sample + kept)))
+
+
+def fitting(config: Config, width: int, device: torch.device) -> int:
+    """How many seeds fit side by side.
+
+    Raises
+    ------
+    TrainingError
+        Not even one does.
+    """
+    free, one = SHARE * machine.available(device), needed(config, width)
+    if one <= free:
+        return int(free / one)
+    depth = max(config.depths)
+    units = bisect.bisect_right(range(1, width), free, key=lambda w: needed(config, w))
+    layers = bisect.bisect_right(range(1, depth), free, key=lambda d: needed(config, width, d))
+    smaller = [f"hidden of at most {units}"] * (units > 0)
+    smaller += [f"layers of at most {layers}"] * (layers > 1)
+    raise TrainingError(
+        f"{depth} layers of {width} units need {one / 1e9:.3g} GB of memory for each seed, and "
+        f"{free / 1e9:.3g} GB are free on {device.type}: none of {len(config.seed_list)} seeds "
+        f"fits; choose {' or '.join(smaller) or 'a smaller batch_size'}"
+    )
+
+
+def chunks(
+    config: Config, width: int, device: torch.device, begun: int | None = None
+) -> list[tuple[int, ...]]:
+    """Divide the seeds into those that train side by side.
+
+    As many as a layer's activations fit the processor's cache, or keep an accelerator busy, and no
+    more than fit the device at all.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    width
+        Units in each layer.
+    device
+        Where.
+    begun
+        How many an unfinished run trains side by side; it goes on like that.
+
+    Raises
+    ------
+    TrainingError
+        Not even one seed fits.
+    """
+    batch = config.batch_size or own_batch_size(config.dataset)
+    size = 3 * batch * width * 4  # bytes of one seed's float32 activations
+    seeds = config.seed_list
+    most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    most = begun or min(most, fitting(config, width, device))
+    return [seeds[at : at + most] for at in range(0, len(seeds), most)]

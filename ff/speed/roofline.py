@@ -1,0 +1,140 @@
+"""What a training step costs as it is written: products and memory traffic, counted by hand.
+
+Shapes: B images a step, D units a layer, I inputs of a layer. B images are 3 B samples: positive,
+negative and neutral, of which the last teach the layers nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+
+from ff.algorithm.samples import CLASSES
+
+__all__ = ["Product", "alone", "evaluation", "operations", "products", "traffic"]
+
+
+class Product(NamedTuple):
+    """Matrix product of samples ``(rows, inputs)`` and weights ``(outputs, inputs)``.
+
+    Forward it yields ``(rows, outputs)``; the gradient multiplies samples and slopes
+    ``(rows, outputs)`` to ``(outputs, inputs)``. Readouts multiply weights by samples, so that
+    their ten outputs a depth are rows.
+    """
+
+    kind: Literal["forward", "gradient"]
+    rows: int
+    inputs: int
+    outputs: int
+
+
+def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -> list[Product]:
+    """Matrix products of one training step of one seed.
+
+    - First layer: the samples of an image share its pixels, which are multiplied once: B rows
+      forward, B rows for the gradient. The ten label pixels are counted with the image.
+    - Other layers: 3 B rows forward, 2 B for the gradient. Nothing is propagated back. Samples
+      without a slope could be left out of the gradient; here they count.
+    - Readouts: B rows forward and B for the gradient of each layer but the first, with ten outputs
+      for each depth that reaches it.
+
+    Parameters
+    ----------
+    depths
+        Depths that have a readout; the deepest is the number of layers.
+    width, batch, pixels
+        Units in each layer, images a step, pixels of an image.
+    """
+    found = [Product("forward", batch, pixels, width), Product("gradient", batch, pixels, width)]
+    for layer in range(2, max(depths) + 1):
+        outputs = _outputs(depths, layer)
+        found += [
+            Product("forward", 3 * batch, width, width),
+            Product("gradient", 2 * batch, width, width),
+            Product("forward", outputs, width, batch),
+            Product("gradient", batch, width, outputs),
+        ]
+    return found
+
+
+def evaluation(
+    depths: Sequence[int], width: int, images: int, candidates: int, pixels: int = 784
+) -> list[Product]:
+    """Matrix products of measuring one seed after an epoch, all forward.
+
+    Parameters
+    ----------
+    depths, width, pixels
+        As in `products`.
+    images
+        How many are measured, as 3 samples each.
+    candidates
+        How many are also shown with each of the ten labels.
+    """
+    found = [Product("forward", images + candidates, pixels, width)]
+    for layer in range(2, max(depths) + 1):
+        outputs = _outputs(depths, layer)
+        found += [
+            Product("forward", 3 * images + CLASSES * candidates, width, width),
+            Product("forward", outputs, width, images),
+        ]
+    return found
+
+
+def _outputs(depths: Sequence[int], layer: int) -> int:
+    """Outputs of the readouts that a layer feeds: ten for each depth that reaches it."""
+    return CLASSES * sum(depth >= layer for depth in depths)
+
+
+def operations(shapes: Sequence[Product]) -> int:
+    """Floating-point operations: a multiplication and an addition for each pair of factors."""
+    return sum(2 * shape.rows * shape.inputs * shape.outputs for shape in shapes)
+
+
+def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
+    """Bytes that a step of one seed moves beside its products, if no pass is made twice.
+
+    - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample,
+      which the readout's products, too, could take.
+    - Slopes, 2 B rows: an activity is read, its slope written: 2 · 2 B · D.
+    - Update: gradient, weight and velocity are read, weight and velocity written: 5 · D · I.
+
+    Parameters
+    ----------
+    layers, width, batch, pixels
+        Number of layers, units in each, images a step, pixels of an image.
+    """
+    weights = width * (pixels + (layers - 1) * width)
+    return 4 * (layers * (3 + 4) * batch * width + 5 * weights)  # float32
+
+
+def alone(
+    shapes: Sequence[Product], seeds: int, dtype: torch.dtype, device: torch.device
+) -> Callable[[], None]:
+    """Prepare the products of a step: what is returned makes them, and does nothing else.
+
+    Parameters
+    ----------
+    shapes
+        As `products` returns them.
+    seeds
+        How many networks train side by side.
+    dtype
+        Type of the factors.
+    device
+        Where they live.
+    """
+    made = {}
+    for shape in set(shapes):
+        x = torch.randn(seeds, shape.rows, shape.inputs).to(device, dtype)
+        weight = torch.randn(seeds, shape.outputs, shape.inputs).to(device, dtype)
+        slope = torch.randn(seeds, shape.rows, shape.outputs).to(device, dtype)
+        factors = (x, weight.mT) if shape.kind == "forward" else (slope.mT, x)
+        made[shape] = *factors, torch.bmm(*factors)
+
+    def run() -> None:
+        for shape in shapes:
+            a, b, out = made[shape]
+            torch.bmm(a, b, out=out)
+
+    return run

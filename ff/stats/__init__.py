@@ -1,0 +1,1 @@
+"""The questions of the paper as statistics with intervals, and its claims as verdicts."""

@@ -1,0 +1,153 @@
+"""Do two ways to run the same seeds agree? For a precision, a device or a version."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ff.config import Config
+from ff.errors import RecordsError
+from ff.records import Records, read, short_commit
+from ff.results import PRECISION, RESULTS
+from ff.stats.delay import TARGET, seed_delays
+from ff.stats.resampling import Bootstrap
+
+__all__ = ["agreement", "rounding", "rounding_origin"]
+
+
+def agreement(
+    reference: Records, other: Records, target: float = TARGET, bootstrap: Bootstrap = Bootstrap()
+) -> pd.DataFrame:
+    """Compare traces, delays and final accuracies of the seeds that two sets of records share.
+
+    Rounding makes two runs of a seed part ways, in deep layers as far as two seeds are apart. What
+    must not differ is the mean: a difference that is small beside the spread over seeds changes
+    no conclusion that rests on that spread.
+
+    Parameters
+    ----------
+    reference, other
+        Records of the same configuration but for what is compared; other widths and seeds than
+        those that both hold are left out, and so are layers.
+    target
+        Accuracy that counts as reached.
+    bootstrap
+        How seeds are resampled for the intervals.
+
+    Returns
+    -------
+    DataFrame
+        A row for each width and quantity: `hidden`, `quantity`, `seeds`, `layers`, the mean of
+        `reference`, `difference` (other minus reference, mean over seeds) with `low` and `high`,
+        `spread`, the standard deviation over seeds of the reference (n - 1), and `within`: the
+        whole interval lies closer to 0 than the spread.
+
+    Raises
+    ------
+    RecordsError
+        They have no seed of a width in common.
+    """
+    deepest = min(int(np.max(records.layers["layer"])) for records in (reference, other))
+    both = [_summaries(records, deepest, target) for records in (reference, other)]
+    paired = both[0].join(both[1].add_suffix("_other"), how="inner")
+    if paired.empty:
+        raise RecordsError(
+            "the records have no seed of a width in common; train the same seeds both ways"
+        )
+    rows = []
+    for hidden, seeds in paired.groupby("hidden"):
+        for quantity in both[0]:
+            values = seeds[quantity].to_numpy(float)
+            differences = seeds[f"{quantity}_other"].to_numpy(float) - values
+            mean, draws = bootstrap.draw(
+                lambda weights, d=differences: weights @ d / len(d), len(differences)
+            )
+            low, high = bootstrap.interval(draws)
+            spread = values.std(ddof=1) if len(values) > 1 else np.nan
+            rows.append(
+                {
+                    "hidden": hidden,
+                    "quantity": quantity,
+                    "seeds": len(seeds),
+                    "layers": deepest,
+                    "reference": values.mean(),
+                    "difference": float(mean),
+                    "low": float(low),
+                    "high": float(high),
+                    "spread": spread,
+                    "within": bool(max(-low, high) < spread),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def rounding(*folders: Path) -> pd.DataFrame:
+    """What bf16 changes, beside the spread over seeds.
+
+    Parameters
+    ----------
+    *folders
+        Each holds folders of records; the book's results and ``book/precision`` by default.
+
+    Returns
+    -------
+    DataFrame
+        As `agreement` with bf16 as the other, for each width that was measured at
+        the primary condition in float32 as well. Without such a width, the table is empty.
+    """
+    compared = [agreement(*both) for both in _both_precisions(folders)]
+    return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
+
+
+def rounding_origin(*folders: Path) -> str:
+    """Sentence that says at which commits the two sides of `rounding` were trained.
+
+    Parameters
+    ----------
+    *folders
+        As in `rounding`.
+    """
+    said = []
+    for both in _both_precisions(folders):
+        width = both[0].runs[0]["config"]["hidden"]
+        sides = (
+            f"{side.runs[0]['config']['precision']} at commit "
+            + " and ".join(sorted({short_commit(run["versions"]["commit"]) for run in side.runs}))
+            for side in both
+        )
+        said.append(f"width {width} in {' and in '.join(sides)}")
+    return f"Trained: {'; '.join(said)}." if said else ""
+
+
+def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
+    """Records in float32 and in bf16 of each width that has both, at the primary condition."""
+    found: dict[tuple[int, str], list[Path]] = {}
+    for folder in folders or (RESULTS, PRECISION):
+        for path in sorted(folder.glob("*/layers.parquet")):
+            config = read(path.parent).runs[0]["config"]
+            if config["peer_momentum"] == Config().peer_momentum:
+                key = config["hidden"], config["precision"]
+                found.setdefault(key, []).append(path.parent)
+    return [
+        (read(*found[width, "float32"]), read(*found[width, "bf16"]))
+        for width in sorted({width for width, _ in found})
+        if (width, "float32") in found and (width, "bf16") in found
+    ]
+
+
+def _summaries(records: Records, deepest: int, target: float) -> pd.DataFrame:
+    """One row for each width and seed."""
+    layers = records.layers.loc[records.layers["layer"] <= deepest]
+    readouts = records.readouts.loc[records.readouts["depth"] == deepest]
+    last = readouts.loc[readouts["epoch"] == readouts["epoch"].max()]
+    delays = seed_delays(layers, target)
+    delays["crossing"] = delays["crossing"].fillna(delays["last_epoch"])  # not reached: at least
+    key = ["hidden", "seed"]
+    return pd.DataFrame(
+        {
+            "accuracy of layers, mean of epochs": layers.groupby(key)["train_accuracy"].mean(),
+            "delay of layers, epochs": delays.groupby(key)["crossing"].mean(),
+            "network's accuracy at the end": last.groupby(key)["validation_accuracy"].mean(),
+        }
+    )

@@ -1,0 +1,137 @@
+"""Correlation coefficients of arrays, as functions of how often each seed is counted.
+
+Arrays have the shape (seeds, epochs, series); weights have the shape (batch, seeds), a row each for
+the data (all ones) or a resample of the seeds. See `ff.stats.correlation` for what they mean.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = [
+    "COEFFICIENTS",
+    "Statistic",
+    "coefficients",
+    "fisher_mean",
+    "of_gains",
+    "within_epochs",
+]
+
+COEFFICIENTS = ("pearson", "spearman")
+
+# weights (batch, seeds) -> (batch, coefficients, layers, depths)
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+_PERFECT = 1 - 1e-6  # beyond, Fisher's z is cut off: that of 1 is infinite
+
+
+def _rank_counts(values: np.ndarray) -> np.ndarray:
+    """Count, for each value, what each seed holds below it, and half of what it holds at par.
+
+    (seeds, epochs, series) -> (seeds, seeds * epochs * series). A mid-rank in a resample is
+    weights @ counts + 1/2, which makes Spearman's coefficient exact there without sorting again.
+    """
+    flat = values.reshape(-1, values.shape[2])
+    return np.stack([((np.sign(flat - own[:, None]) + 1) / 2).sum(0).ravel() for own in values])
+
+
+def _correlate(
+    weights: np.ndarray, x: np.ndarray, y: np.ndarray, center: tuple[int, ...]
+) -> np.ndarray:
+    """Weighted correlation of (batch, seeds, epochs, layers) with (batch, seeds, epochs, depths).
+
+    The mean over the axes `center` is taken out first. NaN where nothing is left to vary.
+    """
+    w = weights[:, :, None, None]
+    size = np.prod([x.shape[axis] for axis in center])  # weights are 1 on average
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 where nothing varies
+        dx, dy = (v - (w * v).sum(axis=center, keepdims=True) / size for v in (x, y))
+        var_x, var_y = ((w * v * v).sum(axis=(1, 2)) for v in (dx, dy))
+        flat_x, flat_y = (v.reshape(len(v), -1, v.shape[3]) for v in (w * dx, dy))
+        covariance = flat_x.swapaxes(1, 2) @ flat_y  # (batch, layers, depths)
+        return _ratio(covariance, var_x, var_y)
+
+
+def _ratio(covariance: np.ndarray, var_x: np.ndarray, var_y: np.ndarray) -> np.ndarray:
+    """Correlation (batch, layers, depths) from moments (batch, layers) and (batch, depths)."""
+    return np.clip(covariance / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
+
+
+def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic:
+    """As `_correlate`, of values that do not depend on the weights: sums over each seed suffice.
+
+    Of (seeds, epochs, layers) with (seeds, epochs, depths); returns a function of the weights.
+    """
+    size = np.prod([x.shape[axis - 1] for axis in center])
+    x, y = (v - v[:1, :1] for v in (x, y))  # changes no correlation; less is lost to rounding
+    products = np.einsum("sel,sed->sld", x, y).reshape(len(x), -1)
+    squares = [(v * v).sum(axis=1) for v in (x, y)]  # of each seed
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        sums = [np.tensordot(weights, v, axes=1) for v in (x, y)]  # (batch, epochs, ...)
+        if 2 in center:
+            sums = [total.sum(axis=1, keepdims=True) for total in sums]
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 where nothing varies
+            var_x, var_y = (
+                weights @ square - (total * total).sum(axis=1) / size
+                for square, total in zip(squares, sums, strict=True)
+            )
+            covariance = (weights @ products).reshape(-1, x.shape[2], y.shape[2])
+            covariance -= sums[0].swapaxes(1, 2) @ sums[1] / size
+            return _ratio(covariance, var_x, var_y)
+
+    return statistic
+
+
+def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2)) -> Statistic:
+    """Pearson's and Spearman's coefficient over all pairs of seed and epoch.
+
+    Parameters
+    ----------
+    x
+        Accuracy of layers, shape (seeds, epochs, layers).
+    y
+        Accuracy of networks, shape (seeds, epochs, depths).
+    center
+        Axes over which the mean is taken out: 1 for seeds, 2 for epochs.
+
+    Returns
+    -------
+    Statistic
+        A function of weights, shape (batch, seeds), that returns the coefficients, shape
+        (batch, 2, layers, depths), in the order of `COEFFICIENTS`; NaN for a constant series.
+    """
+    x_counts, y_counts, pearson_of = _rank_counts(x), _rank_counts(y), _pearson(x, y, center)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        x_ranks = (weights @ x_counts + 0.5).reshape(len(weights), *x.shape)
+        y_ranks = (weights @ y_counts + 0.5).reshape(len(weights), *y.shape)
+        spearman = _correlate(weights, x_ranks, y_ranks, center)
+        pearson = pearson_of(weights)
+        # The mean of equal numbers may differ from them by rounding; that of equal ranks is exact.
+        return np.stack([np.where(np.isnan(spearman), np.nan, pearson), spearman], axis=1)
+
+    return statistic
+
+
+def within_epochs(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """As `coefficients`, of deviations from the mean over seeds at the same epoch."""
+    return coefficients(x, y, center=(1,))
+
+
+def of_gains(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """As `coefficients`, of differences between successive epochs."""
+    return coefficients(np.diff(x, axis=1), np.diff(y, axis=1))
+
+
+def fisher_mean(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """As `coefficients`, of each epoch alone, averaged on Fisher's scale where it is defined."""
+    single = [coefficients(x[:, [epoch]], y[:, [epoch]]) for epoch in range(x.shape[1])]
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        z = np.arctanh(np.clip([one(weights) for one in single], -_PERFECT, _PERFECT))
+        defined = ~np.isnan(z)
+        with np.errstate(invalid="ignore"):  # 0/0 where no epoch is defined
+            return np.tanh(np.where(defined, z, 0).sum(axis=0) / defined.sum(axis=0))
+
+    return statistic

@@ -1,0 +1,256 @@
+"""Research question 1: how much later does a deeper layer learn?
+
+A layer's delay is the epoch at which its accuracy reaches a target, 0.7 in the paper (sections 2
+and 3, Figure 4). A layer that has not reached it when training ends is right-censored: its delay
+is NaN in an estimate, and counts as infinite, later than any epoch, in a resample or an interval.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ff.stats.resampling import Bootstrap, cubes, theil_sen
+
+__all__ = [
+    "TARGET",
+    "TARGETS",
+    "mean_delay",
+    "reach_of_mean",
+    "seed_delays",
+    "sensitivity",
+    "slope",
+]
+
+TARGET = 0.7
+TARGETS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+
+
+def _reach(traces: np.ndarray, epochs: np.ndarray, target: float) -> tuple[np.ndarray, np.ndarray]:
+    """First epoch at which a trace reaches the target, and where it crosses it on the way.
+
+    `traces` has shape (..., epochs); both results have shape (...) and are infinite where the
+    target is never reached. Records hold float32, so that is the precision of the comparison: an
+    accuracy of exactly 0.7 reaches 0.7. A trace already there when first measured crosses then.
+    """
+    reached = traces.astype(np.float32) >= np.float32(target)
+    after = reached.argmax(axis=-1)
+    before = np.maximum(after - 1, 0)
+    high = np.take_along_axis(traces, after[..., None], axis=-1)[..., 0]
+    low = np.take_along_axis(traces, before[..., None], axis=-1)[..., 0]
+    share = np.ones(after.shape)
+    np.divide(target - low, high - low, out=share, where=high > low)
+    crossing = epochs[before] + np.clip(share, 0, 1) * (epochs[after] - epochs[before])
+    never = ~reached.any(axis=-1)
+    return np.where(never, np.inf, epochs[after]), np.where(never, np.inf, crossing)
+
+
+def reach_of_mean(
+    values: np.ndarray, epochs: np.ndarray, target: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Delay of the mean trace, as a statistic that `Bootstrap.draw` takes.
+
+    Parameters
+    ----------
+    values
+        Accuracy, shape (seeds, epochs, layers).
+    epochs
+        The epochs' numbers, shape (epochs,).
+    target
+        Accuracy to reach, between 0 and 1.
+
+    Returns
+    -------
+    Callable
+        From weights, shape (batch, seeds), to first epoch and interpolated crossing, shape
+        (batch, 2, layers), infinite where the target is never reached.
+    """
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        traces = np.tensordot(weights, values, axes=1) / len(values)  # (batch, epochs, layers)
+        return np.stack(_reach(traces.swapaxes(1, 2), epochs, target), axis=1)
+
+    return statistic
+
+
+def _finite(delays: np.ndarray) -> np.ndarray:
+    """Write a delay that was not observed as NaN."""
+    return np.where(np.isfinite(delays), delays, np.nan)
+
+
+def mean_delay(
+    layers: pd.DataFrame,
+    target: float = TARGET,
+    column: str = "train_accuracy",
+    bootstrap: Bootstrap = Bootstrap(),
+) -> pd.DataFrame:
+    """Delay of a layer's average trace.
+
+    Estimand: the epoch at which a layer's accuracy, averaged over seeds, first reaches the target.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    target
+        Accuracy to reach, between 0 and 1.
+    column
+        What counts as accuracy.
+    bootstrap
+        How seeds are resampled for the intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per (hidden, layer): hidden, layer, epoch, epoch_low, epoch_high, crossing,
+        crossing_low, crossing_high, censored, last_epoch, seeds. `epoch` is the first measured
+        epoch at or above the target, `crossing` the linear interpolation between it and the
+        measured epoch before; both are that first epoch if the trace starts above the target.
+        An interval's end is infinite where so many resamples never reach the target that the end
+        lies beyond `last_epoch`, and NaN with a single seed.
+
+    Raises
+    ------
+    RecordsError
+        If `layers` is not a complete grid of seeds, epochs and layers for each width.
+
+    References
+    ----------
+    Section 3 and Figure 4 of the paper.
+    """
+    tables = []
+    for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
+        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
+        low, high = bootstrap.interval(draws)
+        table: dict[str, Any] = {"hidden": hidden, "layer": keys}
+        for i, name in enumerate(["epoch", "crossing"]):
+            table |= {name: _finite(estimate[i]), f"{name}_low": low[i], f"{name}_high": high[i]}
+        table |= {"censored": np.isinf(estimate[0]), "last_epoch": epochs[-1], "seeds": len(seeds)}
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def seed_delays(
+    layers: pd.DataFrame, target: float = TARGET, column: str = "train_accuracy"
+) -> pd.DataFrame:
+    """Delay of every single trace.
+
+    Estimand: the epoch at which a layer's accuracy in one seed's run first reaches the target.
+
+    Parameters
+    ----------
+    layers, target, column
+        As in `mean_delay`.
+
+    Returns
+    -------
+    DataFrame
+        One row per (hidden, layer, seed): hidden, layer, seed, epoch, crossing, censored,
+        last_epoch. `epoch` and `crossing` are NaN where `censored`: all that is known then is
+        that the delay exceeds `last_epoch`.
+    """
+    tables = []
+    for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
+        first, crossing = _reach(values.transpose(2, 0, 1), epochs, target)  # (layers, seeds)
+        table = {
+            "hidden": hidden,
+            "layer": np.repeat(keys, len(seeds)),
+            "seed": np.tile(seeds, len(keys)),
+            "epoch": _finite(first).ravel(),
+            "crossing": _finite(crossing).ravel(),
+            "censored": np.isinf(first).ravel(),
+            "last_epoch": epochs[-1],
+        }
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def slope(
+    layers: pd.DataFrame,
+    target: float = TARGET,
+    column: str = "train_accuracy",
+    bootstrap: Bootstrap = Bootstrap(),
+) -> pd.DataFrame:
+    """Epochs of delay that each further layer adds.
+
+    Estimand: the Theil-Sen slope, in epochs per layer, of the mean trace's interpolated delay over
+    the layers whose mean trace reaches the target at all.
+
+    Parameters
+    ----------
+    layers, target, column, bootstrap
+        As in `mean_delay`.
+
+    Returns
+    -------
+    DataFrame
+        Four rows per hidden: hidden, segment, seeds, first_layer, last_layer, slope, low, high,
+        scatter_low, scatter_high. Segment "all" is every such layer, "shallow" and "deep" are its
+        halves (which share the middle layer of an odd number), and "change" is deep minus shallow:
+        zero if the delay per layer is constant over depth. `low` and `high` resample seeds and
+        are the interval to report: what another set of seeds would give. `scatter_low` and
+        `scatter_high` are scipy's, from the scatter of the layers about the line; they take
+        layers as independent, which layers of the same networks are not. In a resample, a layer
+        that misses the target counts as infinitely late. NaN with fewer than two layers. Layers
+        already there at the first epoch share one delay, which flattens the slope.
+
+    References
+    ----------
+    Section 4 of the paper: "the change in delay across network depths appears largely constant".
+    """
+    rows = []
+    for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
+        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
+        reached = np.isfinite(estimate[1])
+        x, y = keys[reached], estimate[1, reached]
+        half = (len(x) + 1) // 2
+        parts = {"all": slice(None), "shallow": slice(half), "deep": slice(len(x) - half, None)}
+        both = np.vstack([y, draws[:, 1, reached]])  # the data first, then the resamples
+        slopes = {name: theil_sen(x[part], both[:, part]) for name, part in parts.items()}
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            slopes["change"] = slopes["deep"] - slopes["shallow"]
+        for name, values in slopes.items():
+            own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
+            if name != "change" and len(own) > 2:
+                scatter = stats.theilslopes(y[parts[name]], own, bootstrap.level)[2:]
+            ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
+            interval = *bootstrap.interval(values[1:]), *scatter
+            rows.append((hidden, name, len(seeds), *ends, values[0], *interval))
+    columns = ["hidden", "segment", "seeds", "first_layer", "last_layer", "slope", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "scatter_low", "scatter_high"])
+
+
+def sensitivity(
+    layers: pd.DataFrame,
+    analysis: Callable[..., pd.DataFrame] = mean_delay,
+    targets: Sequence[float] = TARGETS,
+    **options: Any,
+) -> pd.DataFrame:
+    """Repeat an analysis of delay for several targets.
+
+    Estimand: that of the analysis, as a function of the target accuracy.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    analysis
+        `mean_delay`, `seed_delays`, `slope`, or a function of `ff.stats.survival`.
+    targets
+        Accuracies to reach, between 0 and 1.
+    **options
+        Passed on to the analysis.
+
+    Returns
+    -------
+    DataFrame
+        The tables of the analysis below each other, with the first column `target`.
+    """
+    tables = []
+    for target in targets:
+        table = analysis(layers, target, **options)
+        table.insert(0, "target", target)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
