@@ -17,8 +17,8 @@ from click.testing import CliRunner
 import ff
 from ff import machine
 from ff.__main__ import main
-from ff.book import pages
 from ff.book import speed_figures as figures
+from ff.book.performance import targets
 from ff.speed import bench, timing
 from ff.speed import report as performance
 
@@ -204,7 +204,7 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: called.append(name))
     rows = pd.concat(bench._gpu(digits, bench.Effort(1, 1, (32,), 1)))
-    assert pages.targets(rows)._repr_html_().count("</tr>") == 4
+    assert targets(rows)._repr_html_().count("</tr>") == 4
     lines: Any = performance.table(rows)
     assert "not measured" not in set(lines["verdict"])
     assert lines["target"].tolist() == ["at most 120", "at least 0.5", "at most 1.5"]

@@ -13,7 +13,8 @@ import pytest
 
 import ff
 from ff.book import notebook
-from ff.book.notebook import Note, configure, default_folder
+from ff.book.html import Note
+from ff.book.notebook import configure, default_folder
 
 TRAIN = Path(__file__).parent.parent / "book" / "train.ipynb"
 

@@ -8,7 +8,7 @@ from synthetic import records as synthetic
 import ff
 from ff import records, results
 from ff.book import pages
-from ff.book.notebook import Note
+from ff.book.html import Note, download
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -33,7 +33,7 @@ def test_markup_in_provenance_is_shown_as_text(hostile, tmp_path):
         pages.provenance(tmp_path)._repr_html_(),  # pyright: ignore[reportCallIssue]
         pages.measured(hostile)._repr_html_(),
         pages.grid(synthetic(), {"delay": PAYLOAD})._repr_html_(),
-        pages.download(hostile.layers, PAYLOAD)._repr_html_(),
+        download(hostile.layers, PAYLOAD)._repr_html_(),
         Note(PAYLOAD)._repr_html_(),
     ]
     for html in shown:

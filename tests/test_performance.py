@@ -9,8 +9,9 @@ import synthetic
 
 import ff
 from ff import records
-from ff.book import pages, summary
+from ff.book import pages
 from ff.book import speed_figures as performance_figures
+from ff.book.performance import speed, targets
 from ff.speed import report as performance
 from ff.speed.roofline import evaluation, operations, products, traffic
 from ff.stats import agreement
@@ -108,7 +109,7 @@ def test_a_page_shows_what_was_measured_and_lists_what_was_not():
         (3.0, "missed in 2 of 3 runs", 1),
     ):
         found = pd.concat([measured(value).assign(met=runs), absent.assign(met=0)])
-        page = pages.targets(found.assign(files=3))._repr_html_()
+        page = targets(found.assign(files=3))._repr_html_()
         table, below = page.split("</table>")
         assert table.count("<tr>") == 2
         assert f"<b>{value:.2f}</b> [1.00,\N{NO-BREAK SPACE}9.00]" in table
@@ -124,7 +125,7 @@ def test_what_is_compared_with_nothing_is_shown_alone():
         (row, "compared", np.nan, np.nan, np.nan, "s", how, ""),
         (row, "ratio", 95.0, 95.0, 95.0, "s", how, "at most 120"),
     )
-    page = pages.targets(wall)._repr_html_()
+    page = targets(wall)._repr_html_()
     assert "300 runs on a GPU &lt;&amp;&gt;, seconds<br><small>extrapolated from 1" in page
     assert "<small>95.0 s</small>" in page
     assert "beside" not in page
@@ -132,11 +133,11 @@ def test_what_is_compared_with_nothing_is_shown_alone():
 
 def test_a_sentence_says_how_fast_and_how_many_targets_are_met():
     for value, met in ((4.0, 1), (3.0, 0)):
-        text = summary.speed(measured(value))._repr_html_()
+        text = speed(measured(value))._repr_html_()
         assert f"takes 2.00 s, {value:.2f} times as fast as the published style" in text
         assert f"measured on this machine: 1, met in every run: {met}." in text
     split = measured(4.0).assign(files=3, met=2)
-    assert "measured on this machine: 1, met in every run: 0." in summary.speed(split)._repr_html_()
+    assert "measured on this machine: 1, met in every run: 0." in speed(split)._repr_html_()
 
 
 def test_equal_settings_are_said_beside_the_ratio():
@@ -211,8 +212,8 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
     assert performance.table(found).empty
     assert performance.settings(found) == ""
     assert performance.disturbed(found) == ""
-    assert "<td>" not in pages.targets(found)._repr_html_()
-    assert "machine: 0" in summary.speed(found)._repr_html_()
+    assert "<td>" not in targets(found)._repr_html_()
+    assert "machine: 0" in speed(found)._repr_html_()
     figures = "baseline", "kinds", "shares", "straight", "threads"
     for draw in (getattr(performance_figures, name) for name in figures):
         assert repr(draw(found)).startswith("Not measured: ")

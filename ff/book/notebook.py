@@ -3,32 +3,18 @@
 import hashlib
 import inspect
 from collections.abc import MutableMapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from ff.book.html import Note
 from ff.config import Config
 from ff.data import fetch, find
 from ff.errors import ConfigError, DataError
 
-__all__ = ["Note", "configure", "default_folder", "papermill"]
+__all__ = ["configure", "default_folder", "papermill"]
 
 KNOWN = {*Config.model_fields, "out", "overwrite"}
 ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # named although they be the default
-
-
-class Note:
-    """A sentence that a notebook shows in a box."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        style = "border-left: .25rem solid #0072b2; padding: .5rem 1rem; margin: .5rem 0"
-        return f'<div class="ff-note" style="{style}">{escape(self.text)}</div>'
 
 
 def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:

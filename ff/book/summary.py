@@ -1,17 +1,15 @@
 """What a chapter's tables say, in a sentence or two for each width."""
 
 from collections.abc import Iterable
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ff.book.pages import Html
-from ff.speed import report
+from ff.book.html import Html, paragraphs
 from ff.stats.delay import TARGET
 
-__all__ = ["correlations", "delays", "speed"]
+__all__ = ["correlations", "delays"]
 
 
 def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
@@ -24,7 +22,7 @@ def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
     slope
         Result of `ff.stats.delay.slope` of the same layers.
     """
-    return _paragraphs(_delays(own, slope) for own in _widths(delay))
+    return paragraphs(_delays(own, slope) for own in _widths(delay))
 
 
 def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
@@ -35,30 +33,7 @@ def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
     pooled, within
         Results of `ff.stats.correlation.pooled` and `within_epoch` of the same layers.
     """
-    return _paragraphs(_correlations(own, within) for own in _widths(pooled))
-
-
-def speed(rows: pd.DataFrame) -> Html:
-    """How much faster than the published style an epoch is, and how many targets are met.
-
-    Parameters
-    ----------
-    rows
-        What `ff.speed.report.read` returns, of one machine.
-    """
-    lines = report.table(rows).query("verdict != 'not measured'")
-    met = (lines["verdict"] == "met").sum()
-    texts = [
-        f"<b>{escape(row['work'].removeprefix('an epoch, '))}</b>: an epoch with its evaluation "
-        f"takes {escape(row['ours'])}, {escape(row['ratio'].split()[0])} times as fast as the "
-        "published style's."
-        for row in lines.to_dict("records")
-        if row["work"].startswith("an epoch, ")
-    ]
-    texts.append(
-        f"Targets that could be measured on this machine: {len(lines)}, met in every run: {met}."
-    )
-    return _paragraphs(texts)
+    return paragraphs(_correlations(own, within) for own in _widths(pooled))
 
 
 def _widths(table: pd.DataFrame) -> Iterable[pd.DataFrame]:
@@ -117,7 +92,3 @@ def _whose(table: pd.DataFrame) -> str:
     first: Any = table.iloc[0]
     seeds = f"{first['seeds']} seed{'s' if first['seeds'] > 1 else ''}"
     return f"<b>{first['hidden']} units</b> ({seeds}):"
-
-
-def _paragraphs(texts: Iterable[str]) -> Html:
-    return Html("".join(f"<p>{text}</p>" for text in texts))

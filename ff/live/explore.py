@@ -15,7 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from ff.book.pages import download
+from ff.book.html import download
 from ff.config import Config
 from ff.data import NAMES, load
 from ff.errors import ConfigError, FFError

@@ -1,0 +1,68 @@
+"""What `ff bench` has measured, as a table with its targets and in a few sentences."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from ff.book.html import Html, badge, paragraphs
+from ff.speed import report
+
+__all__ = ["speed", "targets"]
+
+
+def targets(rows: pd.DataFrame) -> Html:
+    """What `ff bench` has measured on a machine, as a table; below it what was not, and why.
+
+    Parameters
+    ----------
+    rows
+        What `ff.speed.report.read` returns, of one machine.
+    """
+    table: Any = report.table(rows)
+    absent = table["verdict"] == "not measured"
+    head = "<tr><th>Work</th><th>Ratio</th><th>Target</th></tr>"
+    body = "".join(map(_target, table[~absent].to_dict("records")))
+    below = "".join(
+        f"<p>Not measured ({escape(str(why))}): {escape('; '.join(own['work']))}.</p>"
+        for why, own in table[absent].groupby("how", sort=False)
+    )
+    return Html(
+        f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>{below}'
+    )
+
+
+def speed(rows: pd.DataFrame) -> Html:
+    """How much faster than the published style an epoch is, and how many targets are met.
+
+    Parameters
+    ----------
+    rows
+        What `ff.speed.report.read` returns, of one machine.
+    """
+    lines = report.table(rows).query("verdict != 'not measured'")
+    met = (lines["verdict"] == "met").sum()
+    texts = [
+        f"<b>{escape(row['work'].removeprefix('an epoch, '))}</b>: an epoch with its evaluation "
+        f"takes {escape(row['ours'])}, {escape(row['ratio'].split()[0])} times as fast as the "
+        "published style's."
+        for row in lines.to_dict("records")
+        if row["work"].startswith("an epoch, ")
+    ]
+    texts.append(
+        f"Targets that could be measured on this machine: {len(lines)}, met in every run: {met}."
+    )
+    return paragraphs(texts)
+
+
+def _target(row: dict[Any, Any]) -> str:
+    """A line of `targets`."""
+    beside = ", ".join(filter(None, [row["beside"] and f"beside {row['beside']}", row["how"]]))
+    values = " beside ".join(filter(None, [row["ours"], row["compared"]]))
+    look = {"met": "agrees", "missed": "differs"}.get(row["verdict"], "")  # "" if runs disagree
+    value, _, spread = row["ratio"].partition(" ")
+    return (
+        f"<tr><td>{escape(row['work'])}<br><small>{escape(beside)}</small></td>"
+        f"<td><b>{escape(value)}</b> {escape(spread)}<br><small>{escape(values)}</small></td>"
+        f"<td>{escape(row['target'])}<br>{badge(look, row['verdict'])}</td></tr>"
+    )
