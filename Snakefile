@@ -9,13 +9,9 @@ training. To add seeds, add a file. A run that is cut off continues from its las
 On a cluster: profiles/slurm and profiles/kubernetes.
 """
 
-RUNS = glob_wildcards("params/sweep/{run}.yaml").run
+from ff.sources import sources
 
-# What decides the numbers. Figures and statistics may change without training again.
-TRAINING = (
-    "config data samples objective precision network readout evaluation train checkpoint"
-    " records random memory"
-)
+RUNS = glob_wildcards("params/sweep/{run}.yaml").run
 
 
 rule all:
@@ -29,7 +25,8 @@ rule train:
     input:
         params="params/sweep/{run}.yaml",
         notebook="book/train.ipynb",
-        library=[f"ff/{module}.py" for module in TRAINING.split()],
+        # What decides the numbers. Figures and statistics may change without training again.
+        library=sources("ff.algorithm", "ff.running.run"),
     output:
         layers="book/results/{run}/layers.parquet",
         readouts="book/results/{run}/readouts.parquet",

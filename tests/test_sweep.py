@@ -20,6 +20,17 @@ ROOT = Path(__file__).parent.parent
 RUN = {"dataset": "digits", "layers": [2, 3], "hidden": 30, "seeds": [1, 2], "epochs": 3}
 PATIENCE = 300  # seconds that a busy machine may need to start a kernel
 
+# Trains, and prints the files of the package's modules that it took.
+TRAIN = """
+import sys
+import ff
+
+ff.train(ff.Config(dataset="digits", layers=2, hidden=10, epochs=1, device="cpu"), out="out")
+for name, module in list(sys.modules.items()):
+    if name.split(".")[0] == "ff":
+        print(module.__file__)
+"""
+
 pytestmark = pytest.mark.slow
 pytest.importorskip("snakemake", reason="the extra 'sweep' is not installed")
 
@@ -79,6 +90,10 @@ def snakemake(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]
     return call
 
 
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
 def scheduled(printed: str) -> list[str]:
     """Names of the runs that a dry run would train."""
     return sorted(
@@ -92,10 +107,26 @@ def test_a_second_call_does_nothing_and_a_changed_file_schedules_its_run(project
     assert scheduled(snakemake("--dry-run")) == ["one", "two"]
     snakemake()
     assert "Nothing to be done" in snakemake()
+    append(project / "ff" / "book" / "style.py", "# What a page shows decides no number.\n")
+    assert "Nothing to be done" in snakemake("--dry-run")
     write(project, "two", seeds=[4])
     assert scheduled(snakemake("--dry-run")) == ["two"]
     write(project, "three", seeds=[5])
     assert scheduled(snakemake("--dry-run")) == ["three", "two"]
+    append(project / "ff" / "algorithm" / "objective.py", "# The algorithm decides every number.\n")
+    assert scheduled(snakemake("--dry-run")) == ["one", "three", "two"]
+
+
+def test_every_module_that_training_uses_is_an_input(project, snakemake):
+    trained = subprocess.run(
+        [sys.executable, "-c", TRAIN], cwd=project, capture_output=True, text=True, check=True
+    )
+    used = {Path(file).relative_to(project).as_posix() for file in trained.stdout.split()}
+    inputs = re.findall(r"(?m)^    input: params/(.*)$", snakemake("--dry-run"))
+    assert {"ff/algorithm/objective.py", "ff/running/run.py"} <= used
+    assert len(inputs) == 2
+    for listed in inputs:
+        assert used - {*listed.split(", ")} == set(), "not what `ff.sources` finds"
 
 
 def test_a_sweep_that_was_killed_goes_on_where_it_was(project, start, snakemake):

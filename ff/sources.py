@@ -1,0 +1,92 @@
+"""Which files a module consists of: its own, and those of the modules of the package it imports."""
+
+import ast
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+__all__ = ["imports", "sources"]
+
+ROOT = Path(__file__).parent.parent  # the folder in which the package is
+CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
+
+
+def sources(*modules: str, root: Path = ROOT) -> list[Path]:
+    """Files that decide what modules do, as far as the modules' own package decides it.
+
+    Parameters
+    ----------
+    *modules
+        Full names, as in ``ff.running.run``. A package stands for every module in it.
+    root
+        Folder in which the package is.
+
+    Returns
+    -------
+    list of Path
+        Sorted, relative to `root`: the modules, what they import from their package anywhere in
+        the file, what those import in turn, and the ``__init__.py`` of each package on the way.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        A module has no file below `root`.
+    """
+    waiting: list[Path] = []
+    for module in modules:
+        folder = root.joinpath(*module.split("."))
+        if not (folder.is_dir() or folder.with_suffix(".py").is_file()):
+            raise ModuleNotFoundError(f"{module} must name a module below {root}", name=module)
+        waiting += [*folder.rglob("*.py"), *_files(module, root)]
+    found: set[Path] = set()
+    while waiting:
+        if (path := waiting.pop()) not in found:
+            found.add(path)
+            for name in imports(path, root):
+                waiting += _files(name, root)
+    return sorted(path.relative_to(root) for path in found)
+
+
+def imports(path: Path, root: Path = ROOT) -> set[str]:
+    """Full names that a file imports from its own package, wherever the statements stand.
+
+    Parameters
+    ----------
+    path
+        A file of a package.
+    root
+        Folder in which the package is.
+
+    Returns
+    -------
+    set of str
+        ``from ff import machine`` is ``ff.machine``, be it a module or another name. What stands
+        under ``if TYPE_CHECKING:`` is left out, since it is never run.
+    """
+    parts = path.relative_to(root).parts
+    names: set[str] = set()
+    for node in _executed(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), ".".join(parts[:-1]))
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == parts[0]}
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below one, but those that only a type checker sees."""
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test) in CHECKED:
+        children = iter(node.orelse)
+    for child in children:
+        yield child
+        yield from _executed(child)
+
+
+def _files(name: str, root: Path) -> list[Path]:
+    """Files that are executed when a name is imported: its module's and its packages'."""
+    parts = name.split(".")
+    places = [root.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
+    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
+    return [file for file in files if file.is_file()]
