@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 import ff
 from ff.book import figures
+from ff.book.figures.correlation import Coefficient
 from ff.book.style import Figure
 from ff.stats import correlation, delay
 from ff.stats.resampling import Bootstrap
@@ -208,7 +209,7 @@ def test_auroc_stands_beside_accuracy() -> None:
 
 
 @pytest.mark.parametrize("coefficient", ["pearson", "spearman"])
-def test_correlations_are_a_line_a_width_and_depth(coefficient: figures.Coefficient) -> None:
+def test_correlations_are_a_line_a_width_and_depth(coefficient: Coefficient) -> None:
     records = synthetic.records(hidden=(100, 1000))
     table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
     figure = figures.correlations(table, coefficient)

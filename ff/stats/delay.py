@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ff.stats.resampling import Bootstrap, cubes, theil_sen
 
@@ -200,6 +199,8 @@ def slope(
     ----------
     Section 4 of the paper: "the change in delay across network depths appears largely constant".
     """
+    from scipy.stats import theilslopes  # scipy.stats takes a second: only where it is used
+
     rows = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
         estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
@@ -214,7 +215,7 @@ def slope(
         for name, values in slopes.items():
             own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
             if name != "change" and len(own) > 2:
-                scatter = stats.theilslopes(y[parts[name]], own, bootstrap.level)[2:]
+                scatter = theilslopes(y[parts[name]], own, bootstrap.level)[2:]
             ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
             interval = *bootstrap.interval(values[1:]), *scatter
             rows.append((hidden, name, len(seeds), *ends, values[0], *interval))

@@ -4,20 +4,24 @@ A seed whose layer has not reached the target when training ends is right-censor
 known only to exceed the last epoch. Leaving such seeds out would make deep layers look early.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ff.stats.delay import TARGET, seed_delays
+
+if TYPE_CHECKING:
+    from scipy.stats import CensoredData
 
 __all__ = ["logrank", "median_delay"]
 
 
-def _sample(delays: pd.DataFrame) -> stats.CensoredData:
+def _sample(delays: pd.DataFrame) -> "CensoredData":
+    from scipy.stats import CensoredData
+
     times = delays["epoch"].fillna(delays["last_epoch"])
-    return stats.CensoredData.right_censored(times.to_numpy(), delays["censored"].to_numpy())
+    return CensoredData.right_censored(times.to_numpy(), delays["censored"].to_numpy())
 
 
 def median_delay(
@@ -51,6 +55,8 @@ def median_delay(
     ----------
     Kaplan and Meier, "Nonparametric estimation from incomplete observations", JASA 53 (1958).
     """
+    from scipy import stats  # takes a second: only where it is used
+
     rows = []
     table = seed_delays(layers, target, column).set_index(["hidden", "layer"]).sort_index()
     for hidden, layer in table.index.unique():
@@ -107,6 +113,8 @@ def logrank(
     consideration", Cancer Chemotherapy Reports 50 (1966); Holm, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     """
+    from scipy import stats
+
     rows = []
     for hidden, delays in seed_delays(layers, target, column).groupby("hidden"):
         present = np.unique(delays["layer"])

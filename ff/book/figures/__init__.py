@@ -1,0 +1,29 @@
+"""The paper's Figures 2 to 5 and ours: tables in, figures out.
+
+Traces are averaged over seeds here; delays and correlations come from `ff.stats.delay` and
+`ff.stats.correlation`. Widths that share a panel differ by color and by line style, depths by
+marker. No function writes a file: the `savefig` of the returned figure does.
+"""
+
+from ff.book.figures.accuracy import panels, spread, traces
+from ff.book.figures.correlation import (
+    correlation_kinds,
+    correlations,
+    correlations_with_intervals,
+)
+from ff.book.figures.delay import delays, delays_with_intervals, sensitivity
+from ff.book.figures.threats import auroc_beside_accuracy, slope_sensitivity
+
+__all__ = [
+    "auroc_beside_accuracy",
+    "correlation_kinds",
+    "correlations",
+    "correlations_with_intervals",
+    "delays",
+    "delays_with_intervals",
+    "panels",
+    "sensitivity",
+    "slope_sensitivity",
+    "spread",
+    "traces",
+]

@@ -1,0 +1,225 @@
+"""Accuracy of each layer as training goes on: Figures 2 and 3."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ff.book.figures.shared import band, counted
+from ff.book.style import INK, MUTED, Figure, count, layer_colorbar, legend, shade, styled
+from ff.errors import RecordsError
+from ff.quantities import words
+from ff.stats.delay import TARGET
+from ff.stats.resampling import Bootstrap, Cube, cubes
+
+__all__ = ["panels", "spread", "traces"]
+
+
+@styled
+def traces(
+    layers: pd.DataFrame,
+    readouts: pd.DataFrame,
+    depth: int,
+    column: str = "train_accuracy",
+    target: float | None = TARGET,
+) -> Figure:
+    """Accuracy of each layer of one network as training goes on: one panel of Figure 2.
+
+    Parameters
+    ----------
+    layers, readouts
+        The tables of `ff.Records`, rows of one width.
+    depth
+        The network's number of layers. A deeper network's records serve: its first layers are
+        those of this one.
+    column
+        What is drawn for a layer. The readout's dashed line is its column of the same name, or
+        `validation_accuracy` where it has none.
+    target
+        Accuracy to mark by a thin line, or None.
+
+    Returns
+    -------
+    Figure
+        Mean over seeds, one line a layer, colored by relative depth. With several seeds, each
+        line's band is the 95 % interval of the mean, by resampling seeds.
+
+    Raises
+    ------
+    RecordsError
+        If the records hold several widths, fewer layers than `depth` or no readout of it.
+
+    References
+    ----------
+    Figure 2 of the paper.
+    """
+    found = list(cubes(layers, "layer", column))
+    if len(found) != 1:
+        widths = ", ".join(str(layer.hidden) for layer in found) or "none"
+        raise RecordsError(
+            f"one figure shows one width but the records hold {widths}, "
+            "select the rows of one value of `hidden`"
+        )
+    layer = found[0]
+    if layer.keys[-1] < depth:
+        raise RecordsError(
+            f"a network of {depth} layers was asked for but the records hold {layer.keys[-1]}, "
+            "choose a smaller depth"
+        )
+    figure = Figure(7, 4.2)
+    axes = figure.subplots()
+    seeds = len(layer.seeds)
+    if seeds > 1:
+        bootstrap, values = Bootstrap(), layer.values[:, :, :depth]
+        _, draws = bootstrap.draw(lambda w: np.tensordot(w, values, axes=1) / seeds, seeds)
+        low, high = bootstrap.interval(draws)  # (epochs, layers)
+        for i in range(depth):
+            band(axes, layer.epochs, low[:, i], high[:, i], _layer_color(i + 1, depth))
+    _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)
+    _epochs(axes, layer)
+    _accuracies(axes, axes.dataLim.y0)
+    axes.set(xlabel="epoch", ylabel=words(column))
+    mean = f"mean and 95 % interval of {seeds} seeds" if seeds > 1 else "1 seed"
+    axes.set_title(f"{depth} layers of {layer.hidden} units, {mean}")
+    legend(figure, axes.get_legend_handles_labels()[0])
+    layer_colorbar(figure, axes, depth)
+    return figure
+
+
+@styled
+def panels(
+    layers: pd.DataFrame,
+    readouts: pd.DataFrame,
+    column: str = "train_accuracy",
+    target: float | None = TARGET,
+) -> Figure:
+    """Accuracy of each layer of every network: Figure 2, a row a depth and a column a width.
+
+    Parameters
+    ----------
+    layers, readouts, column, target
+        As in `traces`, but of any number of widths.
+
+    Returns
+    -------
+    Figure
+        Means over seeds, without intervals. A panel whose readout is not there stays empty.
+
+    References
+    ----------
+    Figure 2 of the paper.
+    """
+    widths = list(cubes(layers, "layer", column))
+    depths = [int(depth) for depth in np.unique(readouts["depth"])]
+    height = 1.3 + 1.5 * len(depths)
+    figure = Figure(7, height)
+    grid = figure.subplots(len(depths), len(widths), squeeze=False, sharex=True, sharey=True)
+    drawn = []
+    for (i, j), axes in np.ndenumerate(grid):
+        depth, layer = depths[i], widths[j]
+        here = readouts.loc[readouts["hidden"] == layer.hidden, "depth"]
+        if depth > layer.keys[-1] or not (here == depth).any():
+            axes.set_axis_off()
+            continue
+        _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)
+        place = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
+        axes.annotate(f"{depth} layers", (0.99, 0.06), **place)
+        drawn.append(axes)
+    _accuracies(drawn[0], min(axes.dataLim.y0 for axes in drawn))
+    for axes, layer in zip(grid[0], widths, strict=True):
+        axes.set_title(f"{layer.hidden} units, mean of {counted([len(layer.seeds)], 'seed')}")
+    for axes, layer in zip(grid[-1], widths, strict=True):
+        axes.set_xlabel("epoch")
+        _epochs(axes, layer)
+    # Half way up the panels, which have the legend below them.
+    figure.supylabel(words(column), y=0.5 + 0.25 / height, fontsize="medium")
+    legend(figure, drawn[0].get_legend_handles_labels()[0])
+    layer_colorbar(figure, grid, None)
+    return figure
+
+
+@styled
+def spread(
+    layers: pd.DataFrame,
+    selected: Sequence[int] = (1, 4, 8, 16, 24, 32),
+    hidden: int = 1000,
+    column: str = "train_accuracy",
+) -> Figure:
+    """Accuracy of some layers, with one standard deviation over seeds: Figure 3.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    selected
+        Layers to show; those that are not in the table are left out.
+    hidden
+        Width to show; where it is not in the table, the widest that is.
+    column
+        What counts as accuracy.
+
+    Returns
+    -------
+    Figure
+        A line a layer, and a band of one standard deviation (n - 1) to either side.
+
+    References
+    ----------
+    Figure 3 of the paper.
+    """
+    widths = {layer.hidden: layer for layer in cubes(layers, "layer", column)}
+    layer = widths.get(hidden, widths[max(widths)])
+    seeds = len(layer.seeds)
+    figure = Figure(7, 4)
+    axes = figure.subplots()
+    shown = np.flatnonzero(np.isin(layer.keys, selected))
+    for share, i in zip(np.linspace(0, 1, len(shown)), shown, strict=True):
+        mean, name = layer.values[:, :, i].mean(axis=0), f"layer {layer.keys[i]}"
+        axes.plot(layer.epochs, mean, color=shade(share), label=name, gid=name.replace(" ", "-"))
+        if seeds > 1:
+            std = layer.values[:, :, i].std(axis=0, ddof=1)
+            band(axes, layer.epochs, mean - std, mean + std, shade(share))
+    _epochs(axes, layer)
+    _accuracies(axes, axes.dataLim.y0)
+    axes.set(xlabel="epoch", ylabel=words(column))
+    what = f"mean ± one standard deviation of {seeds} seeds" if seeds > 1 else "1 seed"
+    axes.set_title(f"{layer.keys[-1]} layers of {layer.hidden} units, {what}")
+    figure.legend(loc="outside right center")
+    return figure
+
+
+def _layer_color(layer: int, depth: int) -> Any:
+    return shade((layer - 1) / max(depth - 1, 1))
+
+
+def _readout(readouts: pd.DataFrame, hidden: int, depth: int, column: str) -> Cube:
+    width = readouts.loc[readouts["hidden"] == hidden]
+    rows = width.loc[width["depth"] == depth]
+    if rows.empty:
+        known = ", ".join(map(str, np.unique(width["depth"]))) or "another width"
+        raise RecordsError(f"no readout of depth {depth} for hidden {hidden}, choose from {known}")
+    return next(cubes(rows, "depth", column if column in rows else "validation_accuracy"))
+
+
+def _draw_traces(axes: Axes, layer: Cube, readout: Cube, depth: int, target: float | None) -> None:
+    if target is not None:
+        axes.axhline(target, color=MUTED, linewidth=0.8, label=f"target {target:g}", zorder=1.5)
+    gid = f"width-{layer.hidden}-depth-{depth}"
+    marker = "o" if len(layer.epochs) == 1 else ""  # a single point makes no line
+    for i in range(depth):
+        mean, color = layer.values[:, :, i].mean(axis=0), _layer_color(i + 1, depth)
+        axes.plot(layer.epochs, mean, marker=marker, color=color, gid=f"{gid}-layer-{i + 1}")
+    mean, gid = readout.values[:, :, 0].mean(axis=0), f"{gid}-readout"
+    axes.plot(readout.epochs, mean, "--", marker=marker, color=INK, label="readout", gid=gid)
+
+
+def _epochs(axes: Axes, layer: Cube) -> None:
+    axes.set_xlim(layer.epochs[0] - 0.5, layer.epochs[-1] + 0.5)
+    count(axes.xaxis, layer.epochs[-1])
+
+
+def _accuracies(axes: Axes, bottom: float) -> None:
+    """From a layer's chance, or below where a readout starts there, to 1."""
+    axes.set_ylim(min(0.45, bottom - 0.02), 1.01)

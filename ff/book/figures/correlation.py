@@ -1,0 +1,150 @@
+"""Correlation of each layer's accuracy with its network's: Figures 5a and 5b."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.style import MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
+from ff.stats.correlation import STRONG
+
+__all__ = ["Coefficient", "correlation_kinds", "correlations", "correlations_with_intervals"]
+
+Coefficient = Literal["pearson", "spearman"]
+
+_SYMBOLS = {"pearson": "Pearson's r", "spearman": "Spearman's ρ"}
+
+
+@styled
+def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
+    """Correlation of each layer's accuracy with its network's: Figure 5 as in the paper.
+
+    Parameters
+    ----------
+    correlation
+        Result of `ff.stats.correlation.pooled`; drawn is the signed `r`.
+    coefficient
+        Figure 5a is "pearson", 5b is "spearman".
+
+    Returns
+    -------
+    Figure
+        A line a width and depth: color and line style by width, marker by depth.
+
+    References
+    ----------
+    Figures 5a and 5b of the paper.
+    """
+    table = correlation.loc[correlation["coefficient"] == coefficient]
+    figure = Figure(7, 4.2)
+    axes = figure.subplots()
+    markers = dict(zip(np.unique(table["depth"]), MARKERS, strict=False))
+    for hidden, own, look in by_width(table):
+        for depth, rows in own.groupby("depth"):
+            look |= {"marker": markers[depth], "gid": f"width-{hidden}-depth-{depth}"}
+            axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1)
+    _correlation_axes([axes], table, coefficient)
+    pairs = counted(table["seeds"] * table["epochs"], "pair")
+    axes.set_title(f"{counted(table['seeds'], 'seed')}, {pairs}")
+    entries = [entry(f"{hidden} units", **look) for hidden, _, look in by_width(table)]
+    axes.legend(handles=[*entries, _strong()], loc="best")
+    legend(figure, depth_entries(markers))
+    return figure
+
+
+@styled
+def correlations_with_intervals(
+    correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
+) -> Figure:
+    """Correlation of each layer's accuracy with its network's, with intervals.
+
+    Parameters
+    ----------
+    correlation
+        Result of `ff.stats.correlation.pooled` or of another analysis of that module.
+    coefficient
+        "pearson" or "spearman".
+
+    Returns
+    -------
+    Figure
+        A panel a width, a line and a marker a depth; bands are intervals by resampling seeds.
+    """
+    table = correlation.loc[correlation["coefficient"] == coefficient]
+    figure, grid = width_panels(table)
+    depths = np.unique(table["depth"])
+    shades = dict(zip(depths, map(shade, np.linspace(0, 1, len(depths))), strict=True))
+    markers = dict(zip(depths, MARKERS, strict=False))
+    for axes, (_, own) in zip(grid, table.groupby("hidden"), strict=True):
+        for depth, rows in own.groupby("depth"):
+            look = {"color": shades[depth], "marker": markers[depth]}
+            _draw_correlation(axes, rows, look, f"{depth} layers")
+    _correlation_axes(grid, table, coefficient)
+    _correlation_legend(figure, grid)
+    return figure
+
+
+@styled
+def correlation_kinds(
+    kinds: Mapping[str, pd.DataFrame],
+    depth: int | None = None,
+    coefficient: Coefficient = "pearson",
+) -> Figure:
+    """Correlation of layers with one network, by how much of the shared progress is taken out.
+
+    Parameters
+    ----------
+    kinds
+        Results of analyses of `ff.stats.correlation` by the name that the legend gives them, for
+        example ``{"pooled": pooled(...), "within epoch": within_epoch(...)}``; four at most.
+    depth
+        Depth of the network; by default the deepest.
+    coefficient
+        "pearson" or "spearman".
+
+    Returns
+    -------
+    Figure
+        A panel a width, a line and a marker a kind; bands are intervals by resampling seeds.
+    """
+    table = pd.concat(kinds, names=["kind"]).reset_index("kind")
+    depth = depth or greatest(table, "depth")
+    table = table.loc[(table["coefficient"] == coefficient) & (table["depth"] == depth)]
+    figure, grid = width_panels(table)
+    for axes, (_, own) in zip(grid, table.groupby("hidden"), strict=True):
+        for kind, color, marker in zip(kinds, PALETTE, MARKERS, strict=False):
+            rows = own.loc[own["kind"] == kind]
+            _draw_correlation(axes, rows, {"color": color, "marker": marker}, kind)
+        axes.set_title(f"{depth} layers of {axes.get_title('left')}")
+    _correlation_axes(grid, table, coefficient)
+    _correlation_legend(figure, grid)
+    return figure
+
+
+def _draw_correlation(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], label: str) -> None:
+    band(axes, rows["layer"], rows["low"], rows["high"], look["color"])
+    axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1, label=label)
+
+
+def _correlation_axes(grid: Sequence[Axes], table: pd.DataFrame, coefficient: str) -> None:
+    low = np.nanmin(table[["r", "low"]].to_numpy(float), initial=0)
+    deepest = greatest(table, "layer")
+    for axes in grid:
+        for strong in (STRONG, -STRONG) if low < 0 else (STRONG,):
+            axes.axhline(strong, color=MUTED, linewidth=0.9, linestyle=":", zorder=1.5)
+        count(axes.xaxis, deepest)
+        axes.set(xlim=(0, deepest + 1), ylim=(low - 0.05 if low < 0 else 0, 1.02), xlabel="layer")
+    grid[0].set_ylabel(f"correlation ({_SYMBOLS[coefficient]})")
+
+
+def _strong() -> Line2D:
+    return entry(f"strong: beyond {STRONG:g}", color=MUTED, linewidth=0.9, linestyle=":")
+
+
+def _correlation_legend(figure: Figure, grid: Sequence[Axes]) -> None:
+    handles = max((axes.get_legend_handles_labels()[0] for axes in grid), key=len)
+    legend(figure, [*handles, _strong()])

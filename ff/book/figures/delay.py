@@ -1,0 +1,156 @@
+"""Delay of each layer: Figure 4, with intervals, and for other targets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.style import MARKERS, MUTED, Figure, count, entry, legend, shade, styled
+
+__all__ = [
+    "delay_axes",
+    "delay_entries",
+    "delays",
+    "delays_with_intervals",
+    "draw_delay",
+    "sensitivity",
+]
+
+DEPTHS = (2, 4, 8, 16, 32)  # Table 1 of the paper
+
+
+@styled
+def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
+    """Epoch at which each layer's mean accuracy reaches the target: Figure 4 as in the paper.
+
+    A layer is not changed by what is above it, so its delay is the same in networks of every
+    depth: the paper's five traces of one width lie on each other. Each point has the marker of
+    the shallowest network that has such a layer.
+
+    Parameters
+    ----------
+    delay
+        Result of `ff.stats.delay.mean_delay`; drawn is its `epoch`.
+    depths
+        Depths to mark, as far as there are such layers.
+
+    Returns
+    -------
+    Figure
+        A layer that does not reach the target has no point; the legend says how many do.
+
+    References
+    ----------
+    Figure 4 of the paper.
+    """
+    figure = Figure(7, 4)
+    axes = figure.subplots()
+    markers = dict(zip([d for d in depths if d <= greatest(delay, "layer")], MARKERS, strict=False))
+    for hidden, rows, look in by_width(delay):
+        reached = rows.loc[~rows["censored"]]
+        missing = f" ({len(reached)} of {len(rows)} layers reach the target)"
+        label = f"{hidden} units" + (missing if len(reached) < len(rows) else "")
+        axes.plot(rows["layer"], rows["epoch"], **look, label=label, gid=f"width-{hidden}")
+        for above, (depth, marker) in zip([0, *markers], markers.items(), strict=False):
+            own = reached.loc[reached["layer"].between(above + 1, depth)]
+            style = {"color": look["color"], "markeredgecolor": "white", "markersize": 7}
+            gid = f"width-{hidden}-depth-{depth}"
+            axes.plot(own["layer"], own["epoch"], marker, **style, gid=gid)
+    delay_axes([axes], delay)
+    axes.set_title(f"mean accuracy of {counted(delay['seeds'], 'seed')}")
+    axes.legend(loc="upper left")
+    legend(figure, depth_entries(markers))
+    return figure
+
+
+@styled
+def delays_with_intervals(delay: pd.DataFrame) -> Figure:
+    """Interpolated delay of each layer, with its interval and with the layers that are censored.
+
+    Parameters
+    ----------
+    delay
+        Result of `ff.stats.delay.mean_delay`; drawn are `crossing` and its interval.
+
+    Returns
+    -------
+    Figure
+        Bands are intervals by resampling seeds, cut off at the last epoch. A layer that has not
+        reached the target by then is an open upward triangle there: its delay is longer.
+    """
+    figure = Figure(7, 4)
+    axes = figure.subplots()
+    widths = by_width(delay)
+    for i, (hidden, rows, look) in enumerate(widths):
+        shift = 0.3 * (i - (len(widths) - 1) / 2)  # the triangles of two widths lie side by side
+        look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
+        draw_delay(axes, rows, look, shift)
+    delay_axes([axes], delay)
+    axes.set_title(f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals")
+    legend(figure, delay_entries(axes, delay))
+    return figure
+
+
+@styled
+def sensitivity(delay: pd.DataFrame) -> Figure:
+    """Interpolated delay of each layer for several target accuracies.
+
+    Parameters
+    ----------
+    delay
+        Result of `ff.stats.delay.sensitivity` with `ff.stats.delay.mean_delay`.
+
+    Returns
+    -------
+    Figure
+        A panel a width and a line a target. A line has no point where a layer does not reach the
+        target.
+    """
+    figure, grid = width_panels(delay)
+    targets = np.unique(delay["target"])
+    for axes, (hidden, table) in zip(grid, delay.groupby("hidden"), strict=True):
+        for share, (target, rows) in zip(
+            np.linspace(0, 1, len(targets)), table.groupby("target"), strict=True
+        ):
+            look = {"color": shade(share), "gid": f"width-{hidden}-target-{target:g}"}
+            axes.plot(rows["layer"], rows["crossing"], **look, label=f"{target:g}")
+    delay_axes(grid, delay)
+    handles = grid[0].get_legend_handles_labels()[0]
+    figure.legend(handles=handles[::-1], title="target", loc="outside right center")
+    return figure
+
+
+def draw_delay(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], shift: float = 0) -> None:
+    """Draw crossings with their intervals, and an open triangle for each censored layer.
+
+    `shift` moves the triangles sideways, so that those of two lines do not hide each other.
+    """
+    last, color = greatest(rows, "last_epoch"), look["color"]
+    low, high = (rows[f"crossing_{end}"].clip(upper=last) for end in ("low", "high"))
+    band(axes, rows["layer"], low, high, color)
+    axes.plot(rows["layer"], rows["crossing"], **look)
+    late = rows.loc[rows["censored"], "layer"] + shift
+    axes.plot(late, np.full(len(late), last), "^", color=color, markerfacecolor="none")
+
+
+def delay_axes(grid: Sequence[Axes], delay: pd.DataFrame) -> None:
+    """Set the axes of panels that show delays against layers."""
+    last, deepest = greatest(delay, "last_epoch"), greatest(delay, "layer")
+    for axes in grid:
+        count(axes.xaxis, deepest)
+        count(axes.yaxis, last)
+        axes.set(xlim=(0, deepest + 1), ylim=(0, last + max(1, 0.04 * last)), xlabel="layer")
+    grid[0].set_ylabel("epoch at target accuracy")
+
+
+def delay_entries(axes: Axes, delay: pd.DataFrame) -> list[Any]:
+    """Legend entries of the panel's lines, and of the open triangle if any layer is censored."""
+    handles = list(axes.get_legend_handles_labels()[0])
+    if np.any(delay["censored"]):
+        label = f"not reached by epoch {greatest(delay, 'last_epoch')}"
+        look = {"marker": "^", "markerfacecolor": "none", "linestyle": "none"}
+        handles.append(entry(label, color=MUTED, **look))
+    return handles

@@ -1,0 +1,98 @@
+"""Do the conclusions about delay depend on the target, or on the threshold of goodness?"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.markers import CARETUP
+
+from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
+from ff.book.figures.shared import by_width, counted, width_panels
+from ff.book.style import LINES, MARKERS, MUTED, PALETTE, Figure, legend, styled
+from ff.stats.delay import TARGET, mean_delay
+from ff.stats.resampling import Bootstrap
+
+__all__ = ["auroc_beside_accuracy", "slope_sensitivity"]
+
+
+@styled
+def slope_sensitivity(slope: pd.DataFrame) -> Figure:
+    """Epochs of delay that each further layer adds, for several target accuracies.
+
+    Parameters
+    ----------
+    slope
+        Result of `ff.stats.delay.sensitivity` with `ff.stats.delay.slope`; drawn is its segment
+        "all".
+
+    Returns
+    -------
+    Figure
+        A line a width, with intervals by resampling seeds. An interval without an upper end, as
+        too many resamples miss the target, ends in an arrowhead.
+    """
+    figure = Figure(7, 3.6)
+    axes = figure.subplots()
+    rows = slope.loc[slope["segment"] == "all"]
+    numbers = rows[["slope", "low", "high"]].to_numpy(float)
+    top = 1.08 * np.max(numbers, where=np.isfinite(numbers), initial=0)
+    widths = by_width(rows)
+    for i, (hidden, own, look) in enumerate(widths):
+        x = own["target"] + 0.006 * (i - (len(widths) - 1) / 2)
+        axes.plot(x, own["slope"], **look, marker="o", label=f"{hidden} units")
+        axes.vlines(x, own["low"], own["high"].clip(upper=top), color=look["color"])
+        ends = x[np.isinf(own["high"])]
+        style = {"color": look["color"], "marker": CARETUP, "linestyle": "none"}
+        axes.plot(ends, np.full(len(ends), top), **style, gid=f"open-{hidden}")
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.set_title(f"mean accuracy of {counted(slope['seeds'], 'seed')}, 95 % intervals")
+    axes.set(xlabel="target accuracy", ylabel="epochs of delay per layer")
+    legend(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+@styled
+def auroc_beside_accuracy(
+    layers: pd.DataFrame,
+    target: float = TARGET,
+    auroc_target: float = 0.77,
+    bootstrap: Bootstrap = Bootstrap(),
+) -> Figure:
+    """When goodness tells positive from negative samples, and when its threshold does: by layer.
+
+    Accuracy needs the goodness of positive and of negative samples on the right sides of a fixed
+    threshold; AUROC only needs them apart. A layer whose AUROC rises long before its accuracy has
+    learned to tell them apart, but not at the threshold.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    target
+        Validation accuracy to reach.
+    auroc_target
+        Validation AUROC to reach. Two normal distributions of the same variance that a threshold
+        half way separates with accuracy 0.7 have an AUROC of 0.77.
+    bootstrap
+        How seeds are resampled for the intervals.
+
+    Returns
+    -------
+    Figure
+        A panel a width; otherwise as `delays_with_intervals`.
+    """
+    accuracy = mean_delay(layers, target, "validation_accuracy", bootstrap)
+    auroc = mean_delay(layers, auroc_target, "validation_auroc", bootstrap)
+    both = pd.concat([accuracy, auroc])
+    figure, grid = width_panels(both)
+    criteria = [
+        (accuracy, -0.15, f"validation accuracy {target:g}"),
+        (auroc, 0.15, f"validation AUROC {auroc_target:g}"),
+    ]
+    looks = zip(PALETTE[2:], LINES, MARKERS, strict=False)
+    for (color, line, marker), (table, shift, label) in zip(looks, criteria, strict=False):
+        look = {"color": color, "linestyle": line, "marker": marker, "label": label}
+        for axes, (_, rows) in zip(grid, table.groupby("hidden"), strict=True):
+            draw_delay(axes, rows, look, shift)
+    delay_axes(grid, both)
+    grid[0].set_ylabel("epoch at target")
+    legend(figure, delay_entries(grid[0], both))
+    return figure
