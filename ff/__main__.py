@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import ff
-from ff.config import parse, read_yaml
+from ff.config import expects, parse, read_yaml
 from ff.records import TABLES, complete, describe
 
 
@@ -32,7 +32,17 @@ def main() -> None:
     """Train Forward-Forward networks and measure how they learn."""
 
 
-@main.command()
+def _keys() -> str:
+    """Every key of a configuration: what it means, its default and what it may be."""
+    lines = [
+        f"{key}: {field.description} "
+        f"Default {'null' if field.default is None else field.default}; {expects(key)}."
+        for key, field in ff.Config.model_fields.items()
+    ]
+    return "Keys of a params file and of --set:\n\n" + "\n\n".join(lines)
+
+
+@main.command(epilog=_keys())
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="A params file (YAML).")
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace a key of the file."

@@ -4,16 +4,40 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, core_schema
 
+from ff.data import DATASETS
 from ff.errors import ConfigError
+from ff.switches.activation import ACTIVATIONS
+from ff.switches.goodness import GOODNESS
+from ff.switches.negatives import NEGATIVES
 
-__all__ = ["Config", "parse", "read_yaml", "schema"]
+__all__ = ["Config", "expects", "parse", "read_yaml", "schema"]
+
+
+@dataclass(frozen=True)
+class _OneOf:
+    """The type of a field that names an entry of a table; what is added to the table is allowed."""
+
+    table: Mapping[str, Any]
+
+    def _check(self, name: str) -> str:
+        if name not in self.table:
+            raise ValueError("not in the table")
+        return name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(self.table)}
 
 
 def _distinct(values: int | list[int]) -> int | list[int]:
@@ -31,6 +55,27 @@ def _one_or_more(least: int, most: int) -> Any:
 def _row(default: Any, expects: str, meaning: str, **limits: Any) -> Any:
     """A field of the model; `expects` completes "<key> must be ..." when a value is refused."""
     return Field(default, description=meaning, json_schema_extra={"expects": expects}, **limits)
+
+
+def expects(key: str) -> str:
+    """What a key of `Config` may be, which completes "<key> must be ...".
+
+    Parameters
+    ----------
+    key
+        A field of `Config`.
+    """
+    field = Config.model_fields[key]
+    if (table := _table(field)) is not None:
+        *others, last = table
+        return f"{', '.join(others)} or {last}" if others else last
+    extra = field.json_schema_extra
+    return str(extra["expects"]) if isinstance(extra, dict) else ""
+
+
+def _table(field: FieldInfo) -> Mapping[str, Any] | None:
+    """Return the table that a field names an entry of, if it does."""
+    return next((own.table for own in field.metadata if isinstance(own, _OneOf)), None)
 
 
 class Config(BaseModel):
@@ -52,10 +97,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    dataset: Literal["mnist", "fashion-mnist", "kmnist", "digits"] = _row(
-        "mnist",
-        "one of mnist, fashion-mnist, kmnist and digits",
-        "The images; digits come with scikit-learn and need no download.",
+    dataset: Annotated[str, _OneOf(DATASETS)] = Field(
+        "mnist", description="The images; digits come with scikit-learn and need no download."
     )
     layers: _one_or_more(2, 1024) = _row(  # pyright: ignore[reportInvalidTypeForm]
         4,
@@ -112,7 +155,19 @@ class Config(BaseModel):
         1, "an integer of at least 1", "Evaluate every that many epochs, and after the last.", ge=1
     )
     threshold: float = _row(
-        1.0, "a number above 0", "Goodness threshold, in units of the layer's width.", gt=0
+        1.0,
+        "a number above 0",
+        "Goodness threshold, in the goodness function's unit: of squares, the layer's width.",
+        gt=0,
+    )
+    goodness: Annotated[str, _OneOf(GOODNESS)] = Field(
+        "squares", description="What a layer's loss sees of its activities."
+    )
+    activation: Annotated[str, _OneOf(ACTIVATIONS)] = Field(
+        "relu", description="What a unit makes of its input."
+    )
+    negatives: Annotated[str, _OneOf(NEGATIVES)] = Field(
+        "uniform", description="How the wrong label of a negative sample is drawn."
     )
     relu_gradient: Literal["straight-through", "exact"] = _row(
         "straight-through",
@@ -271,8 +326,6 @@ def _sentence(key: str, error: ErrorDetails) -> str:
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
         remedy = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(fields)}"
         return f"unknown key {key!r}; {remedy}"
-    extra = fields[key].json_schema_extra
-    expects = extra["expects"] if isinstance(extra, dict) else ""
     came = error["input"]
     hint = ""
     text = came if isinstance(came, str) and fields[key].annotation is float else ""
@@ -281,4 +334,4 @@ def _sentence(key: str, error: ErrorDetails) -> str:
         whole, fraction, sign, exponent = number.groups()
         plain = f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
         hint = f"; YAML reads {text} as text and {plain} as a number"
-    return f"{key} must be {expects} but got {came!r}{hint}"
+    return f"{key} must be {expects(key)} but got {came!r}{hint}"

@@ -1,4 +1,6 @@
-"""Data sets as uint8 images on the device, and the wrong labels of negative samples."""
+"""Data sets: uint8 images with labels, in three splits."""
+
+from __future__ import annotations
 
 import functools
 import gzip
@@ -6,34 +8,33 @@ import hashlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
-import numpy as np
 import platformdirs
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from ff.errors import DataError
 
-__all__ = ["Dataset", "Split", "fetch", "find", "load", "own_batch_size", "wrong_labels"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["DATASETS", "Dataset", "Source", "Split", "fetch", "find", "load"]
 
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
-CLASSES = 10
+CLASSES = 10  # of every data set in the table, and of the paper's samples
 DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
-TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
-NAMES = (*TORCHVISION, "digits")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images ``(n, 784)`` and labels ``(n,)`` in 0..9, on one device."""
+    """n images of I pixels, ``(n, I)``, and their labels ``(n,)`` from 0, on one device."""
 
     images: Tensor  # uint8
     labels: Tensor  # int64
@@ -52,7 +53,12 @@ class Dataset:
     test: Split
     checksum: str
 
-    def to(self, device: torch.device | str) -> "Dataset":
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return DATASETS[self.name].classes
+
+    def to(self, device: torch.device | str) -> Dataset:
         """Copy every split to a device."""
         moved = (
             Split(split.images.to(device), split.labels.to(device))
@@ -61,9 +67,69 @@ class Dataset:
         return Dataset(self.name, *moved, checksum=self.checksum)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from, and the shapes of what is in it.
+
+    Attributes
+    ----------
+    read
+        Returns the training, validation and test split, on the CPU, and the SHA-256 of the bytes
+        that they were read from. Images of I pixels are uint8 ``(n, I)``, row by row.
+    shape
+        Rows and columns of an image, I pixels in all. The first row has a pixel for each class:
+        there the label is drawn.
+    classes
+        Number of classes; labels are from 0.
+    batch_size
+        Images a step when the configuration names none.
+    source
+        Where it is published.
+    torchvision
+        Name of the class in torchvision that knows the archives; empty where nothing is
+        downloaded.
+    """
+
+    read: Callable[[], tuple[Split, Split, Split, str]]
+    shape: tuple[int, int]
+    classes: int
+    batch_size: int
+    source: str
+    torchvision: str = ""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of an image."""
+        return prod(self.shape)
+
+
+DATASETS = {
+    "mnist": Source(
+        lambda: _archived("mnist"), (28, 28), CLASSES, 1000,
+        source="LeCun, Cortes and Burges, The MNIST database of handwritten digits (1998)",
+        torchvision="MNIST",
+    ),
+    "fashion-mnist": Source(
+        lambda: _archived("fashion-mnist"), (28, 28), CLASSES, 1000,
+        source="Xiao, Rasul and Vollgraf, Fashion-MNIST (2017)",
+        torchvision="FashionMNIST",
+    ),
+    "kmnist": Source(
+        lambda: _archived("kmnist"), (28, 28), CLASSES, 1000,
+        source="Clanuwat et al., Deep learning for classical Japanese literature (2018)",
+        torchvision="KMNIST",
+    ),
+    "digits": Source(
+        lambda: _digits(), (28, 28), CLASSES, 50,
+        source="Alpaydin and Kaynak, Optical recognition of handwritten digits (1998), "
+        "as embedded in scikit-learn",
+    ),
+}  # fmt: skip
+
+
 def own_batch_size(name: str) -> int:
-    """Images a step when the configuration names none: Table 1's 1000, and 50 for digits."""
-    return 50 if name == "digits" else 1000
+    """Images a step when the configuration names none."""
+    return DATASETS[name].batch_size
 
 
 def load(name: str) -> Dataset:
@@ -72,8 +138,9 @@ def load(name: str) -> Dataset:
     Parameters
     ----------
     name
-        ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"`` (60,000 training images, of which the last
-        10,000 validate, and 10,000 test images) or ``"digits"`` (1300, 247 and 250 images).
+        An entry of `DATASETS`: ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"`` (60,000 training
+        images, of which the last 10,000 validate, and 10,000 test images) or ``"digits"`` (1300,
+        247 and 250 images).
 
     Returns
     -------
@@ -85,19 +152,10 @@ def load(name: str) -> Dataset:
     DataError
         The name is unknown, the archives can neither be found nor downloaded, or one is damaged.
     """
-    if name == "digits":
-        return _digits()
-    folder = find(name) or fetch(name)
-    files = [_read_archive(folder / file, md5, name) for file, md5 in _archives(name)]
-    images, labels, test_images, test_labels = (_parse(content) for content in files)
-    images, labels = images.flatten(1), labels.long()
-    return Dataset(
-        name,
-        train=Split(images[:-VALIDATION], labels[:-VALIDATION]),
-        validation=Split(images[-VALIDATION:], labels[-VALIDATION:]),
-        test=Split(test_images.flatten(1), test_labels.long()),
-        checksum=_checksum(*files),
-    )
+    if name not in DATASETS:
+        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(DATASETS)}")
+    train, validation, test, checksum = DATASETS[name].read()
+    return Dataset(name, train, validation, test, checksum)
 
 
 def find(name: str) -> Path | None:
@@ -127,6 +185,7 @@ def fetch(name: str) -> Path:
     DataError
         No mirror answers, an archive arrives damaged, or the folder cannot be written.
     """
+    import torchvision.datasets
     from torchvision.datasets.utils import check_integrity, download_url
 
     archives = _archives(name)
@@ -138,7 +197,7 @@ def fetch(name: str) -> Path:
             for file, md5 in reversed(archives):
                 if check_integrity(folder / file, md5):
                     continue
-                for mirror in _torchvision(name).mirrors:
+                for mirror in getattr(torchvision.datasets, _torchvision(name)).mirrors:
                     try:
                         download_url(mirror + file, arriving, file, md5)
                         break
@@ -155,16 +214,24 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def wrong_labels(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """For each label, one of the nine others, uniformly; any shape, int64."""
-    step = torch.randint(
-        1, CLASSES, labels.shape, generator=generator, device=labels.device, dtype=labels.dtype
+def _archived(name: str) -> tuple[Split, Split, Split, str]:
+    """MNIST or a data set of its form, from the archives on disk or downloaded."""
+    folder = find(name) or fetch(name)
+    files = [_read_archive(folder / file, md5, name) for file, md5 in _archives(name)]
+    images, labels, test_images, test_labels = (_parse(content) for content in files)
+    images, labels = images.flatten(1), labels.long()
+    return (
+        Split(images[:-VALIDATION], labels[:-VALIDATION]),
+        Split(images[-VALIDATION:], labels[-VALIDATION:]),
+        Split(test_images.flatten(1), test_labels.long()),
+        _checksum(*files),
     )
-    return (labels + step) % CLASSES
 
 
-def _digits() -> Dataset:
+def _digits() -> tuple[Split, Split, Split, str]:
     """The 1,797 real 8 x 8 digits of scikit-learn, enlarged to 24 x 24 in a frame of 28 x 28."""
+    import torch
+    import torch.nn.functional as F
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
@@ -178,28 +245,34 @@ def _digits() -> Dataset:
     train, validation, test = (
         Split(*pair) for pair in zip(images.split(DIGITS), labels.split(DIGITS), strict=True)
     )
-    checksum = _checksum(images.numpy().tobytes(), labels.byte().numpy().tobytes())
-    return Dataset("digits", train, validation, test, checksum)
+    return (
+        train,
+        validation,
+        test,
+        _checksum(images.numpy().tobytes(), labels.byte().numpy().tobytes()),
+    )
 
 
-def _torchvision(name: str) -> Any:
-    if name not in TORCHVISION:
-        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(TORCHVISION)}")
-    import torchvision.datasets
-
-    return getattr(torchvision.datasets, TORCHVISION[name])
+def _torchvision(name: str) -> str:
+    """Name of the class in torchvision, and of the folder, of a data set that is downloaded."""
+    known = [own for own, source in DATASETS.items() if source.torchvision]
+    if name not in known:
+        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(known)}")
+    return DATASETS[name].torchvision
 
 
 @functools.cache
 def _archives(name: str) -> list[tuple[str, str]]:
     """File name and MD5 of training images, training labels, test images, test labels."""
-    return _torchvision(name).resources
+    import torchvision.datasets
+
+    return getattr(torchvision.datasets, _torchvision(name)).resources
 
 
 def _folders(name: str) -> list[Path]:
     """Where the archives may be, in torchvision's layout, the preferred place first."""
     roots = [os.environ.get("FF_DATA"), platformdirs.user_cache_dir("ff")]
-    return [Path(root) / _torchvision(name).__name__ / "raw" for root in roots if root]
+    return [Path(root) / _torchvision(name) / "raw" for root in roots if root]
 
 
 def _read_archive(path: Path, md5: str, name: str) -> bytes:
@@ -218,6 +291,9 @@ def _read_archive(path: Path, md5: str, name: str) -> bytes:
 
 def _parse(content: bytes) -> Tensor:
     """An IDX file: magic number with the number of dimensions, sizes, then bytes."""
+    import numpy as np
+    import torch
+
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
@@ -240,9 +316,10 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def _absent(name: str) -> DataError:
+    folder = _torchvision(name)
     looked = " and ".join(str(folder) for folder in _folders(name))
     return DataError(
         f"{name} is not in {looked} and cannot be downloaded; run 'ff data fetch {name}' where "
-        f"there is a network, set FF_DATA to a folder that holds {TORCHVISION[name]}/raw/*.gz, "
-        "or choose dataset: digits, which needs no files"
+        f"there is a network, set FF_DATA to a folder that holds {folder}/raw/*.gz, or choose "
+        "dataset: digits, which needs no files"
     )

@@ -185,7 +185,9 @@ def finished(folder: str | Path, config: Config) -> Records | None:
     if not all(there):  # none, or a run that was cut off between the two
         return None
     found = read(folder)
-    before, now = found.runs[0]["config"], config.model_dump(mode="json")
+    # A run of a former version lacks the keys of later switches: it trained with their defaults.
+    before = {**Config().model_dump(mode="json"), **found.runs[0]["config"]}
+    now = config.model_dump(mode="json")
     if before != now:
         differs = [
             f"{key} {before.get(key)!r} instead of {now[key]!r}"

@@ -17,7 +17,8 @@ import ff
 from ff import data
 from ff.algorithm.samples import CLASSES
 from ff.algorithm.streams import stream
-from ff.data import Dataset, Split, wrong_labels
+from ff.data import Dataset, Split
+from ff.switches.negatives import uniform
 
 DIGITS_SHA256 = "535f5c71580d3c138e0231bf2bce3a72129ac9cb1e8b8a362e404f464eaca5fc"
 MNIST_SHA256 = "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"
@@ -31,7 +32,7 @@ keys = st.integers(1, 2**31)
 @given(label_lists, keys)
 def test_a_wrong_label_is_never_the_true_one(labels, seed):
     true = torch.tensor(labels)
-    wrong = wrong_labels(true, stream("wrong", seed, 0))
+    wrong = uniform(true, CLASSES, stream("wrong", seed, 0))
     assert wrong.shape == true.shape
     assert wrong.dtype == true.dtype
     assert ((wrong >= 0) & (wrong < CLASSES)).all()
@@ -41,7 +42,7 @@ def test_a_wrong_label_is_never_the_true_one(labels, seed):
 @pytest.mark.parametrize("label", [0, 4, 9])
 def test_wrong_labels_are_uniform_over_the_nine_others(label):
     true = torch.full((45_000,), label)
-    counts = torch.bincount(wrong_labels(true, stream("wrong", 1, 0)), minlength=CLASSES)
+    counts = torch.bincount(uniform(true, CLASSES, stream("wrong", 1, 0)), minlength=CLASSES)
     assert counts[label] == 0
     others = torch.cat([counts[:label], counts[label + 1 :]]).numpy()
     assert chisquare(others).pvalue > 1e-3, f"counts of the nine other labels: {others}"

@@ -22,6 +22,7 @@ import ff
 from ff import records
 from ff.algorithm.training import Training
 from ff.book.notebook import configure, papermill
+from ff.data import DATASETS
 from ff.live import explore, views
 from ff.live.lab import Lab
 from ff.live.selection import KINDS, Selection, conditions
@@ -636,7 +637,7 @@ def test_many_layers_are_shown_by_some():
 
 
 def test_pictures_name_their_labels(few):
-    html = views.pictures(few.validation.images[:2], [3, 5], [4, 9])
+    html = views.pictures(few.validation.images[:2], [3, 5], [4, 9], DATASETS["digits"])
     for text in ("positive: 3", "negative: 4", "5 with its true label", "wrong label 9", "neutral"):
         assert text in html
     assert html.count("data:image/png;base64,") == 6

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 import ff
 from ff import machine
-from ff.algorithm import network
+from ff.algorithm import fast
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Readouts
 from ff.algorithm.training import Training
@@ -181,7 +181,7 @@ def test_the_heaviest_network_needs_little_more_than_what_it_keeps(wide, monkeyp
 
     With samples left out of the gradient's product, and without, as on a GPU.
     """
-    monkeypatch.setattr(network, "WIDE", wide)
+    monkeypatch.setattr(fast, "WIDE", wide)
     images = torch.randint(256, (1000, 784), dtype=torch.uint8)
     split = Split(images, torch.arange(1000) % 10)
     config = ff.Config(layers=[2, 4, 8, 16, 32], epochs=1, device="cpu")

@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff.algorithm import network as networks
-from ff.algorithm.network import SGD, Layer, Network, Scaled
-from ff.algorithm.objective import accuracy, goodness, loss_slope, normalize, scale
+from ff.algorithm import fast
+from ff.algorithm.fast import SGD, Scaled, with_slope
+from ff.algorithm.network import Layer, Network
+from ff.algorithm.objective import accuracy, loss_slope, normalize, scale
 from ff.algorithm.samples import samples
 from ff.speed.baseline import StraightThrough
+from ff.switches.goodness import sum_of_squares as goodness
 
 CPU = torch.device("cpu")
 PIXELS = 12
@@ -188,7 +190,7 @@ def test_samples_without_a_slope_may_be_left_out(kind, precision, relu, taught, 
     weight = torch.randn(1, width, 784, generator=source) / 3
     grey = torch.randint(256, (1, images, 784), generator=source, dtype=torch.uint8)
     labels = torch.randint(10, (2, 1, images), generator=source)
-    x: Any = samples(grey, *labels).normalized()
+    x: Any = samples(grey, labels[0], labels[1]).normalized()
     if kind == "rows":
         x = Scaled(torch.randn(1, 3 * images, 784, generator=source), x.scale)
     config = ff.Config(threshold=5, peer_normalization=0.5, relu_gradient=relu, precision=precision)
@@ -198,11 +200,11 @@ def test_samples_without_a_slope_may_be_left_out(kind, precision, relu, taught, 
     assert loss_slope(g, config.threshold * width)[0].nonzero().flatten().tolist() == taught
     learned, multiplied = [], []
     for least in (width, width + 1):
-        monkeypatch.setattr(networks, "WIDE", least)
+        monkeypatch.setattr(fast, "WIDE", least)
         layer = Layer(weight.clone(), config)
         z = layer.forward(x)[:, : 2 * images]
         with monkeypatch.context() as patch:
-            patch.setattr(type(x), "correlate", watched(type(x).correlate, multiplied))
+            patch.setattr(type(x), "weight_gradient", watched(type(x).weight_gradient, multiplied))
             layer.learn(x, z, g, 0.1)
         learned.append(layer.state())
     assert multiplied == [2 * images if relu == "exact" else len(taught), 2 * images]
@@ -212,13 +214,13 @@ def test_samples_without_a_slope_may_be_left_out(kind, precision, relu, taught, 
         assert_close(tensor, learned[1][name], rtol=leeway, atol=atol, msg=f"{name} differs")
 
 
-def watched(correlate: Any, rows: list[int]) -> Any:
+def watched(weight_gradient: Any, rows: list[int]) -> Any:
     """Note of how many samples a gradient's product is made."""
 
-    def noted(self: object, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
-        if scaled_dz.shape[2] > 1:  # else a sum of samples
-            rows.append(scaled_dz.shape[1])
-        return correlate(self, scaled_dz, dtype)
+    def noted(self: object, scaled_da: Tensor, dtype: torch.dtype) -> Tensor:
+        if scaled_da.shape[2] > 1:  # else a sum of samples
+            rows.append(scaled_da.shape[1])
+        return weight_gradient(self, scaled_da, dtype)
 
     return noted
 
@@ -226,25 +228,26 @@ def watched(correlate: Any, rows: list[int]) -> Any:
 def test_only_a_wide_network_that_trains_alone_leaves_samples_out():
     slope = torch.zeros(1, 8, 1)
     slope[0, [2, 7]] = torch.tensor([[0.1], [torch.nan]])
-    wide, narrow = (Layer(torch.zeros(1, width, 3), ff.Config()) for width in (500, 499))
-    found = wide._teaching(slope, distinct=12)
+    found = with_slope(slope, 500, distinct=12)
     assert found is not None
     assert found.tolist() == [2, 7], "what is not a number must show"
-    assert narrow._teaching(slope, 12) is None
-    assert wide._teaching(slope.expand(2, -1, -1), 12) is None
-    assert wide._teaching(slope.to("meta"), 12) is None, "a GPU would wait"
-    assert wide._teaching(slope, distinct=2) is None, "the whole product has two rows"
+    assert with_slope(slope, 499, 12) is None
+    assert with_slope(slope.expand(2, -1, -1), 500, 12) is None
+    assert with_slope(slope.to("meta"), 500, 12) is None, "a GPU would wait"
+    assert with_slope(slope, 500, distinct=2) is None, "the whole product has two rows"
     slope[0, :6] = 1  # seven of eight
-    assert wide._teaching(slope, 12) is None
-    assert wide._teaching(slope[:, :6], 12) is None
+    assert with_slope(slope, 500, 12) is None
+    assert with_slope(slope[:, :6], 500, 12) is None
 
 
 def test_networks_that_leave_samples_out_contain_shallower_ones(monkeypatch):
     """Bit for bit."""
-    monkeypatch.setattr(networks, "WIDE", 1)
+    monkeypatch.setattr(fast, "WIDE", 1)
     left_out = []
-    found = Layer._teaching
-    monkeypatch.setattr(Layer, "_teaching", lambda *a: left_out.append(found(*a)) or left_out[-1])
+    monkeypatch.setattr(
+        "ff.algorithm.network.with_slope",
+        lambda *a: left_out.append(with_slope(*a)) or left_out[-1],
+    )
     deep, shallow = (network((1,), width=60, layers=layers) for layers in (3, 2))
     for x in batches(1, 4, images=30):
         both = deep.learn(x, 0.5)[0], shallow.learn(x, 0.5)[0]
@@ -345,9 +348,9 @@ def test_products_with_factors_are_those_of_the_rows_multiplied_out(dtype):
     bias, dz = torch.randn(2, 1, 5, generator=source), torch.randn(2, 7, 5, generator=source)
     leeway = 1e-5 if dtype == torch.float32 else 0.03  # the slopes are rounded
     expected = dense @ weight.mT.double() + bias
-    assert_close(x.project(weight, bias, dtype).double(), expected, rtol=leeway, atol=leeway)
+    assert_close(x.linear(weight, bias, dtype).double(), expected, rtol=leeway, atol=leeway)
     expected = dz.mT.double() @ dense[:, :7]
-    ours = x.correlate(dz * x.scale[:, :7], dtype)
+    ours = x.weight_gradient(dz * x.scale[:, :7], dtype)
     assert_close(ours.double(), expected, rtol=leeway, atol=leeway)
 
 

@@ -12,7 +12,7 @@ from ff.algorithm import objective
 from ff.algorithm.network import Network
 from ff.algorithm.samples import CLASSES, Samples, candidates, pixels, samples
 from ff.algorithm.streams import stream
-from ff.data import wrong_labels
+from ff.switches.negatives import uniform
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 keys = st.integers(1, 2**31)
@@ -29,7 +29,7 @@ def drawn(seeds: int = 2, images: int = 5) -> tuple[Tensor, Tensor, Tensor]:
 @given(st.integers(1, 3), label_lists, keys)
 def test_label_pixels_and_the_rest_of_the_image(seeds, labels, seed):
     true = torch.tensor(labels).expand(seeds, -1)
-    wrong = wrong_labels(true, stream("wrong", seed, 0))
+    wrong = uniform(true, CLASSES, stream("wrong", seed, 0))
     source = torch.Generator().manual_seed(seed)
     images = torch.randint(256, (seeds, len(labels), 784), generator=source, dtype=torch.uint8)
     before = images.clone()
@@ -80,13 +80,15 @@ def test_products_are_those_of_dense_samples(make):
     weight = torch.randn(2, 6, 784, generator=source)
     bias = torch.randn(2, 1, 6, generator=source)
     expected = dense @ weight.mT.double() + bias
-    assert_close(x.project(weight, bias, torch.float32).double(), expected, rtol=1e-4, atol=1e-4)
+    assert_close(x.linear(weight, bias, torch.float32).double(), expected, rtol=1e-4, atol=1e-4)
     for rows in (5, 10):  # of the first samples only
         dz = torch.randn(2, rows, 6, generator=source)
         expected = dz.mT.double() @ dense[:, :rows]
         scaled = dz * x.scale[:, :rows]
         kept = scaled.clone()
-        assert_close(x.correlate(scaled, torch.float32).double(), expected, rtol=1e-4, atol=1e-4)
+        assert_close(
+            x.weight_gradient(scaled, torch.float32).double(), expected, rtol=1e-4, atol=1e-4
+        )
         assert torch.equal(scaled, kept), "the slopes were overwritten"
 
 

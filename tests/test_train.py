@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 import ff
 from ff import machine
-from ff.algorithm import network
+from ff.algorithm import fast, network
 from ff.algorithm.evaluation import evaluate
 from ff.algorithm.objective import accuracy
 from ff.algorithm.readout import Readouts
@@ -360,7 +360,7 @@ def test_a_layer_that_diverges_is_recorded_as_lost(tiny, few):
 def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
     """The seven others are, bit for bit, those of a run in which nothing diverges."""
 
-    class Fast(network.SGD):
+    class Fast(fast.SGD):
         def step(self, parameter, velocity, gradient, rate):
             before = parameter[4].clone()
             super().step(parameter, velocity, gradient, rate)
@@ -461,7 +461,7 @@ def test_other_precisions_train_on_the_cpu(tiny, precision):
 def test_nothing_waits_for_a_gpu_in_a_step_or_an_evaluation(monkeypatch, changes, seeds):
     """On a device without numbers, whoever wants to look at one fails; layers are wide here."""
     meta = torch.device("meta")
-    monkeypatch.setattr(network, "sgd", lambda *_, **__: None)  # is not made for it
+    monkeypatch.setattr(fast, "sgd", lambda *_, **__: None)  # is not made for it
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=600, batch_size=20, **changes)
     layers = network.Network(config, 784, 600, seeds, meta)
     readouts = Readouts(config, 600, len(seeds), meta)

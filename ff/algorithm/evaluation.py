@@ -8,7 +8,7 @@ from torch import Tensor
 from ff.algorithm import objective
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Readouts, score
-from ff.algorithm.samples import CLASSES, candidates, pixels, samples
+from ff.algorithm.samples import candidates, pixels, samples
 from ff.data import Split
 from ff.quantities import CANDIDATES
 
@@ -56,7 +56,7 @@ def evaluate(
         negative.mean(-1),
         negative.std(-1),
         1 - active.float().mean(-1),
-        _goodness_accuracy(network, split, seeds),
+        _goodness_accuracy(network, split, seeds, readouts.classes),
     ]
     return torch.stack(columns, dim=-1), scores
 
@@ -67,13 +67,14 @@ def _measure(
     """Goodness ``(S, L, 2, B)``, which units respond ``(S, L, D)``, and scores ``(S, K, 2)``."""
     seeds, images = wrong.shape
     labels = batch.labels.expand(seeds, -1)
-    x = samples(pixels(batch.images).expand(seeds, -1, -1), labels, wrong)
+    classes = readouts.classes
+    x = samples(pixels(batch.images, classes).expand(seeds, -1, -1), labels, wrong, classes)
     goodness, top, neutral = [], [], []
     taught = 2 * images
     for _, z, g, scale in network.activity(x):
         goodness.append(g[:, :taught].unflatten(1, (2, -1)))
         top.append(z[:, :taught].amax(1))
-        neutral.append(network.handed_on(z[:, taught:], scale[:, taught:]))
+        neutral.append(network.normalized(z[:, taught:], scale[:, taught:]))
     scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
     return torch.stack(goodness, dim=1), torch.stack(top, dim=1) > 0, scores
 
@@ -98,14 +99,14 @@ def auroc(positive: Tensor, negative: Tensor) -> Tensor:
     return (below + not_above).sum(-1) / pairs  # integers: Apple's MPS has no float64
 
 
-def _goodness_accuracy(network: Network, split: Split, seeds: int) -> Tensor:
-    """Share of images whose true label is the one of ten that a layer finds best: ``(S, L)``."""
+def _goodness_accuracy(network: Network, split: Split, seeds: int, classes: int) -> Tensor:
+    """Share of images whose true label is the one that a layer finds best: ``(S, L)``."""
     images, labels = split.images[:CANDIDATES], split.labels[:CANDIDATES]
     hits = torch.zeros(seeds, len(network.layers), device=images.device)
-    for at in _batches(len(labels), 3 * BATCH // CLASSES):
-        x = candidates(pixels(images[at]).expand(seeds, -1, -1))
+    for at in _batches(len(labels), 3 * BATCH // classes):
+        x = candidates(pixels(images[at], classes).expand(seeds, -1, -1), classes)
         g = torch.stack([g for _, _, g, _ in network.activity(x)], dim=1)
-        hits += (g.unflatten(-1, (CLASSES, -1)).argmax(-2) == labels[at]).sum(-1)
+        hits += (g.unflatten(-1, (classes, -1)).argmax(-2) == labels[at]).sum(-1)
     return hits / len(labels)
 
 

@@ -1,85 +1,43 @@
 """Forward-Forward, on one page.
 
-A network is a stack of layers, each of which learns alone (Hinton 2022). With z = relu(W x + b),
-goodness G = Σ z_j² and threshold θ, a layer's loss is the cross-entropy of y = σ(G - θ) (Eq. 1, 2
-of the paper) plus the peer normalization of its running mean activity r. Its gradient is::
+A network is a stack of layers, each of which learns alone (Hinton 2022). With a = x Wᵀ + b,
+activity z = φ(a), goodness G(z) and threshold θ, a layer's loss is the cross-entropy of
+y = σ(G - θ) (Eq. 1, 2 of the paper) plus the peer normalization of its running mean activity r.
+Its gradient is::
 
-    ∂loss/∂z = 2 z (σ(G - θ) - t) / 2B                    t = 1 on positive samples, 0 on negative
-             + λ 2 (r - mean(r)) / D (1 - m) / B          on positive samples only
-    ∂loss/∂W = Σ_samples ∂loss/∂z xᵀ                      relu's derivative taken as 1
+    ∂loss/∂z = (σ(G - θ) - t) / 2B ∂G/∂z              t = 1 on positive samples, 0 on negative
+             + λ 2 (r - mean(r)) / D (1 - m) / B      on positive samples only
+    ∂loss/∂W = Σ_samples φ'(a) ∂loss/∂z xᵀ
 
 and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
-The straight-through relu and the step follow the public implementation (Löwe 2023).
-
-The division by rms(z) is one factor a sample. To multiply it into z would be one more pass over
-memory: the next layer takes it into its product and its slopes instead. Of samples whose goodness
-is far on their side of θ, σ(G - θ) - t rounds to 0: wide layers leave them out of the sum.
+In the paper φ is relu, whose derivative is taken as 1 everywhere (straight-through), and
+G = Σ z_j², hence ∂G/∂z = 2 z. Straight-through relu and the order of the steps follow the public
+implementation (Löwe 2023). Other goodness functions and activations stand in `ff.switches`.
 
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
 positive, B negative and B neutral samples. Neutral ones teach the layers nothing; what the layers
 make of them is what the readout sees.
+
+`ff.algorithm.objective` has the formulas, and `ff.algorithm.fast` what makes a step fast and
+changes no result but its rounding: inputs in factors, samples left out, the update in one pass.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim.sgd import sgd
 
 from ff.algorithm import objective
-from ff.algorithm.precision import operands, product
-from ff.algorithm.samples import Samples, take
+from ff.algorithm.fast import SGD, Scaled, gradient_from_few, inputs_of, with_slope
+from ff.algorithm.precision import operands
+from ff.algorithm.samples import Samples
 from ff.algorithm.streams import stream
 from ff.config import Config
+from ff.switches.activation import ACTIVATIONS
+from ff.switches.goodness import GOODNESS, sum_of_squares
 
-__all__ = ["SGD", "Layer", "Network", "Scaled"]
-
-# Layers of fewer units gain nothing by leaving out samples without a slope: they have few of them.
-WIDE = 500
-MOST = 0.75  # of the rows that the whole product has; more are not worth their copies
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """What a layer sees, as factors: row n of x is ``scale[n] * rows[n]``.
-
-    Attributes
-    ----------
-    rows
-        Activities of the layer below, ``(S, N, I)``.
-    scale
-        What normalizes them, ``(S, N, 1)``.
-    """
-
-    rows: Tensor
-    scale: Tensor
-
-    @property
-    def distinct(self) -> int:
-        """Number of rows that products are made of."""
-        return self.rows.shape[1]
-
-    def dense(self) -> Tensor:
-        """Multiply out: ``(S, N, I)``."""
-        return self.rows * self.scale
-
-    def project(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        """Map to x Wᵀ + b with weights ``(S, D, I)`` and biases ``(S, 1, D)``: ``(S, N, D)``."""
-        xw = product(self.rows, weight.mT, dtype)
-        return torch.addcmul(bias, xw, self.scale, out=xw)
-
-    def correlate(self, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
-        """dzᵀ x of the first rows, as many as have slopes, ``(S, n, D)``: ``(S, D, I)``.
-
-        The slopes dz come multiplied with the rows' scale.
-        """
-        return product(scaled_dz.mT, self.rows[:, : scaled_dz.shape[1]], dtype)
-
-    def take(self, chosen: Tensor) -> "Scaled":
-        """The chosen rows, ``(n,)``; of a single seed."""
-        return Scaled(take(self.rows, chosen), take(self.scale, chosen))
+__all__ = ["Layer", "Network"]
 
 
 class Layer:
@@ -94,13 +52,18 @@ class Layer:
     """
 
     def __init__(self, weight: Tensor, config: Config) -> None:
-        self.weight = weight  # (S, D, I)
-        self.bias = weight.new_zeros(weight.shape[0], 1, weight.shape[1])  # (S, 1, D)
+        self.weight = weight  # W, (S, D, I)
+        self.bias = weight.new_zeros(weight.shape[0], 1, weight.shape[1])  # b, (S, 1, D)
         self.running_mean = torch.full_like(self.bias, 0.5)  # r, (S, 1, D)
         self.weight_velocity = torch.zeros_like(self.weight)
         self.bias_velocity = torch.zeros_like(self.bias)
-        self.theta = config.threshold * weight.shape[1]
         self.config = config
+        self.goodness = GOODNESS[config.goodness]
+        self.activation = ACTIVATIONS[config.activation]
+        self.straight_through = (
+            self.activation.straight_through and config.relu_gradient == "straight-through"
+        )
+        self.theta = config.threshold * self.goodness.unit(weight.shape[1])
         self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.weight_decay)
 
@@ -110,8 +73,8 @@ class Layer:
         return {name: getattr(self, name) for name in kept}
 
     def forward(self, x: Tensor | Samples | Scaled) -> Tensor:
-        """Activity z = relu(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
-        return _factors(x).project(self.weight, self.bias, self.dtype).relu_()
+        """Activity z = φ(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
+        return self.activation.value(inputs_of(x).linear(self.weight, self.bias, self.dtype))
 
     def learn(self, x: Tensor | Samples | Scaled, z: Tensor, g: Tensor, rate: float) -> None:
         """One step down the layer's own loss; the gradient is closed-form.
@@ -125,54 +88,33 @@ class Layer:
             Learning rate.
         """
         c, batch = self.config, z.shape[1] // 2  # B
-        x = _factors(x)
+        x = inputs_of(x)
 
         r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
         r.add_(z[:, :batch].sum(1, keepdim=True), alpha=(1 - c.peer_momentum) / batch)
         peer = objective.peer_slope(r, c.peer_momentum, batch)  # of each positive sample
         peers = batch * peer  # of all, (S, 1, D)
-        if c.relu_gradient == "exact":
-            peer = peer * (z[:, :batch] > 0)  # (S, B, D) instead of (S, 1, D)
+
+        # ∂loss/∂a = slope dg, on positive samples + λ peer; slope dg = ∂loss/∂G ∂G/∂z (Eq. 1, 2)
+        slope = objective.loss_slope(g, self.theta).mul_(self.goodness.factor).unsqueeze(-1)
+        dg = self.goodness.slope(z)  # (S, 2B, D)
+        if not self.straight_through:
+            da = self.activation.slope(z)  # ∂z/∂a
+            dg = dg * da
+            peer = peer * da[:, :batch]  # (S, B, D) instead of (S, 1, D)
             peers = peer.sum(1, keepdim=True)
 
-        # ∂loss/∂z = slope z, on positive samples + λ peer; slope = 2 ∂loss/∂G of Eq. 1 and 2
-        slope = objective.loss_slope(g, self.theta).mul_(2).unsqueeze(-1)  # (S, 2B, 1)
-        db = torch.baddbmm(peers, slope.mT, z, beta=c.peer_normalization)  # (S, 1, D)
-        teaching = self._teaching(slope, x.distinct)
-        if teaching is None:
+        db = torch.baddbmm(peers, slope.mT, dg, beta=c.peer_normalization)  # (S, 1, D)
+        few = with_slope(slope, z.shape[2], x.distinct) if self.straight_through else None
+        if few is None:
             scale = x.scale[:, : 2 * batch]
-            scaled_dz = z * (slope * scale)  # (S, 2B, D)
-            scaled_dz[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
-            dw = x.correlate(scaled_dz, self.dtype)  # (S, D, I)
+            scaled_da = dg * (slope * scale)  # (S, 2B, D)
+            scaled_da[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
+            dw = x.weight_gradient(scaled_da, self.dtype)  # (S, D, I)
         else:
-            dw = self._from_few(teaching, x, z, slope, peer)
+            dw = gradient_from_few(few, x, slope, dg, peer, c.peer_normalization, self.dtype)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
-
-    def _teaching(self, slope: Tensor, distinct: int) -> Tensor | None:
-        """Which samples have a slope, ``(n,)``; None where all shall be multiplied.
-
-        Networks side by side have learned different samples, a GPU would wait for their number, and
-        with relu's exact derivative peer normalization is another on each positive sample.
-        """
-        shared = self.config.relu_gradient != "exact"
-        if not (shared and self.weight.shape[1] >= WIDE and slope.shape[0] == 1 and slope.is_cpu):
-            return None
-        found = slope.flatten().nonzero().flatten()
-        return found if len(found) <= MOST * min(distinct, slope.shape[1]) else None
-
-    def _from_few(
-        self, teaching: Tensor, x: Samples | Scaled, z: Tensor, slope: Tensor, peer: Tensor
-    ) -> Tensor:
-        """∂loss/∂W from the samples that have a slope, and all positive ones' λ peer xᵀ.
-
-        The latter have peer in common: their sum is an outer product.
-        """
-        few = x.take(teaching)
-        scaled_dz = take(z, teaching).mul_(take(slope, teaching) * few.scale)  # (S, n, D)
-        dw = few.correlate(scaled_dz, self.dtype)  # (S, D, I)
-        total = x.correlate(x.scale[:, : z.shape[1] // 2], self.dtype)  # Σ x, (S, 1, I)
-        return dw.addcmul_(peer.mT, total, value=self.config.peer_normalization)
 
 
 class Network:
@@ -223,11 +165,11 @@ class Network:
             taught = z.shape[1] // 3 * 2  # 2B
             goodness.append(g[:, :taught])
             layer.learn(x_in, z[:, :taught], goodness[-1], rate)
-            neutral.append(self.handed_on(z[:, taught:], scale[:, taught:]))
+            neutral.append(self.normalized(z[:, taught:], scale[:, taught:]))
         return torch.stack(goodness, dim=1), neutral
 
-    def handed_on(self, z: Tensor, scale: Tensor) -> Tensor:
-        """Normalized activity, multiplied out for the readout: ``(S, N, D), (S, N, 1)``."""
+    def normalized(self, z: Tensor, scale: Tensor) -> Tensor:
+        """Normalized activity z · scale, for the readout: ``(S, N, D), (S, N, 1)``."""
         return Scaled(z, scale).dense().to(self.dtype)
 
     def activity(
@@ -249,11 +191,13 @@ class Network:
         if isinstance(x, Samples):
             inputs = x.normalized()
         else:
-            inputs = _factors(objective.normalize(x).to(self.dtype))
+            inputs = inputs_of(objective.normalize(x).to(self.dtype))
         for layer in self.layers:
             z = layer.forward(inputs)  # (S, N, D)
-            g = objective.goodness(z)  # (S, N)
-            scale = objective.scale(g, z.shape[-1])  # (S, N, 1)
+            squares = sum_of_squares(z)  # (S, N)
+            own = layer.goodness.value
+            g = squares if own is sum_of_squares else own(z)  # (S, N)
+            scale = objective.scale(squares, z.shape[-1])  # (S, N, 1)
             yield inputs, z, g, scale
             if layer is not self.layers[-1]:
                 inputs = Scaled(z.to(self.dtype), scale)
@@ -267,10 +211,6 @@ class Network:
         }
 
 
-def _factors(x: Tensor | Samples | Scaled) -> Samples | Scaled:
-    return Scaled(x, torch.ones_like(x[..., :1])) if isinstance(x, Tensor) else x
-
-
 def _weights(
     seeds: tuple[int, ...], depth: int, width: int, inputs: int, device: torch.device
 ) -> Tensor:
@@ -280,32 +220,3 @@ def _weights(
     for weight, seed in zip(weights, seeds, strict=True):
         torch.randn(width, inputs, generator=stream("weights", seed, depth), out=weight)
     return weights.div_(width**0.5).to(device)
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Gradient descent with momentum and weight decay, as torch.optim.SGD defines it."""
-
-    momentum: float
-    weight_decay: float
-
-    def step(self, parameter: Tensor, velocity: Tensor, gradient: Tensor, rate: float) -> None:
-        """Update in place, in one pass: v <- m v + gradient + decay p, then p <- p - rate v.
-
-        The three are contiguous tensors of one shape. Without momentum, v stays as it is.
-        """
-        for tensor in (parameter, velocity, gradient):  # the kernel does not look
-            assert tensor.is_contiguous()
-            assert tensor.shape == parameter.shape
-        sgd(
-            [parameter],
-            [gradient],
-            [velocity],
-            lr=rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            dampening=0.0,
-            nesterov=False,
-            maximize=False,
-            fused=True,
-        )

@@ -1,4 +1,6 @@
-"""What a layer learns from: goodness, Eq. 1 to 3 and peer normalization, with their gradients.
+"""What a layer learns from: Eq. 1 to 3 and peer normalization, with their gradients.
+
+G stands for a layer's goodness, whichever of `ff.switches.goodness` it is.
 
 Shapes: S networks (one per seed), B images a step, D units a layer. Rows are B positive samples,
 then B negative ones.
@@ -8,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ff.switches.goodness import sum_of_squares
+
 __all__ = [
     "accuracy",
     "drop_negligible",
-    "goodness",
     "loss",
     "loss_slope",
     "normalize",
@@ -21,22 +24,20 @@ __all__ = [
 ]
 
 
-def goodness(z: Tensor) -> Tensor:
-    """Sum of squared activities, G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1)."""
-    return torch.linalg.vector_norm(z, dim=-1).square_()  # reads z once, writes no z²
-
-
 def normalize(z: Tensor) -> Tensor:
-    """What a layer hands on: z / (sqrt(mean_j z_j²) + 1e-8), so that no goodness leaks upwards.
+    """What the next layer sees: z / (sqrt(mean_j z_j²) + 1e-8), so that no length leaks upwards.
 
-    Of shape ``(..., D)``, as z is.
+    Of shape ``(..., D)``, as z is. The mean square is that of every network, whatever its goodness.
     """
-    return z * scale(goodness(z), z.shape[-1])
+    return z * scale(sum_of_squares(z), z.shape[-1])
 
 
-def scale(g: Tensor, width: int) -> Tensor:
-    """What normalization multiplies with, 1 / (sqrt(G / D) + 1e-8): ``(...) -> (..., 1)``."""
-    return g.div(width).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
+def scale(squares: Tensor, width: int) -> Tensor:
+    """What normalization multiplies with: ``(...) -> (..., 1)``.
+
+    It is 1 / (sqrt(mean_j z_j²) + 1e-8), where `squares` is Σ_j z_j² over D = `width` units.
+    """
+    return squares.div(width).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
 
 
 def loss(g: Tensor, theta: float) -> Tensor:

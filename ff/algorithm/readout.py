@@ -7,27 +7,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ff.algorithm import objective
-from ff.algorithm.network import SGD
+from ff.algorithm.fast import SGD
 from ff.algorithm.precision import operands, product
-from ff.algorithm.samples import CLASSES
 from ff.config import Config
+from ff.data import DATASETS
 
 __all__ = ["Readouts"]
 
 
 class Readouts:
-    """Bias-free linear maps from normalized activities to the ten classes.
+    """Bias-free linear maps from normalized activities to the C classes.
 
     The readout of depth d sees layers 2 to d on the neutral sample. It learns in the same step
     as the layers, and never influences them. Weights start at zero.
 
     Shapes: S seeds, K depths, B images, D units a layer. `weight[i]` belongs to layer i + 2 and
-    has shape ``(S, 10 k, D)``, where k counts the depths that reach this layer: the last k of K.
+    has shape ``(S, C k, D)``, where k counts the depths that reach this layer: the last k of K.
 
     Parameters
     ----------
     config
-        Depths, learning rate and weight decay.
+        Depths, learning rate and weight decay; the data set, which has C classes.
     width
         Units in each layer.
     seeds
@@ -38,11 +38,12 @@ class Readouts:
 
     def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
         depths = config.depths
-        rows = [CLASSES * sum(depth >= layer for depth in depths) for layer in _layers(depths)]
+        self.classes = DATASETS[config.dataset].classes
+        rows = [self.classes * sum(depth >= layer for depth in depths) for layer in _layers(depths)]
         self.depths = depths
         self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
         self.velocity = [torch.zeros_like(weight) for weight in self.weight]
-        self.one_hot = torch.eye(CLASSES, device=device)  # of each class
+        self.one_hot = torch.eye(self.classes, device=device)  # of each class
         self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
@@ -56,18 +57,18 @@ class Readouts:
         return named
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
-        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, 10)``."""
+        """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, C)``."""
         seeds, images, _ = neutral[0].shape
-        out = torch.zeros(seeds, CLASSES * len(self.depths), images, device=neutral[0].device)
+        out = torch.zeros(seeds, self.classes * len(self.depths), images, device=neutral[0].device)
         for x, weight in zip(neutral[1:], self.weight, strict=True):
             out[:, -weight.shape[1] :].add_(product(weight, x.mT, self.dtype))
-        return out.unflatten(1, (len(self.depths), CLASSES)).permute(0, 3, 1, 2)
+        return out.unflatten(1, (len(self.depths), self.classes)).permute(0, 3, 1, 2)
 
     def finite(self) -> Tensor:
         """Whether all weights of a depth are finite: ``(S, K)``."""
         finite = self.weight[0].new_ones(len(self.weight[0]), len(self.depths), dtype=torch.bool)
         for weight in self.weight:
-            rows = weight.isfinite().all(-1).unflatten(1, (-1, CLASSES)).all(-1)  # (S, k)
+            rows = weight.isfinite().all(-1).unflatten(1, (-1, self.classes)).all(-1)  # (S, k)
             finite[:, -rows.shape[1] :] &= rows
         return finite
 
@@ -93,7 +94,7 @@ class Readouts:
         logits = self.logits(neutral)
         slope = _stored(logits).softmax(2)
         slope.sub_(F.embedding(labels, self.one_hot).mT.unsqueeze(1))
-        slope = objective.drop_negligible(slope).div_(labels.shape[1]).flatten(1, 2)  # (S, 10 K, B)
+        slope = objective.drop_negligible(slope).div_(labels.shape[1]).flatten(1, 2)  # (S, C K, B)
         for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
             gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
             self.sgd.step(weight, velocity, gradient, rate)
@@ -101,7 +102,7 @@ class Readouts:
 
 
 def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and accuracy, mean over images: ``(S, B, K, 10), (S, B) -> (S, K)`` each."""
+    """Cross-entropy and accuracy, mean over images: ``(S, B, K, C), (S, B) -> (S, K)`` each."""
     logits = _stored(logits)
     labels = labels.unsqueeze(1).expand(-1, logits.shape[1], -1)  # (S, K, B)
     loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")  # (S, K, B)
@@ -111,7 +112,7 @@ def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _stored(logits: Tensor) -> Tensor:
-    """Logits ``(S, B, K, 10)`` as they lie in memory, ``(S, K, 10, B)``."""
+    """Logits ``(S, B, K, C)`` as they lie in memory, ``(S, K, C, B)``."""
     return logits.permute(0, 2, 3, 1)
 
 

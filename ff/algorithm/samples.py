@@ -1,10 +1,11 @@
 """Samples: each image with several labels drawn into it, its other pixels kept only once.
 
-The samples of an image differ in ten of its pixels. Products with a first layer's weights are
-therefore computed once an image, and what the ten pixels and the normalization change is added
-for each sample: the same numbers, up to rounding, for a third of the work.
+The samples of an image differ in the pixels that hold the label, ten of them in the paper. Products
+with a first layer's weights are therefore computed once an image, and what these pixels and the
+normalization change is added for each sample: the same numbers, up to rounding, for a third of the
+work.
 
-A layer meets them as it meets `ff.algorithm.network.Scaled`: rows times a factor for each.
+A layer takes them as it takes `ff.algorithm.fast.Scaled`: rows times a factor for each.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from torch import Tensor
 from ff.algorithm import objective
 from ff.algorithm.precision import product
 from ff.data import CLASSES
+from ff.switches.goodness import sum_of_squares
 
 __all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples", "take"]
 
@@ -28,15 +30,15 @@ WHITE = 255  # the brightest grey level, a pixel of 1
 class Samples:
     """N samples of B images, times S seeds. Sample n shows image n mod B.
 
-    Grey levels are 0 to 255, which every precision holds exactly. The scale is 1 / 255, so that
-    they are in [0, 1], until it is what normalizes them.
+    Grey levels are 0 to 255, which every precision holds exactly. The scale is 1 / 255, which
+    makes pixels in [0, 1] of them, until `normalized` replaces it by 1 / rms.
 
     Attributes
     ----------
     pixels
-        Grey levels of the images, float32 ``(S, B, I)``. The label pixels, the first ten, are 0.
+        Grey levels of the images, float32 ``(S, B, I)``. The label pixels, the first C, are 0.
     codes
-        Grey levels of each sample's label pixels, float32 ``(S, N, 10)``.
+        Grey levels of each sample's label pixels, one a class, float32 ``(S, N, C)``.
     scale
         What all pixels of a sample are multiplied with, ``(S, N, 1)``.
     """
@@ -53,33 +55,35 @@ class Samples:
     def normalized(self) -> "Samples":
         """Divide each sample by its root mean square, as `objective.normalize` does."""
         images = self.pixels.shape[1]
-        squares = objective.goodness(self.codes).unflatten(1, (-1, images))  # (S, N / B, B)
-        squares += objective.goodness(self.pixels).unsqueeze(1)
+        squares = sum_of_squares(self.codes).unflatten(1, (-1, images))  # (S, N / B, B)
+        squares += sum_of_squares(self.pixels).unsqueeze(1)
         return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).flatten(1, 2))
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
         x = self.pixels.repeat(1, self.codes.shape[1] // self.pixels.shape[1], 1)
-        x[..., :CLASSES] = self.codes
+        x[..., : self.codes.shape[2]] = self.codes
         return x.div_(WHITE) * (self.scale * WHITE)  # exactly grey / 255 where the scale is 1 / 255
 
-    def project(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+    def linear(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
         """Map to x Wᵀ + b with weights ``(S, D, I)`` and biases ``(S, 1, D)``: ``(S, N, D)``."""
         shared = product(self.pixels, weight.mT, dtype).unsqueeze(1)  # (S, 1, B, D)
         scale = self.scale.unflatten(1, (-1, shared.shape[2]))  # (S, N / B, B, 1)
         xw = torch.addcmul(bias.unsqueeze(1), shared, scale).flatten(1, 2)
-        return xw.baddbmm_(self.codes * self.scale, weight[..., :CLASSES].mT)
+        return xw.baddbmm_(self.codes * self.scale, weight[..., : self.codes.shape[2]].mT)
 
-    def correlate(self, scaled_dz: Tensor, dtype: torch.dtype) -> Tensor:
-        """dzᵀ x of the first samples, as many as have slopes, ``(S, n, D)``: ``(S, D, I)``.
+    def weight_gradient(self, scaled_da: Tensor, dtype: torch.dtype) -> Tensor:
+        """Σ da xᵀ over the first n samples, ``(S, n, D) -> (S, D, I)``.
 
-        The slopes dz come multiplied with the samples' scale.
+        The gradients da = ∂loss/∂(x Wᵀ + b) come multiplied with the samples' scale.
         """
-        first, *others = scaled_dz.split(self.pixels.shape[1], dim=1)
+        first, *others = scaled_da.split(self.pixels.shape[1], dim=1)
         shared = sum(others, start=first)  # (S, B, D)
         dw = product(shared.mT, self.pixels, dtype)
         # Transposed: a float32 product with ten columns is slow, one with ten rows is not.
-        dw[..., :CLASSES] = torch.bmm(self.codes[:, : scaled_dz.shape[1]].mT, scaled_dz).mT
+        dw[..., : self.codes.shape[2]] = torch.bmm(
+            self.codes[:, : scaled_da.shape[1]].mT, scaled_da
+        ).mT
         return dw
 
     def take(self, chosen: Tensor) -> "Samples":
@@ -88,18 +92,20 @@ class Samples:
         return Samples(pixels, take(self.codes, chosen), take(self.scale, chosen))
 
 
-def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
+def samples(images: Tensor, labels: Tensor, wrong: Tensor, classes: int = CLASSES) -> Samples:
     """Positive, negative and neutral samples of a batch (paper, section 1.1).
 
-    The first ten pixels of the first row carry the label: one-hot of the true class (positive),
-    of a wrong one (negative), or 0.1 in each (neutral).
+    The first pixels of the first row carry the label, one for each of C classes: one-hot of the
+    true class (positive), of a wrong one (negative), or 1 / C in each (neutral).
 
     Parameters
     ----------
     images
-        uint8, or what `pixels` has made of them; shape ``(S, B, 784)``.
+        uint8, or what `pixels` has made of them; shape ``(S, B, I)``.
     labels, wrong
         int64, shape ``(S, B)``.
+    classes
+        Number of classes C; the paper's data sets have ten.
 
     Returns
     -------
@@ -107,21 +113,21 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor) -> Samples:
         B positive, B negative, B neutral ones.
     """
     both = torch.cat([labels, wrong], dim=1)  # (S, 2B)
-    codes = F.embedding(both, _class_codes(labels.device))  # (S, 2B, 10)
-    neutral = codes.new_full((*labels.shape, CLASSES), NEUTRAL * WHITE)
+    codes = F.embedding(both, _class_codes(classes, labels.device))  # (S, 2B, C)
+    neutral = codes.new_full((*labels.shape, classes), WHITE / classes)
     return _draw(images, torch.cat([codes, neutral], dim=1))
 
 
-def candidates(images: Tensor) -> Samples:
+def candidates(images: Tensor, classes: int = CLASSES) -> Samples:
     """All images with the first label, then all with the second, ...; `images` as in `samples`."""
-    codes = _class_codes(images.device).repeat_interleave(images.shape[1], dim=0)
+    codes = _class_codes(classes, images.device).repeat_interleave(images.shape[1], dim=0)
     return _draw(images, codes.expand(len(images), -1, -1))
 
 
-def pixels(images: Tensor) -> Tensor:
+def pixels(images: Tensor, classes: int = CLASSES) -> Tensor:
     """Grey levels without the label pixels: uint8 images of any shape ``(..., I)`` to float32."""
     x = images.to(torch.float32, copy=True)
-    x[..., :CLASSES] = 0
+    x[..., :classes] = 0
     return x
 
 
@@ -131,11 +137,11 @@ def take(x: Tensor, chosen: Tensor) -> Tensor:
 
 
 @cache
-def _class_codes(device: torch.device) -> Tensor:
+def _class_codes(classes: int, device: torch.device) -> Tensor:
     """Label pixels of each class: one is white."""
-    return torch.eye(CLASSES, device=device).mul_(WHITE)
+    return torch.eye(classes, device=device).mul_(WHITE)
 
 
 def _draw(images: Tensor, codes: Tensor) -> Samples:
-    x = images if images.is_floating_point() else pixels(images)
+    x = images if images.is_floating_point() else pixels(images, codes.shape[2])
     return Samples(x, codes, torch.full_like(codes[..., :1], 1 / WHITE))

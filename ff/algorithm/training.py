@@ -19,9 +19,10 @@ from ff.algorithm.readout import Readouts
 from ff.algorithm.samples import samples
 from ff.algorithm.streams import stream
 from ff.config import Config
-from ff.data import Dataset, Split, own_batch_size, wrong_labels
+from ff.data import DATASETS, Dataset, Split
 from ff.errors import ConfigError, DivergenceWarning
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.switches.negatives import NEGATIVES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ class Training:
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]
             images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
-            x = samples(images, labels, wrong.gather(1, chosen))
+            x = samples(images, labels, wrong.gather(1, chosen), self.dataset.classes)
             with multiplying(config.precision, self.device):
                 goodness, neutral = self.network.learn(x, config.learning_rate * scale)
                 rate = config.downstream_learning_rate * scale
@@ -212,7 +213,8 @@ class Training:
     def _wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
         """Each seed's labels of the negative samples: ``(S, n)``."""
         streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
-        return torch.stack([wrong_labels(split.labels, generator) for generator in streams])
+        draw, classes = NEGATIVES[self.config.negatives].draw, self.dataset.classes
+        return torch.stack([draw(split.labels, classes, generator) for generator in streams])
 
     def evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
         """Measure the networks as they are on a split, as `ff.algorithm.evaluation.evaluate` does.
@@ -243,7 +245,7 @@ def batch_size(config: Config, dataset: Dataset) -> int:
     ConfigError
         It is larger than the data set.
     """
-    batch = config.batch_size or own_batch_size(dataset.name)
+    batch = config.batch_size or DATASETS[dataset.name].batch_size
     if batch > len(dataset.train):
         raise ConfigError(
             f"batch_size must be at most {len(dataset.train)} (the training images of "

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ff.book.html import download
 from ff.config import Config
-from ff.data import NAMES, load
+from ff.data import DATASETS, load
 from ff.errors import ConfigError, FFError
 from ff.live import views
 from ff.live.charts import highlight
@@ -29,7 +29,6 @@ from ff.stats.delay import TARGET
 
 __all__ = ["ResultsExplorer", "TrainingLab"]
 
-DATASETS = sorted(NAMES)  # digits, which need no download, come first
 SLICE = 0.25  # seconds of training between two looks at it
 PICTURES = 4  # images shown, three samples of each
 
@@ -158,7 +157,7 @@ class TrainingLab(widgets.VBox):
     def __init__(self) -> None:
         standard = Config(dataset="digits", layers=8, hidden=100, seeds=1)
         self._scope = f"ff-{id(self):x}"
-        self.dataset = choice("Data set", DATASETS, "Images; digits need no download")
+        self.dataset = choice("Data set", sorted(DATASETS), "Images; digits need no download")
         self.layers = widgets.IntText(8, tooltip="Number of layers", **look("Depth"))
         self.hidden = widgets.IntText(100, tooltip="Units in each layer", **look("Width"))
         self.peer = widgets.FloatText(
@@ -232,7 +231,9 @@ class TrainingLab(widgets.VBox):
         self.lab, self._refused, self._waiting = lab, "", False
         lab.change_rate(self._learning_rate())  # it may have been moved meanwhile
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
-        self.pictures.value = views.pictures(lab.images[:PICTURES], labels, wrong)
+        self.pictures.value = views.pictures(
+            lab.images[:PICTURES], labels, wrong, DATASETS[lab.training.dataset.name]
+        )
         self._highlight.value = highlight(self._scope, max(lab.config.depths))
         self._show()
 

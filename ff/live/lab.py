@@ -10,8 +10,10 @@ from ff.algorithm.samples import samples
 from ff.algorithm.streams import stream
 from ff.algorithm.training import Training
 from ff.config import Config
-from ff.data import Dataset, wrong_labels
+from ff.data import Dataset
 from ff.errors import ConfigError
+from ff.switches.goodness import GOODNESS
+from ff.switches.negatives import NEGATIVES
 
 __all__ = ["Lab", "Phase"]
 
@@ -44,7 +46,7 @@ class Lab:
     images, labels, wrong
         The first validation images, with the labels of their positive and negative samples.
     goodness
-        Of those positive and negative samples in units of the layer's width, shape (2, layers,
+        Of those positive and negative samples in the threshold's unit, shape (2, layers,
         images), as it was when `advance` returned.
 
     Raises
@@ -66,7 +68,8 @@ class Lab:
         self.share = 0.0
         self.images = dataset.validation.images[:WATCHED]
         self.labels = dataset.validation.labels[:WATCHED]
-        self.wrong = wrong_labels(self.labels, stream("watched", seed, device=self.labels.device))
+        generator = stream("watched", seed, device=self.labels.device)
+        self.wrong = NEGATIVES[config.negatives].draw(self.labels, dataset.classes, generator)
         self._goal = 0  # train until this epoch is completed
         self._steps = iter(())
         self._look()
@@ -161,8 +164,10 @@ class Lab:
         return self.training.depths[0, : self.epoch, -1, 1].numpy()
 
     def _look(self) -> None:
-        x = samples(self.images[None], self.labels[None], self.wrong[None])
-        network = self.training.network
+        training = self.training
+        network, classes = training.network, training.dataset.classes
+        x = samples(self.images[None], self.labels[None], self.wrong[None], classes)
         goodness = torch.stack([g[0] for _, _, g, _ in network.activity(x)])  # (L, 3n)
         split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
-        self.goodness = (split / self.training.width).cpu().numpy()
+        unit = GOODNESS[training.config.goodness].unit(training.width)
+        self.goodness = (split / unit).cpu().numpy()

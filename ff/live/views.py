@@ -14,6 +14,7 @@ from ff.algorithm.samples import samples
 from ff.book.notebook import papermill
 from ff.book.style import INK
 from ff.config import Config
+from ff.data import Source
 from ff.live.charts import STYLE, Axis, Plot, group, panel, tint
 from ff.stats.correlation import STRONG
 
@@ -265,19 +266,21 @@ def status(phase: str, epochs: int, layers: pd.DataFrame, network: pd.Series) ->
     return f'<div role="status">{" ".join(words)}</div>'
 
 
-def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int]) -> str:
+def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int], source: Source) -> str:
     """Images as the network sees them: with the true label, with a wrong one, and with none.
 
     Parameters
     ----------
     images
-        uint8, shape (n, 784).
+        uint8, shape (n, pixels).
     labels, wrong
         The labels of their positive and negative samples.
+    source
+        The entry of `ff.data.DATASETS` that they are from.
     """
     truth, false = (images.new_tensor(values).long() for values in (labels, wrong))
-    x = samples(images[None], truth[None], false[None]).dense()[0]  # (3n, 784)
-    positive, negative, neutral = x.reshape(3, len(images), 28, 28).cpu().numpy()
+    x = samples(images[None], truth[None], false[None], source.classes).dense()[0]  # (3n, pixels)
+    positive, negative, neutral = x.reshape(3, len(images), *source.shape).cpu().numpy()
     parts = []
     for i, (label, other) in enumerate(zip(labels, wrong, strict=True)):
         columns = [
@@ -292,8 +295,8 @@ def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int]) -> str
         ]
         parts.append(f"<div>{''.join(three)}</div>")
     caption = (
-        "Samples <small>the first ten pixels of the top row hold the label: one lit, "
-        "or all ten faintly</small>"
+        f"Samples <small>the first {source.classes} pixels of the top row hold the label: one lit, "
+        "or all of them faintly</small>"
     )
     return panel(caption, f'<div class="ff-pictures">{"".join(parts)}</div>')
 

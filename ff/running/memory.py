@@ -7,12 +7,11 @@ import torch
 from ff import machine
 from ff.algorithm.evaluation import BATCH
 from ff.config import Config
-from ff.data import CLASSES, own_batch_size
+from ff.data import DATASETS
 from ff.errors import TrainingError
 
 __all__ = ["chunks", "fitting", "needed"]
 
-PIXELS = 784
 CACHE = 5e6  # bytes of one layer's activations: at width 100, less or more took longer
 MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
 SHARE = 0.9  # of what is free: estimates leave out the small
@@ -33,17 +32,17 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     depth
         Number of layers; None for the configuration's.
     """
-    depth = depth or max(config.depths)
-    images = max(config.batch_size or own_batch_size(config.dataset), BATCH)
+    depth, data = depth or max(config.depths), DATASETS[config.dataset]
+    images = max(config.batch_size or data.batch_size, BATCH)
     inner = (depth - 1) * width
-    weights = PIXELS * width + inner * width + CLASSES * len(config.depths) * inner
+    weights = data.pixels * width + inner * width + data.classes * len(config.depths) * inner
     # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
     # that are rounded or copied.
-    sample = 3 * 4 * width + 2 * PIXELS
-    # The neutral activities of all layers, which the readout sees. Five times, as a margin: by so
-    # much more did the heap grow in some measured runs, and by far less in others.
+    sample = 3 * 4 * width + 2 * data.pixels
+    # The neutral activities of all layers, which the readout sees; factor 5: the largest growth of
+    # the heap that was measured. Most runs need far less.
     kept = 5 * depth * width
-    gradient = width * max(width, PIXELS)
+    gradient = width * max(width, data.pixels)
     return 4 * (2 * weights + max(2 * weights, gradient + images * (sample + kept)))
 
 
@@ -94,7 +93,7 @@ def chunks(
     TrainingError
         Not even one seed fits.
     """
-    batch = config.batch_size or own_batch_size(config.dataset)
+    batch = config.batch_size or DATASETS[config.dataset].batch_size
     size = 3 * batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
     most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
