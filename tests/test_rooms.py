@@ -7,8 +7,8 @@ FF = Path(__file__).parent.parent / "ff"
 
 # From the ground up; a room imports from itself and from those before it.
 ROOMS = [
-    "errors", "files", "sources", "quantities", "switches", "data", "config", "records", "results", "machine",
-    "algorithm", "running", "stats", "speed", "book", "live", "__main__",
+    "errors", "files", "sources", "quantities", "switches", "data", "config", "records", "results",
+    "machine", "algorithm", "running", "stats", "speed", "book", "live", "__main__",
 ]  # fmt: skip
 
 
