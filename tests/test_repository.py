@@ -248,6 +248,13 @@ def test_importing_the_library_waits_for_no_table_or_figure():
     assert not loaded & {"IPython", "matplotlib", "pandas", "scipy", "torchvision"}
 
 
+def test_no_module_has_the_name_of_one_of_pythons_own():
+    """In a file of the same folder that is run as a script, it would be imported instead."""
+    files = sorted((ROOT / "ff").rglob("*.py"))
+    assert len(files) > 10
+    assert [str(p.relative_to(ROOT)) for p in files if p.stem in sys.stdlib_module_names] == []
+
+
 # --- what runs in continuous integration
 
 
