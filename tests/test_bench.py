@@ -1,4 +1,4 @@
-"""`ff bench`: rows and labels; and all of it, small, once."""
+"""`ff bench`: what it measures and the columns that it writes; and all of it, small, once."""
 
 import json
 import subprocess
@@ -19,8 +19,12 @@ from ff import machine
 from ff.__main__ import main
 from ff.book import speed_figures as figures
 from ff.book.performance import targets
-from ff.speed import bench, timing
-from ff.speed import report as performance
+from ff.speed import bench, columns, cpu, gpu, report, runs, share, timing
+from ff.speed.columns import Work
+from ff.speed.effort import DEPTHS, FULL, QUICK, Effort
+from ff.speed.floor import floor
+
+SMALL = {"wide": 60, "narrow": 50}
 
 
 class Fake:
@@ -33,7 +37,7 @@ class Fake:
         return 1.0
 
 
-class FakeTheirs(Fake):
+class FakeBaseline(Fake):
     def cost(self, whole: object) -> float:
         return 2.0 + float(self.depth)  # pyright: ignore
 
@@ -47,42 +51,68 @@ class Idle:
 @pytest.fixture
 def bf16(monkeypatch):
     """A processor that multiplies bfloat16 numbers, or emulates it: these networks are small."""
-    monkeypatch.setattr(bench, "multiplies_bf16", lambda device: True)
+    for module in (cpu, share):
+        monkeypatch.setattr(module, "multiplies_bf16", lambda device: True)
 
 
 @pytest.fixture
 def costs(monkeypatch, bf16):
-    monkeypatch.setattr(bench, "Ours", Fake)
-    monkeypatch.setattr(bench, "Theirs", FakeTheirs)
+    monkeypatch.setattr(cpu, "Ours", Fake)
+    monkeypatch.setattr(cpu, "BaselineProcess", FakeBaseline)
+
+
+def test_a_row_is_columns_of_names_and_numbers():
+    work = Work("products", "alone", "cpu", 4, 100, 30, "bf16")
+    rows = columns.rows(work, columns.compared([1.0, 2, 6], 4.0, 0.5, "s"), (0.6, np.inf))
+    table = columns.table([*rows, *columns.curve(Work("threads"), [1, 2], [[3.0, 5.0], 2.0])])
+    assert list(table) == columns.COLUMNS
+    ours, beside, ratio, one, two = table.to_dict("records")
+    assert (ours["work"], ours["precision"]) == ("products", "bf16")
+    assert [ours[name] for name in ("layers", "hidden", "seeds")] == [4, 100, 30]
+    assert [ours[name] for name in ("quantity", "unit", "how")] == ["ours", "s", "measured"]
+    assert [ours[name] for name in ("value", "low", "high")] == [2, 1, 6]
+    assert np.isnan([ours["target_low"], beside["target_high"], ours["at"]]).all()
+    assert (ratio["target_low"], ratio["target_high"]) == (0.6, np.inf)
+    assert (one["quantity"], one["at"], one["value"], two["at"]) == ("time", 1, 4, 2)
+    assert np.isnan([one["layers"], one["target_low"]]).all()
+
+
+def test_what_has_no_ratio_has_its_target_all_the_same():
+    (row,) = columns.rows(Work("table 1"), {"ours": (9.0, "s")}, (-np.inf, 120))
+    assert (row["target_low"], row["target_high"]) == (-np.inf, 120)
 
 
 def test_an_epoch_is_compared_turn_by_turn(costs, few):
-    rows, theirs = bench._epochs(few, 1000, 3, {"float32": 1.8, "bf16": 3.5})
+    rows, baseline = cpu._epochs(few, 1000, 3, {"float32": 1.8, "bf16": 3.5})
     ratios = rows[rows["quantity"] == "ratio"]
     assert ratios["value"].tolist() == [6, 6]
-    assert ratios["target"].tolist() == ["at least 1.8", "at least 3.5"]
-    assert theirs.tolist() == [6, 6, 6]
+    assert ratios["target_low"].tolist() == [1.8, 3.5]
+    assert set(ratios["target_high"]) == {np.inf}
+    assert ratios["precision"].tolist() == ["float32", "bf16"]
+    assert baseline.tolist() == [6, 6, 6]
 
 
 def test_bf16_is_not_measured_where_it_would_be_emulated(costs, monkeypatch, few):
-    monkeypatch.setattr(bench, "multiplies_bf16", lambda device: False)
-    effort = bench.Effort(1, 1, (32,), 1)
-    epochs, theirs = bench._epochs(few, 1000, 1, {"float32": 1.8, "bf16": 3.5})
-    ten = bench._table_1(few, effort, {1000: theirs, 100: theirs})
-    share = bench._share(few, effort, bench.CPU, [4], 100, 30, "bf16", 0.6)
-    ratios: Any = pd.concat([epochs, ten, share]).query("quantity == 'ratio'")
+    for module in (cpu, share):
+        monkeypatch.setattr(module, "multiplies_bf16", lambda device: False)
+    effort = Effort(1, 1, (32,), 1)
+    epochs, baseline = cpu._epochs(few, 1000, 1, {"float32": 1.8, "bf16": 3.5})
+    ten = cpu._table_1(few, effort, {1000: baseline, 100: baseline})
+    work = Work("products", "alone", "cpu", 4, 100, 30, "bf16")
+    products = share.share(few, effort, work, [4], 0.6)
+    ratios: Any = pd.concat([epochs, ten, products]).query("quantity == 'ratio'")
     measured = ratios["value"].notna()
-    assert ratios["row"].str.contains("float32").tolist() == measured.tolist()
-    assert set(ratios["how"][~measured]) == {f"not measured: {bench.SLOW}"}
-    assert ratios["target"][~measured].tolist() == [f"at least {n}" for n in (3.5, 7, 0.6)]
+    assert (ratios["precision"] == "float32").tolist() == measured.tolist()
+    assert set(ratios["how"][~measured]) == {f"not measured: {share.SLOW}"}
+    assert ratios["target_low"][~measured].tolist() == [3.5, 7, 0.6]
 
 
 @pytest.mark.parametrize("depths", [(32,), (2, 8, 16, 32)])
 @pytest.mark.parametrize("steps", [None, 1])
 def test_ten_runs_are_a_straight_line_in_depth(costs, digits, depths, steps):
     shallow = {width: np.full(2, 6.0) for width in (1000, 100)}
-    rows = bench._table_1(digits, bench.Effort(2, steps, depths, 1), shallow)
-    value = rows.set_index(["row", "quantity"])["value"].unstack()
+    rows = cpu._table_1(digits, Effort(2, steps, depths, 1), shallow)
+    value = rows.set_index(["precision", "quantity"])["value"].unstack()
     ten = 2 * sum(2 + depth for depth in (2, 4, 8, 16, 32))
     np.testing.assert_allclose(value["compared"], 30 * ten)
     np.testing.assert_allclose(value["ours"], 30 * 2)
@@ -94,35 +124,37 @@ def test_ten_runs_are_a_straight_line_in_depth(costs, digits, depths, steps):
 
 def test_without_a_gpu_nothing_is_invented(monkeypatch, few):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    rows = pd.concat(bench._gpu(few, bench.QUICK))
+    rows: Any = pd.concat(gpu.gpu(few, QUICK))
     assert np.isnan(rows["value"]).all()
+    assert rows["target_low"].notna().all()
+    assert set(rows["device"]) == {"cuda"}
     assert set(rows["how"]) == {"not measured: no CUDA device"}
-    assert [line.split("  ")[0] for line in performance.lines(rows)] == ["not measured"] * 3
-    assert all(line.endswith("(no CUDA device)") for line in performance.lines(rows))
+    assert [line.split("  ")[0] for line in report.lines(rows)] == ["not measured"] * 3
+    assert all(line.endswith("(no CUDA device)") for line in report.lines(rows))
 
 
 def test_a_whole_run_is_extrapolated_from_some_epochs(monkeypatch):
     """A line with a start: 5 s, and 2 s an epoch."""
     asked = []
-    monkeypatch.setattr(bench, "train", lambda config, out: asked.append(config.epochs))
-    monkeypatch.setattr(bench, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
-    spent, how = bench._wall("digits", torch.device("cpu"), bench.QUICK)
+    monkeypatch.setattr(gpu, "train", lambda config, out: asked.append(config.epochs))
+    monkeypatch.setattr(gpu, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
+    spent, how = gpu._wall("digits", torch.device("cpu"), QUICK)
     assert spent == 5 + 2 * 30
     assert how == "extrapolated from 1 and 5 epochs"
-    assert bench._wall("digits", torch.device("cpu"), bench.FULL) == (65, "measured")
+    assert gpu._wall("digits", torch.device("cpu"), FULL) == (65, "measured")
 
 
 def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):
-    part = timing.part(digits, 2)
+    part = runs.part(digits, 2)
     assert (len(part.train), len(part.validation)) == (100, 50)
-    ours = timing.Ours(part, 2, 5)
-    monkeypatch.setattr(timing, "seconds", lambda work: 1.0)
+    ours = runs.Ours(part, 2, 5)
+    monkeypatch.setattr(runs, "seconds", lambda work: 1.0)
     # 26 steps instead of 2; 247 validation images of three kinds and ten labels instead of 50.
     assert ours.cost(digits) == pytest.approx(13 + 247 / 50)
 
 
 @pytest.mark.parametrize(("steps", "asked"), [(2, (2, 4)), (None, (26, 4))])
-def test_some_steps_of_the_published_style_count_for_all(digits, monkeypatch, steps, asked):
+def test_some_steps_of_the_baseline_count_for_all(digits, monkeypatch, steps, asked):
     """Two seconds a step, and three a batch that is evaluated; 26 and 4 of them in an epoch."""
     seen = []
 
@@ -130,9 +162,9 @@ def test_some_steps_of_the_published_style_count_for_all(digits, monkeypatch, st
         seen.append((few, check))
         return [2.0 * few, 3.0 * check]
 
-    monkeypatch.setattr(timing.subprocess, "Popen", lambda *_, **__: Idle())
-    monkeypatch.setattr(timing.Theirs, "_seconds", fake)
-    assert timing.Theirs(digits, 2, 5, steps).cost(digits) == 26 * 2 + 4 * 3
+    monkeypatch.setattr(runs.subprocess, "Popen", lambda *_, **__: Idle())
+    monkeypatch.setattr(runs.BaselineProcess, "_seconds", fake)
+    assert runs.BaselineProcess(digits, 2, 5, steps).cost(digits) == 26 * 2 + 4 * 3
     assert seen == [(1, 1), asked], "the first starts the workers"
 
 
@@ -147,13 +179,12 @@ def test_a_time_ends_when_the_gpu_has_finished(monkeypatch):
 def test_a_step_is_timed_with_each_number_of_threads(monkeypatch, digits):
     """Each turn of three steps takes as many seconds as it has threads."""
     chosen = []
-    monkeypatch.setattr(bench, "WIDE", 5)
-    monkeypatch.setattr(bench, "NARROW", 4)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
     monkeypatch.setattr(torch, "set_num_threads", chosen.append)
-    monkeypatch.setattr(bench, "timed", lambda rounds, works: np.full((1, rounds), chosen[-1]))
-    rows = bench._threads(digits, bench.QUICK)
-    assert rows["quantity"].tolist() == 2 * ["at 1", "at 2", "at 4", "at 6"]
+    monkeypatch.setattr(cpu, "timed", lambda rounds, works: np.full((1, rounds), chosen[-1]))
+    rows = cpu._threads(digits, Effort(2, 4, (32,), 4, wide=5, narrow=4))
+    assert rows["at"].tolist() == 2 * [1, 2, 4, 6]
+    assert rows["hidden"].tolist() == 4 * [5] + 4 * [4]
     np.testing.assert_allclose(rows["value"], 2 * [1 / 3, 2 / 3, 4 / 3, 6 / 3])
     assert chosen == 2 * [1, 2, 4, 6, 6], "all of them again in the end"
 
@@ -170,49 +201,42 @@ def test_a_stopwatch_tells_operations_apart():
 
 def test_what_operations_do_not_account_for_is_all_else(monkeypatch, digits):
     """A turn of six steps in 60 s, in which products take some and the update a little."""
-    monkeypatch.setattr(bench, "WIDE", 60)
-    monkeypatch.setattr(bench, "NARROW", 50)
-    monkeypatch.setattr(bench, "seconds", lambda work: 60.0)
-    rows: Any = bench._kinds(digits, bench.QUICK)
-    assert rows["row"].unique().tolist() == [
-        f"a step by operations, 4 layers of {width}, float32" for width in (60, 50)
-    ]
-    for _, own in rows.groupby("row"):
+    monkeypatch.setattr(cpu, "seconds", lambda work: 60.0)
+    rows: Any = cpu._operations(digits, Effort(2, 4, (32,), 4, **SMALL))
+    assert rows["hidden"].unique().tolist() == [60, 50]
+    for _, own in rows.groupby("hidden"):
         value = own.set_index("quantity")["value"]
-        assert list(value.index) == [*bench.KINDS, "all else"]
+        assert list(value.index) == [*cpu.KINDS, "all else"]
         assert value.sum() == pytest.approx(10, rel=1e-3)
 
 
 def test_all_names_of_operations_are_torchs(digits):
-    ours = timing.Ours(timing.part(digits, 3), 4, 600)
+    ours = runs.Ours(runs.part(digits, 3), 4, 600)
     with timing.Stopwatch() as watch:
         ours.learn()
-    assert {name for names in bench.KINDS.values() for name in names} <= set(watch.seconds)
+    assert {name for names in cpu.KINDS.values() for name in names} <= set(watch.seconds)
 
 
 @pytest.mark.slow
 def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     """Here on a processor that is called a GPU: everything but the device itself."""
-    cpu, called = torch.device("cpu"), []
-    monkeypatch.setattr(bench, "CUDA", cpu)
-    monkeypatch.setattr(bench, "WIDE", 60)
-    monkeypatch.setattr(bench, "NARROW", 50)
-    monkeypatch.setattr(bench, "SEEDS", 3)
-    monkeypatch.setattr(machine, "choose", lambda name: cpu)
+    device, called = torch.device("cpu"), []
+    monkeypatch.setattr(gpu, "CUDA", device)
+    monkeypatch.setattr(machine, "choose", lambda name: device)
     for name, value in {"is_available": True, "max_memory_allocated": 10**8}.items():
         monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: called.append(name))
-    rows = pd.concat(bench._gpu(digits, bench.Effort(1, 1, (32,), 1)))
+    rows = pd.concat(gpu.gpu(digits, Effort(1, 1, (32,), 1, seeds=3, **SMALL)))
     assert targets(rows)._repr_html_().count("</tr>") == 4
-    lines: Any = performance.table(rows)
+    lines: Any = report.table(rows)
     assert "not measured" not in set(lines["verdict"])
     assert lines["target"].tolist() == ["at most 120", "at least 0.5", "at most 1.5"]
     assert set(called) == {"synchronize", "reset_peak_memory_stats"}
-    memory: Any = rows[rows["row"].str.startswith("memory")].set_index("quantity")["value"]
+    memory: Any = rows[rows["work"] == "memory"].set_index("quantity")["value"]
     inner = 31 * 60
     weights = 784 * 60 + inner * 60 + 60 * 32 * 3 / 2  # biases and running means: half a momentum
-    readouts = 10 * 60 * sum(depth - 1 for depth in bench.DEPTHS)
+    readouts = 10 * 60 * sum(depth - 1 for depth in DEPTHS)
     activities = 3 * 3 * 50 * 60
     least = 4 * 3 * (2 * (weights + readouts) + activities) / 1e9
     assert memory["compared"] == pytest.approx(least, rel=1e-6)
@@ -221,78 +245,80 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="settings of GNU OpenMP")
-def test_the_published_style_has_our_settings_only_if_asked(digits, monkeypatch, capfd):
+def test_the_baseline_has_our_settings_only_if_asked(digits, monkeypatch, capfd):
     monkeypatch.setenv("OMP_DISPLAY_ENV", "VERBOSE")
     for plain in (True, False):
-        theirs = timing.Theirs(digits, 2, 5, 1, plain=plain)
-        assert theirs.cost(digits) > 0
-        process = theirs.process
-        del theirs
+        baseline = runs.BaselineProcess(digits, 2, 5, 1, plain=plain)
+        assert baseline.cost(digits) > 0
+        process = baseline.process
+        del baseline
         assert process.returncode is not None
         by_torch, *_ = capfd.readouterr().err.split("END")  # scikit-learn brings another OpenMP
-        spins = f"GOMP_SPINCOUNT = '{timing.OWN['GOMP_SPINCOUNT']}'" in by_torch
+        spins = f"GOMP_SPINCOUNT = '{runs.OWN['GOMP_SPINCOUNT']}'" in by_torch
         assert "GOMP_SPINCOUNT = " in by_torch
         assert spins is not plain
 
 
 @pytest.mark.slow
-def test_the_published_style_gives_an_answer_up_that_nobody_reads():
+def test_the_baseline_gives_up_an_answer_that_nobody_reads():
     config = json.dumps({"dataset": "digits", "layers": 32, "hidden": 1000})
-    call = [sys.executable, "-P", "-c", timing.PLAIN + "ff.speed.timing.serve()", config, "1"]
+    call = [sys.executable, "-P", "-c", runs.PLAIN + "ff.speed.runs.serve()", config, "1"]
     done = subprocess.run(call, input="1000 1\n", capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
-def test_an_end_of_the_published_style_is_an_error(digits, monkeypatch, capfd):
-    monkeypatch.setattr(timing, "PLAIN", "raise SystemExit('no torch'); ")
+def test_an_end_of_the_baseline_is_an_error(digits, monkeypatch, capfd):
+    monkeypatch.setattr(runs, "PLAIN", "raise SystemExit('no torch'); ")
     with pytest.raises(ff.TrainingError, match="ended with status 1: mend what its message"):
-        timing.Theirs(digits, 2, 5, 1)
+        runs.BaselineProcess(digits, 2, 5, 1)
     assert capfd.readouterr().err == "no torch\n"
 
 
 def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, digits):
     """Turn by turn; how fast the products were in another turn is of no importance."""
-    spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], bench.STEPS, axis=1)
-    monkeypatch.setattr(bench, "timed", lambda *_: spent)
-    monkeypatch.setattr(bench, "WIDE", 5)
-    rows = bench._share(
-        digits, bench.Effort(1, 1, (), 3), bench.CPU, [2], 5, 1, "float32", target=0.6
-    )
+    spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], share.STEPS, axis=1)
+    monkeypatch.setattr(share, "timed", lambda *_: spent)
+    work = Work("products", "alone", "cpu", 2, 5, 1, "float32")
+    rows = share.share(digits, Effort(1, 1, (), 3, wide=5), work, [2], 0.6)
     found = rows.set_index("quantity")
     assert found.loc["ratio", ["value", "low", "high"]].tolist() == [0.5, 0.25, 0.5]
     assert found.loc["a step", ["value", "low", "high"]].tolist() == [2, 2, 4]
     assert found.loc["compared", "high"] == 4 * found.loc["ours", "low"] * 2
+    assert found.loc["ratio", "target_low"] == 0.6
 
 
 def test_only_products_that_are_made_count(monkeypatch, digits):
-    monkeypatch.setattr(bench, "timed", lambda *_: np.ones((3, bench.STEPS)))
-    monkeypatch.setattr(bench, "WIDE", 5)
-    arguments = digits, bench.Effort(1, 1, (), 1), bench.CPU, [2], 5, 1, "float32", 0.6
-    whole: Any = bench._share(*arguments).set_index("quantity")["value"]
+    monkeypatch.setattr(share, "timed", lambda *_: np.ones((3, share.STEPS)))
+    work = Work("products", "alone", "cpu", 2, 5, 1, "float32")
+    arguments = digits, Effort(1, 1, (), 1, wide=5), work, [2], 0.6
+    whole: Any = share.share(*arguments).set_index("quantity")["value"]
     assert whole["made"] == 1
     assert whole["ratio"] == 1
-    monkeypatch.setattr(bench, "_multiplied", lambda work: whole["compared"] * 1e9 / 4)
-    part: Any = bench._share(*arguments).set_index("quantity")["value"]
+    monkeypatch.setattr(share, "_multiplied", lambda call: whole["compared"] * 1e9 / 4)
+    part: Any = share.share(*arguments).set_index("quantity")["value"]
     assert part["made"] == pytest.approx(1 / 4)
     assert part["ratio"] == pytest.approx(1 / 4)
 
 
 def test_products_are_counted():
     a = torch.ones(2, 3, 4)
-    assert bench._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
+    assert share._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
 
 
 def test_a_straight_line_has_a_ratio_of_one(monkeypatch, digits):
-    points = np.array(bench.POINTS)[:, None]
+    points = np.array(cpu.POINTS)[:, None]
     straight, bent = 3.0 + 2 * points, points + 0.0
     bent[-1] += 16
     times = iter([straight, bent])
-    monkeypatch.setattr(bench, "timed", lambda *_: next(times))
-    monkeypatch.setattr(bench, "turns", lambda *_: np.ones((32, 1)))
-    rows = bench._straight(digits, bench.QUICK)
+    monkeypatch.setattr(cpu, "timed", lambda *_: next(times))
+    monkeypatch.setattr(cpu, "turns", lambda *_: np.ones((32, 1)))
+    rows = cpu._straight(digits, QUICK)
     ratios: Any = rows[rows["quantity"] == "ratio"]
     assert ratios["value"].tolist() == [1, 2, 1]
-    assert ratios["row"].iloc[0] == "one of layers 17 to 32 / one of layers 5 to 16"
+    assert ratios["work"].tolist() == [f"straight: {n}" for n in ("layers", "seeds", "epochs")]
+    assert set(zip(ratios["target_low"], ratios["target_high"], strict=True)) == {(0.9, 1.1)}
+    first = next(report.lines(rows))
+    assert first.endswith("one of layers 17 to 32 / one of layers 5 to 16")
 
 
 def test_without_mnist_there_is_one_message(offline):
@@ -309,21 +335,21 @@ def test_a_file_that_cannot_be_written_is_known_before_the_wait(tmp_path, monkey
     monkeypatch.setattr(bench, "measure", lambda *_: pytest.fail("has begun to measure"))
     (tmp_path / "file").touch()
     with pytest.raises(ff.RecordsError, match="cannot write"):
-        next(bench.bench(bench.QUICK, tmp_path / "file" / "rows.parquet", "digits"))
+        next(bench.bench(QUICK, tmp_path / "file" / "rows.parquet", "digits"))
     for folder in (Path(""), tmp_path):
         with pytest.raises(ff.RecordsError, match="it is a folder; name a file"):
-            next(bench.bench(bench.QUICK, folder, "digits"))
+            next(bench.bench(QUICK, folder, "digits"))
 
 
 def test_the_command_warns_and_says_what_settings_do(monkeypatch, few):
-    epoch, settings = "an epoch, 4 layers of 100, float32 / the published style", "the published "
-    settings += "style with our settings, 4 layers of 100"
+    shape = {"layers": 4, "hidden": 100, "seeds": 1, "precision": "float32"}
+    epoch = columns.compared(1.0, 14.0, 14.0, "s")
     parts = [
-        bench._rows("other programs", {"busy": (1.3, "cores")}),
-        bench._rows(epoch, bench._ratio(1.0, 14.0, 14.0, "s"), "at least 15"),
-        bench._rows(settings, {"share": (0.5, "")}),
+        columns.rows(Work("other programs"), {"busy": (1.3, "cores")}),
+        columns.rows(Work("epoch", "baseline", **shape), epoch, (15, np.inf)),
+        columns.rows(Work("settings", "baseline", **shape), {"share": (0.5, "")}),
     ]
-    monkeypatch.setattr(bench, "bench", lambda *_: map(pd.DataFrame, parts))
+    monkeypatch.setattr(bench, "bench", lambda *_: map(columns.table, parts))
     result = CliRunner().invoke(main, ["bench"])
     assert result.stderr.startswith("Warning: Other programs kept 1.3 cores busy at the start")
     verdict, more = result.stdout.splitlines()
@@ -332,7 +358,7 @@ def test_the_command_warns_and_says_what_settings_do(monkeypatch, few):
 
 
 def test_provenance_names_machine_and_versions(few):
-    note = bench._provenance(few, bench.FULL, datetime.now(UTC))
+    note = bench._provenance(few, FULL, datetime.now(UTC))
     assert note["full"]
     assert note["dataset"] == {"name": "digits", "sha256": "few"}
     assert {"torch", "commit"} <= note["versions"].keys()
@@ -341,22 +367,20 @@ def test_provenance_names_machine_and_versions(few):
 
 @pytest.mark.slow
 def test_everything_small(monkeypatch, tmp_path, bf16):
-    monkeypatch.setattr(bench, "WIDE", 60)
-    monkeypatch.setattr(bench, "NARROW", 50)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     out = tmp_path / "new" / "rows.parquet"
-    yielded = pd.concat(bench.bench(bench.Effort(1, 1, (32,), 1), out, "digits"))
-    written = performance.read(out.parent)
+    yielded = pd.concat(bench.bench(Effort(1, 1, (32,), 1, **SMALL), out, "digits"))
+    assert list(yielded) == columns.COLUMNS
+    written = report.read(out.parent)
     assert len(written) == len(yielded)
-    table = performance.table(written)
+    table = report.table(written)
     assert len(table) == 16
     measured = table[table["verdict"] != "not measured"]
     assert len(measured) == 13
     assert "" not in {*measured["ours"], *measured["compared"]}
     values = written.dropna(subset="value")
     assert np.array_equal(values["value"].clip(values["low"], values["high"]), values["value"])
-    floor = performance.floor(written, batch=50)
-    assert list(floor) == [
+    assert list(floor(written, batch=50)) == [
         "60 units, 1 seed, float32",
         "60 units, 1 seed, bf16",
         "50 units, 30 seeds, float32",

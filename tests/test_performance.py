@@ -8,30 +8,32 @@ import pytest
 import synthetic
 
 import ff
-from ff import records
+from ff import quantities, records
 from ff.book import pages
 from ff.book import speed_figures as performance_figures
 from ff.book.performance import speed, targets
-from ff.speed import report as performance
-from ff.speed.roofline import evaluation, operations, products, traffic
+from ff.speed import columns, labels, report
+from ff.speed.columns import Work
+from ff.speed.floor import floor
 from ff.stats import agreement
 
-EPOCH = "an epoch, 4 layers of 100, float32 / the published style"
-PRODUCTS = "products, 4 layers of 1000, 1 seed, bf16 / alone"
+SHAPE = {"layers": 4, "hidden": 100, "seeds": 1, "precision": "float32"}
+EPOCH = Work("epoch", "baseline", **SHAPE)
+PRODUCTS = Work("products", "alone", "cpu", 4, 1000, 1, "bf16")
+MEMORY = Work("memory", "least", "cuda", 32, 1000, 30, "tf32")
 
 
-def rows(*parts: tuple) -> pd.DataFrame:
-    columns = ["row", "quantity", "value", "low", "high", "unit", "how", "target"]
-    return pd.DataFrame(list(parts), columns=columns)
+def rows(work: Work, target: tuple[float, float] | None = None, **quantities: Any) -> pd.DataFrame:
+    """Quantities as (values, unit) of one piece of work."""
+    return columns.table(columns.rows(work, quantities, target))
 
 
 def measured(value: float, low: float = 1.0, high: float = 9.0) -> pd.DataFrame:
-    return rows(
-        (EPOCH, "ours", 2.0, 2.0, 2.0, "s", "measured", ""),
-        (EPOCH, "compared", 8.0, 8.0, 8.0, "s", "measured", ""),
-        (EPOCH, "ratio", value, low, high, "", "measured", "at least 3.5"),
-        ("threads", "at 2", 0.5, 0.5, 0.5, "s", "measured", ""),
-    )
+    """An epoch of 2 s beside one of 8 s, whose ratio is said to be `value`; and another row."""
+    both = rows(EPOCH, (3.5, np.inf), **columns.compared(2.0, 8.0, value, "s"))
+    both.loc[both["quantity"] == "ratio", ["low", "high"]] = low, high
+    threads = columns.table(columns.curve(Work("threads", **SHAPE), [2], [0.5]))
+    return pd.concat([both, threads], ignore_index=True)
 
 
 def note(
@@ -55,36 +57,74 @@ def note(
 
 
 @pytest.mark.parametrize(
-    ("value", "target", "expected"),
+    ("value", "target", "words", "expected"),
     [
-        (1.8, "at least 1.8", "met"),
-        (1.79, "at least 1.8", "missed"),
-        (119.0, "at most 120", "met"),
-        (121.0, "at most 120", "missed"),
-        (0.9, "0.9 to 1.1", "met"),
-        (0.89, "0.9 to 1.1", "missed"),
-        (1.11, "0.9 to 1.1", "missed"),
-        (np.nan, "at most 120", "not measured"),
+        (1.8, (1.8, np.inf), "at least 1.8", "met"),
+        (1.79, (1.8, np.inf), "at least 1.8", "missed"),
+        (119.0, (-np.inf, 120.0), "at most 120", "met"),
+        (121.0, (-np.inf, 120.0), "at most 120", "missed"),
+        (0.9, (0.9, 1.1), "0.9 to 1.1", "met"),
+        (0.89, (0.9, 1.1), "0.9 to 1.1", "missed"),
+        (1.11, (0.9, 1.1), "0.9 to 1.1", "missed"),
+        (np.nan, (-np.inf, 120.0), "at most 120", "not measured"),
     ],
 )
-def test_a_target_is_met_or_missed(value, target, expected):
-    assert performance.met(value, target) == expected
+def test_a_target_is_met_or_missed(value, target, words, expected):
+    assert labels.target(*target) == words
+    assert labels.verdict(value, *target) == expected
+
+
+@pytest.mark.parametrize(
+    ("work", "label", "beside"),
+    [
+        (EPOCH, "an epoch, 4 layers of 100, 1 seed, float32", "the baseline"),
+        (
+            Work("table 1", "", "cuda", seeds=30, precision="tf32"),
+            "all networks of Table 1, 30 seeds, tf32, on a GPU",
+            "",
+        ),
+        (
+            MEMORY,
+            "memory, 32 layers of 1000, 30 seeds, tf32, on a GPU",
+            "the least",
+        ),
+        (Work("other programs"), "other programs", ""),
+    ],
+    ids=lambda work: work[0] if isinstance(work, Work) else "",
+)
+def test_a_label_is_made_of_columns(work, label, beside):
+    own = rows(work, ours=(1.0, "s"))
+    assert (labels.work(own), labels.beside(own)) == (label, beside)
+
+
+def test_a_straight_line_names_the_spans_that_it_compares():
+    work = Work("straight: seeds", "5 to 16", layers=4, hidden=100, precision="float32")
+    own = columns.table(
+        [
+            *columns.rows(work, columns.compared(1.0, 1.0, 1.0, "s")),
+            *columns.curve(work, [4, 8, 16, 32], [1.0, 2.0, 4.0, 8.0]),
+        ]
+    )
+    assert labels.work(own) == "one of seeds 17 to 32"
+    assert labels.beside(own) == "one of seeds 5 to 16"
 
 
 def test_the_table_has_a_line_for_each_target():
-    (line,) = performance.table(measured(4.0)).to_dict("records")
-    assert line == {
-        "work": "an epoch, 4 layers of 100, float32",
-        "beside": "the published style",
+    (line,) = report.table(measured(4.0)).to_dict("records")
+    assert line == EPOCH._asdict() | {
+        "label": "an epoch, 4 layers of 100, 1 seed, float32",
+        "against": "the baseline",
         "how": "",
         "verdict": "met",
-        "ratio": "4.00 [1.00,\N{NO-BREAK SPACE}9.00]",
+        "ratio": "4.00",
+        "spread": "[1.00,\N{NO-BREAK SPACE}9.00]",
         "target": "at least 3.5",
         "ours": "2.00 s",
         "compared": "8.00 s",
     }
-    (text,) = performance.lines(measured(4.0))
-    shown = f"met 4.00 [1.00, 9.00] at least 3.5 2.00 s 8.00 s {EPOCH}"
+    (text,) = report.lines(measured(4.0))
+    shown = "met 4.00 [1.00, 9.00] at least 3.5 2.00 s 8.00 s "
+    shown += "an epoch, 4 layers of 100, 1 seed, float32 / the baseline"
     assert " ".join(text.split()) == shown
 
 
@@ -93,15 +133,12 @@ def test_the_table_has_a_line_for_each_target():
     [(0.5999, "0.600"), (14.0, "14.0"), (310.2, "310"), (0.01651, "0.0165"), (7706.4, "7,706")],
 )
 def test_numbers_have_three_digits(value, shown):
-    (line,) = performance.table(measured(value, value, value)).to_dict("records")
+    (line,) = report.table(measured(value, value, value)).to_dict("records")
     assert line["ratio"] == shown
 
 
 def test_a_page_shows_what_was_measured_and_lists_what_was_not():
-    unknown = np.nan, np.nan, np.nan, "", "not measured: no GPU", "at most 1"
-    absent = rows(
-        *(("memory / the least", name, *unknown) for name in ("ours", "compared", "ratio"))
-    )
+    absent = columns.table(columns.missing(MEMORY, (-np.inf, 1.5), "no GPU"))
     for value, badge, runs in (
         (4.0, "\N{CHECK MARK} met", 3),
         (3.0, "\N{MULTIPLICATION X} missed", 0),
@@ -115,46 +152,42 @@ def test_a_page_shows_what_was_measured_and_lists_what_was_not():
         assert f"<b>{value:.2f}</b> [1.00,\N{NO-BREAK SPACE}9.00]" in table
         assert "2.00 s beside 8.00 s" in table
         assert f">{badge}</span>" in table
-        assert below == "<p>Not measured (no GPU): memory.</p>"
+        assert below == f"<p>Not measured (no GPU): {labels.work(absent)}.</p>"
 
 
 def test_what_is_compared_with_nothing_is_shown_alone():
-    row, how = "300 runs on a GPU <&>, seconds", "extrapolated from 1 and 5 epochs"
-    wall = rows(
-        (row, "ours", 95.0, 95.0, 95.0, "s", how, ""),
-        (row, "compared", np.nan, np.nan, np.nan, "s", how, ""),
-        (row, "ratio", 95.0, 95.0, 95.0, "s", how, "at most 120"),
-    )
+    how = "extrapolated from 1 and 5 epochs <&>"
+    work = Work("table 1", "", "cuda", seeds=30, precision="tf32")
+    wall = columns.table(columns.rows(work, {"ours": (95.0, "s")}, (-np.inf, 120), how))
     page = targets(wall)._repr_html_()
-    assert "300 runs on a GPU &lt;&amp;&gt;, seconds<br><small>extrapolated from 1" in page
-    assert "<small>95.0 s</small>" in page
+    assert "on a GPU<br><small>extrapolated from 1 and 5 epochs &lt;&amp;&gt;</small>" in page
+    assert "<b>95.0 s</b>" in page
     assert "beside" not in page
 
 
 def test_a_sentence_says_how_fast_and_how_many_targets_are_met():
     for value, met in ((4.0, 1), (3.0, 0)):
         text = speed(measured(value))._repr_html_()
-        assert f"takes 2.00 s, {value:.2f} times as fast as the published style" in text
+        assert f"takes 2.00 s, {value:.2f} times as fast as the baseline's" in text
         assert f"measured on this machine: 1, met in every run: {met}." in text
     split = measured(4.0).assign(files=3, met=2)
     assert "measured on this machine: 1, met in every run: 0." in speed(split)._repr_html_()
 
 
 def test_equal_settings_are_said_beside_the_ratio():
-    row = "the published style with our settings, 4 layers of 100"
-    share = rows((row, "share", 0.5, 0.5, 0.5, "", "extrapolated from 20 steps", ""))
-    text = performance.settings(pd.concat([measured(14.0), share]))
+    share = rows(Work("settings", "baseline", **SHAPE), share=(0.5, ""))
+    text = report.settings(pd.concat([measured(14.0), share]))
     assert "would take 0.50 of its time" in text
     assert "ours is 7.00 times as fast" in text
 
 
 @pytest.mark.parametrize(("cores", "said"), [(0.0, ""), (0.19, ""), (1.26, "kept 1.3 cores busy")])
 def test_other_programs_are_said_to_disturb(cores, said):
-    frame = rows(("other programs", "busy", cores, cores, cores, "cores", "measured", ""))
-    text = performance.disturbed(frame)
+    frame = rows(Work("other programs"), busy=(cores, "cores"))
+    text = report.disturbed(frame)
     assert said in text
     assert bool(text) == bool(said)
-    assert performance.disturbed(measured(4.0)) == ""
+    assert report.disturbed(measured(4.0)) == ""
 
 
 def test_files_of_a_machine_are_taken_together(tmp_path):
@@ -162,14 +195,14 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
         records.save(frame, tmp_path / f"{i}.parquet", note(device, day=i + 1))
-    found: Any = performance.read(tmp_path)
-    ratio = found[found["quantity"] == "ratio"][["device", "value", "low", "high", "files"]]
+    found: Any = report.read(tmp_path)
+    ratio = found[found["quantity"] == "ratio"][["device_name", "value", "low", "high", "files"]]
     assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
     for device, verdict, day in (("b", "met in 2 of 3 runs", "03"), ("a", "met", "04")):
-        own = found[found["device"] == device]
-        assert performance.table(own)["verdict"].tolist() == [verdict]
+        own = found[found["device_name"] == device]
+        assert report.table(own)["verdict"].tolist() == [verdict]
         assert set(own["started"]) == {f"2026-11-{day}T10:00"}
-        assert own["quantity"].tolist() == ["ours", "compared", "ratio", "at 2"]
+        assert own["quantity"].tolist() == ["ours", "compared", "ratio", "time"]
 
 
 @pytest.mark.parametrize(
@@ -187,31 +220,29 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
 def test_what_was_measured_otherwise_is_not_mixed(tmp_path, changes):
     for i, other in enumerate([{}, {}, changes]):
         records.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **other))
-    found: Any = performance.read(tmp_path)
+    found: Any = report.read(tmp_path)
     assert found.groupby("machine", sort=False)["files"].max().tolist() == [2, 1]
     first, second = (own for _, own in found.groupby("machine", sort=False))
-    assert performance.origin(first, first) == (
+    assert report.origin(first, first) == (
         "b, commit aaaaaaa, torch 2, 2 threads, mnist, 2026-11-01, runs of ff bench: 2."
     )
-    said = " Another commit than aaaaaaa: the engine may differ" in performance.origin(
-        second, first
-    )
+    said = " Another commit than aaaaaaa: the engine may differ" in report.origin(second, first)
     assert said == ("commit" in changes)
 
 
 def test_of_two_days_the_later_comes_first(tmp_path):
     for i, commit in enumerate("ab"):
         records.save(measured(3.0), tmp_path / f"{i}.parquet", note("m", day=i + 1, commit=commit))
-    assert performance.read(tmp_path)["commit"].tolist() == 4 * ["b"] + 4 * ["a"]
+    assert report.read(tmp_path)["commit"].tolist() == 4 * ["b"] + 4 * ["a"]
 
 
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):
-    found = performance.read(tmp_path / "absent")
+    found = report.read(tmp_path / "absent")
     assert found.empty
-    assert {"device", "row", "files"} <= set(found)
-    assert performance.table(found).empty
-    assert performance.settings(found) == ""
-    assert performance.disturbed(found) == ""
+    assert {"device_name", *columns.COLUMNS, "files"} <= set(found)
+    assert report.table(found).empty
+    assert report.settings(found) == ""
+    assert report.disturbed(found) == ""
     assert "<td>" not in targets(found)._repr_html_()
     assert "machine: 0" in speed(found)._repr_html_()
     figures = "baseline", "kinds", "shares", "straight", "threads"
@@ -219,33 +250,49 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
         assert repr(draw(found)).startswith("Not measured: ")
 
 
+def test_what_was_measured_on_a_gpu_alone_says_so():
+    gpu = rows(MEMORY, (-np.inf, 1.5), ratio=(1.4, ""))
+    whole = {"machine": "m", "commit": "a", "started": "2026-11-01T10:00", "files": 1}
+    said = "Only what needs a GPU was measured."
+    assert said in report.origin(gpu.assign(**whole), gpu.assign(**whole))
+    both = pd.concat([gpu, measured(4.0)]).assign(**whole)
+    assert said not in report.origin(both, both)
+
+
 def test_the_floor_is_products_and_memory():
-    facts = {"compared": (300.0, 400.0, "GFLOP/s"), "copy": (15.0, 20.0, "GB/s")}  # at best, 400
-    facts |= {"a step": (0.2, 0.3, "s"), "side by side": (1.0, 1.0, "seeds")}
-    facts |= {"made": (0.75, 0.75, "")}
-    style = "an epoch, 4 layers of 1000, bf16 / the published style"
-    parts = [
-        (PRODUCTS, name, value, value, high, unit, "measured", "")
-        for name, (value, high, unit) in facts.items()
-    ]
-    parts.append((style, "compared", 20.0, 20.0, 20.0, "s", "measured", ""))
-    floor: Any = performance.floor(rows(*parts))["1000 units, 1 seed, bf16"]
-    alone = operations(products([4], 1000, 1000)) / 400e9 * 1e3
-    moved = traffic(4, 1000, 1000) / 20e9 * 1e3
-    assert floor["share that is made"] == "75%"
-    assert floor["time for these products alone"] == f"{0.75 * alone:.3g} ms"
-    assert floor["floor"] == f"{0.75 * alone + moved:.3g} ms"
-    assert floor["measured"] == "200 ms"
-    assert floor["above the floor"] == f"{200 / (0.75 * alone + moved) - 1:.0%}"
-    epoch = 50 * alone / 1e3 + operations(evaluation([4], 1000, 10_000, 1000)) / 400e9
-    assert floor["all products of an epoch, one seed"] == f"{epoch:.3g} s"
-    assert floor["published style, as many times that"] == f"{20 / epoch:.3g}"
-    without = performance.floor(rows(*parts[:-1]))
-    assert without.loc["published style, as many times that"].tolist() == [""]
-    former = [part for part in parts if part[1] != "made"]
-    assert performance.floor(rows(*former)).loc["share that is made"].tolist() == ["100%"]
-    absent = [(PRODUCTS, "compared", np.nan, np.nan, np.nan, "", "not measured: why", "")]
-    assert performance.floor(rows(*absent)).empty
+    """Worked by hand: 1000 images, 4 layers of 1000, which is 33.256 GFLOP and 187.76 MB."""
+    facts = {
+        "compared": ((200.0, 300, 400), "GFLOP/s"),  # the best turn counts
+        "copy": ((10.0, 15, 20), "GB/s"),
+        "a step": (0.2, "s"),
+        "side by side": (1.0, "seeds"),
+    }
+    # Twice: 2 x 784 rows of the first layer, 3 x 5 x 1000 of the others, 3 x 2 x 10 of the readout.
+    assert 2 * (2 * 784 + 15_000 + 60) * 1000**2 == 33.256e9
+    # Of 4 bytes: 7 activities of each image and layer, and 5 numbers for each weight.
+    assert 4 * (4 * 7 * 1000**2 + 5 * (784 + 3000) * 1000) == 187.68e6
+    epoch = rows(EPOCH._replace(hidden=1000, precision="bf16"), compared=(20.0, "s"))
+    own = pd.concat([rows(PRODUCTS, made=(0.75, ""), **facts), epoch])
+    found: Any = floor(own)["1000 units, 1 seed, bf16"]
+    assert found["share that is made"] == "75%"
+    assert found["time for these products alone"] == "62.4 ms"  # 0.75 * 33.256 / 400 s
+    assert found["time to move it alone"] == "9.38 ms"  # 187.68 / 20e3 s
+    assert found["floor"] == "71.7 ms"
+    assert found["measured"] == "200 ms"
+    assert found["above the floor"] == "179%"
+    # 50 steps, and 10,000 images of three kinds of which some are shown with ten labels.
+    candidates = quantities.CANDIDATES
+    inner = 3 * (3 * 10_000 + 10 * candidates) * 1000 + 3 * 10 * 10_000
+    evaluation = 2e3 * ((10_000 + candidates) * 784 + inner) / 400e9
+    spent = 50 * 33.256 / 400 + evaluation
+    assert found["all products of an epoch, one seed"] == f"{spent:.3g} s"
+    assert found["baseline, as many times that"] == f"{20 / spent:.3g}"
+    former: Any = floor(rows(PRODUCTS, **facts))["1000 units, 1 seed, bf16"]
+    assert former["baseline, as many times that"] == ""
+    assert former["share that is made"] == "100%"
+    absent = columns.missing(PRODUCTS, (0.75, np.inf), "why")
+    assert floor(columns.table(absent)).empty
+    assert floor(rows(PRODUCTS._replace(device="cuda"), **facts)).empty
 
 
 def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path):

@@ -24,7 +24,7 @@ def targets(rows: pd.DataFrame) -> Html:
     head = "<tr><th>Work</th><th>Ratio</th><th>Target</th></tr>"
     body = "".join(map(_target, table[~absent].to_dict("records")))
     below = "".join(
-        f"<p>Not measured ({escape(str(why))}): {escape('; '.join(own['work']))}.</p>"
+        f"<p>Not measured ({escape(str(why))}): {escape('; '.join(own['label']))}.</p>"
         for why, own in table[absent].groupby("how", sort=False)
     )
     return Html(
@@ -33,21 +33,20 @@ def targets(rows: pd.DataFrame) -> Html:
 
 
 def speed(rows: pd.DataFrame) -> Html:
-    """How much faster than the published style an epoch is, and how many targets are met.
+    """How much faster than the baseline an epoch is, and how many targets are met.
 
     Parameters
     ----------
     rows
         What `ff.speed.report.read` returns, of one machine.
     """
-    lines = report.table(rows).query("verdict != 'not measured'")
+    lines: Any = report.table(rows).query("verdict != 'not measured'")
     met = (lines["verdict"] == "met").sum()
     texts = [
-        f"<b>{escape(row['work'].removeprefix('an epoch, '))}</b>: an epoch with its evaluation "
-        f"takes {escape(row['ours'])}, {escape(row['ratio'].split()[0])} times as fast as the "
-        "published style's."
-        for row in lines.to_dict("records")
-        if row["work"].startswith("an epoch, ")
+        f"<b>{row['layers']:.0f} layers of {row['hidden']:.0f}, {escape(row['precision'])}</b>: "
+        f"an epoch with its evaluation takes {escape(row['ours'])}, {escape(row['ratio'])} times "
+        "as fast as the baseline's."
+        for row in lines[lines["work"] == "epoch"].to_dict("records")
     ]
     texts.append(
         f"Targets that could be measured on this machine: {len(lines)}, met in every run: {met}."
@@ -57,12 +56,12 @@ def speed(rows: pd.DataFrame) -> Html:
 
 def _target(row: dict[Any, Any]) -> str:
     """A line of `targets`."""
-    beside = ", ".join(filter(None, [row["beside"] and f"beside {row['beside']}", row["how"]]))
+    beside = ", ".join(filter(None, [row["against"] and f"beside {row['against']}", row["how"]]))
     values = " beside ".join(filter(None, [row["ours"], row["compared"]]))
     look = {"met": "agrees", "missed": "differs"}.get(row["verdict"], "")  # "" if runs disagree
-    value, _, spread = row["ratio"].partition(" ")
     return (
-        f"<tr><td>{escape(row['work'])}<br><small>{escape(beside)}</small></td>"
-        f"<td><b>{escape(value)}</b> {escape(spread)}<br><small>{escape(values)}</small></td>"
+        f"<tr><td>{escape(row['label'])}<br><small>{escape(beside)}</small></td>"
+        f"<td><b>{escape(row['ratio'])}</b> {escape(row['spread'])}<br>"
+        f"<small>{escape(values)}</small></td>"
         f"<td>{escape(row['target'])}<br>{badge(look, row['verdict'])}</td></tr>"
     )

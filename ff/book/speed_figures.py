@@ -9,56 +9,57 @@ import pandas as pd
 
 from ff.book.html import Note
 from ff.book.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
-from ff.speed.report import measured, network, precision
+from ff.speed import labels
+from ff.speed.columns import KEYS
 
 __all__ = ["baseline", "kinds", "shares", "straight", "threads"]
 
 LEGIBLE = 0.06  # of a bar: room for a number
 
 
-def _drawn(work: str) -> Callable[[Callable[[Any], Figure]], Callable[[pd.DataFrame], Any]]:
+def _drawn(*works: str) -> Callable[[Callable[[Any], Figure]], Callable[[pd.DataFrame], Any]]:
     """Hand a figure the rows of some work alone; without any, a note takes its place."""
+    absent = Note(f"Not measured: {', '.join(map(labels.kind, works))}.")
 
     def decorate(draw: Callable[[Any], Figure]) -> Callable[[pd.DataFrame], Any]:
         @wraps(draw)
         def drawn(rows: pd.DataFrame) -> Figure | Note:
-            own = measured(rows, work)
-            return styled(draw)(own) if len(own) else Note(f"Not measured: {work} ...")
+            own = rows[rows["work"].isin(works) & rows["value"].notna()]
+            return styled(draw)(own) if len(own) else absent
 
         return drawn
 
     return decorate
 
 
-@_drawn("an epoch")
+@_drawn("epoch")
 def baseline(own: Any) -> Figure:
-    """Draw the seconds of an epoch: ours in both precisions, and in the published style.
+    """Draw the seconds of an epoch: ours in both precisions, and the baseline.
 
     Parameters
     ----------
     own
         What `ff.speed.report.read` returns, of one machine.
     """
-    own = own.assign(width=own["row"].str.extract(r"layers of (\d+)", expand=False).astype(int))
     figure = Figure(7, 2.2)
-    panels = figure.subplots(1, own["width"].nunique(), squeeze=False)[0]
-    for axes, (width, group) in zip(panels, own.groupby("width", sort=False), strict=True):
+    panels = figure.subplots(1, own["hidden"].nunique(), squeeze=False)[0]
+    for axes, (width, group) in zip(panels, own.groupby("hidden", sort=False), strict=True):
         ours = group[group["quantity"] == "ours"]
-        theirs = group[group["quantity"] == "compared"].iloc[:1]
-        names = [*(f"ours, {precision(row)}" for row in ours["row"]), "published style"]
-        both = pd.concat([ours, theirs])
+        baseline = group[group["quantity"] == "compared"].iloc[:1]
+        names = [*(f"ours, {precision}" for precision in ours["precision"]), "baseline"]
+        both = pd.concat([ours, baseline])
         colors = [*PALETTE[: len(ours)], MUTED]
         _bars(axes, both, names, colors)
         for y, (value, high) in enumerate(zip(both["value"], both["high"], strict=True)):
             axes.annotate(
                 f"{value:.3g} s", (high, y), (4, 0), textcoords="offset points", va="center"
             )
-        axes.set(title=f"layers of {width} units", xlabel="seconds an epoch")
+        axes.set(title=f"layers of {width:.0f} units", xlabel="seconds an epoch")
         axes.margins(x=0.3)  # for the longest bar's number
     return figure
 
 
-@_drawn("a step by operations")
+@_drawn("operations")
 def kinds(own: Any) -> Figure:
     """Draw where the time of a step goes, by kind of operation: a bar for each width.
 
@@ -67,10 +68,13 @@ def kinds(own: Any) -> Figure:
     own
         What `ff.speed.report.read` returns, of one machine.
     """
-    networks = own["row"].map(network).unique()
+    networks = own.apply(labels.network, axis=1).unique()
     figure = Figure(7, 1.2 + 0.4 * len(networks))
     axes, y, handles = figure.subplots(), np.arange(len(networks)), []
-    left, whole = np.zeros(len(networks)), own.groupby("row", sort=False)["value"].sum().to_numpy()
+    left, whole = (
+        np.zeros(len(networks)),
+        own.groupby("hidden", sort=False)["value"].sum().to_numpy(),
+    )
     colors = [*PALETTE[: own["quantity"].nunique() - 1], MUTED]
     for color, (kind, group) in zip(colors, own.groupby("quantity", sort=False), strict=True):
         share = group["value"].to_numpy() / whole
@@ -100,9 +104,9 @@ def shares(own: Any) -> Figure:
     own = own[own["quantity"] == "ratio"]
     figure = Figure(7, 0.9 + 0.4 * len(own))
     axes = figure.subplots()
-    _bars(axes, own, [network(row) for row in own["row"]], [PALETTE[0]] * len(own))
-    for y, target in enumerate(own["target"]):
-        axes.vlines(float(target.split()[-1]), y - 0.42, y + 0.42, color=PALETTE[1], linewidth=2)
+    _bars(axes, own, own.apply(labels.network, axis=1).tolist(), [PALETTE[0]] * len(own))
+    y = np.arange(len(own))
+    axes.vlines(own["target_low"], y - 0.42, y + 0.42, color=PALETTE[1], linewidth=2)
     axes.set(xlim=(0, None), xlabel="share of the rate of the matrix products alone")
     legend(
         figure,
@@ -114,7 +118,7 @@ def shares(own: Any) -> Figure:
     return figure
 
 
-@_drawn("one of")
+@_drawn("straight: layers", "straight: seeds", "straight: epochs")
 def straight(own: Any) -> Figure:
     """Draw the cost against the number of layers, seeds and epochs, beside a straight line.
 
@@ -124,21 +128,20 @@ def straight(own: Any) -> Figure:
         What `ff.speed.report.read` returns, of one machine.
     """
     figure = Figure(7, 2.6)
-    panels = figure.subplots(1, own["row"].nunique(), squeeze=False)[0]
-    for axes, (row, group) in zip(panels, own.groupby("row", sort=False), strict=True):
-        x, points = _points(group)
-        y = points["value"].to_numpy()
+    panels = figure.subplots(1, own["work"].nunique(), squeeze=False)[0]
+    for axes, (work, group) in zip(panels, own.groupby("work", sort=False), strict=True):
+        points = group[group["quantity"] == "time"].sort_values("at")
+        x, y = points["at"].to_numpy(), points["value"].to_numpy()
         slope, start = np.polyfit(x[[0, -1]], y[[0, -1]], 1)
         axes.plot(x, slope * x + start, color=MUTED, linestyle=LINES[1])
         axes.vlines(x, points["low"], points["high"], color=PALETTE[0])
         axes.plot(x, y, color=PALETTE[0], marker=MARKERS[0], linestyle="none")
-        what = str(row).split()[2]
-        axes.set(xlabel=what, xticks=x, xlim=(0, None), ylim=(0, None))
+        axes.set(xlabel=labels.STRAIGHT[str(work)], xticks=x, xlim=(0, None), ylim=(0, None))
     panels[0].set_ylabel("seconds")
     return figure
 
 
-@_drawn("a step by threads")
+@_drawn("threads")
 def threads(own: Any) -> Figure:
     """Draw how many times faster a step is with more threads, beside the ideal.
 
@@ -151,28 +154,21 @@ def threads(own: Any) -> Figure:
     axes = figure.subplots()
     most, handles = 1, []
     looks = zip(PALETTE, LINES, MARKERS, strict=False)
-    for (color, line, marker), (row, group) in zip(
-        looks, own.groupby("row", sort=False), strict=False
+    for (color, line, marker), (_, group) in zip(
+        looks, own.groupby(KEYS, sort=False), strict=False
     ):
-        x, points = _points(group)
+        points = group.sort_values("at")
+        x = points["at"].to_numpy()
         one = points["value"].iloc[0]
         axes.vlines(x, one / points["high"], one / points["low"], color=color)
         look = {"color": color, "linestyle": line, "marker": marker}
-        handles += axes.plot(x, one / points["value"], **look, label=network(row))
+        handles += axes.plot(x, one / points["value"], **look, label=labels.network(points.iloc[0]))
         most = max(most, x[-1])
         axes.set_xticks(x)
     ideal = axes.plot([1, most], [1, most], color=INK, linewidth=0.8, label="as many times faster")
     axes.set(xlabel="threads", ylabel="times as fast as one", ylim=(0, None))
     legend(figure, [*handles, *ideal])
     return figure
-
-
-def _points(group: Any) -> tuple[np.ndarray, Any]:
-    """Numbers n of the quantities "at n", ascending, and their rows."""
-    points = group[group["quantity"].str.startswith("at ")]
-    x = points["quantity"].str[3:].astype(int)
-    points = points.loc[x.sort_values().index]
-    return np.sort(x.to_numpy()), points
 
 
 def _bars(axes: Any, rows: Any, names: list[str], colors: list[str]) -> None:

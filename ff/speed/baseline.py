@@ -1,8 +1,8 @@
-"""The published style of training, plainly: what `ff bench` compares with.
+"""The baseline of `ff bench`: training as public code does it.
 
 One seed, a module for each layer, gradients by autograd, torch.optim.SGD, and a DataLoader whose
-workers make the samples item by item. The algorithm is that of `ff.algorithm.network`,
-number for number.
+workers make the samples item by item. The algorithm is that of `ff.algorithm.network`: a test
+compares the weights after some steps.
 """
 
 import warnings
@@ -29,12 +29,12 @@ class StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor) -> Tensor:
-        """Cut off below 0."""
+        """Set negative values to 0."""
         return pre.clamp(min=0)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        """Hand the slope on as it came."""
+        """Return the slope unchanged."""
         return slopes[0]
 
 
@@ -69,7 +69,7 @@ class Layer(nn.Module):
 
 
 class Model(nn.Module):
-    """Layers that learn alone, and a linear readout of all but the first."""
+    """Layers of which each learns from its own loss, and a linear readout of all but the first."""
 
     def __init__(self, config: Config, pixels: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Baseline:
     Parameters
     ----------
     config
-        Depth, width, batch and learning rates; the rates stay as they are.
+        Depth, width, batch and learning rates, which do not fall over the epochs.
     dataset
         What to learn and validate.
     """
@@ -177,7 +177,7 @@ class Baseline:
 
     @torch.no_grad()
     def evaluate(self, batches: int | None = None) -> Tensor:
-        """The same of the validation images, or of a few batches of them, without learning."""
+        """Accuracies as of `learn`, of the validation images or a few batches, without learning."""
         self.model.eval()
         return _mean([self.model(*batch)[1] for batch in _batches(self.validation, batches)])
 
@@ -206,7 +206,7 @@ def normalize(x: Tensor) -> Tensor:
 
 
 def _loader(split: data.Split, batch: int) -> DataLoader:
-    with _on_purpose():
+    with _many_workers():
         return DataLoader(
             Images(split),
             batch,
@@ -220,13 +220,13 @@ def _loader(split: data.Split, batch: int) -> DataLoader:
 def _batches(loader: DataLoader, count: int | None) -> Iterator[list[Tensor]]:
     assert isinstance(loader.sampler, _Shuffled)
     loader.sampler.length = count * (loader.batch_size or 1) if count else loader.sampler.total
-    with _on_purpose():
+    with _many_workers():
         return iter(loader)
 
 
 @contextmanager
-def _on_purpose() -> Iterator[None]:
-    """Four workers, on a machine of fewer cores too."""
+def _many_workers() -> Iterator[None]:
+    """Accept four workers without a warning on a machine of fewer cores, too."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create 4 worker", UserWarning)
         yield

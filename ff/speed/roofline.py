@@ -1,17 +1,15 @@
-"""What a training step costs as it is written: products and memory traffic, counted by hand.
+"""What a training step must cost: its matrix products and memory traffic, counted by hand.
 
 Shapes: B images a step, D units a layer, I inputs of a layer. B images are 3 B samples: positive,
 negative and neutral, of which the last teach the layers nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import torch
+__all__ = ["Product", "evaluation", "operations", "products", "traffic"]
 
-from ff.algorithm.samples import CLASSES
-
-__all__ = ["Product", "alone", "evaluation", "operations", "products", "traffic"]
+CLASSES = 10  # of the images, and so outputs of a readout
 
 
 class Product(NamedTuple):
@@ -106,35 +104,3 @@ def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
     """
     weights = width * (pixels + (layers - 1) * width)
     return 4 * (layers * (3 + 4) * batch * width + 5 * weights)  # float32
-
-
-def alone(
-    shapes: Sequence[Product], seeds: int, dtype: torch.dtype, device: torch.device
-) -> Callable[[], None]:
-    """Prepare the products of a step: what is returned makes them, and does nothing else.
-
-    Parameters
-    ----------
-    shapes
-        As `products` returns them.
-    seeds
-        How many networks train side by side.
-    dtype
-        Type of the factors.
-    device
-        Where they live.
-    """
-    made = {}
-    for shape in set(shapes):
-        x = torch.randn(seeds, shape.rows, shape.inputs).to(device, dtype)
-        weight = torch.randn(seeds, shape.outputs, shape.inputs).to(device, dtype)
-        slope = torch.randn(seeds, shape.rows, shape.outputs).to(device, dtype)
-        factors = (x, weight.mT) if shape.kind == "forward" else (slope.mT, x)
-        made[shape] = *factors, torch.bmm(*factors)
-
-    def run() -> None:
-        for shape in shapes:
-            a, b, out = made[shape]
-            torch.bmm(a, b, out=out)
-
-    return run

@@ -1,0 +1,43 @@
+"""How long `ff bench` measures, and on which networks."""
+
+from dataclasses import dataclass
+
+__all__ = ["DEPTHS", "EPOCHS", "FULL", "LAYERS", "QUICK", "Effort"]
+
+DEPTHS, EPOCHS = (2, 4, 8, 16, 32), 30  # of Table 1
+LAYERS = 4  # of the networks whose epochs and products are timed on a CPU
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure.
+
+    Attributes
+    ----------
+    rounds
+        Turns of what takes long: epochs of ours and of the baseline. Two more of the epochs of
+        narrow networks.
+    steps
+        Steps in place of an epoch where networks are deep (four times as many where they are
+        narrow), and epochs in place of a whole run on a GPU; None for whole ones.
+    depths
+        Where the baseline's cost is measured beside 4 layers. A straight line gives the others.
+    turns
+        Turns of what takes a second or a few; twice or four times as many where it takes less.
+    wide, narrow
+        The widths that are measured: Table 1's.
+    seeds
+        How many networks train where many do: Table 1's.
+    """
+
+    rounds: int
+    steps: int | None
+    depths: tuple[int, ...]
+    turns: int
+    wide: int = 1000
+    narrow: int = 100
+    seeds: int = 30
+
+
+QUICK = Effort(rounds=2, steps=4, depths=(32,), turns=4)
+FULL = Effort(rounds=5, steps=None, depths=(2, 8, 16, 32), turns=12)
