@@ -3,14 +3,13 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, core_schema
 
 from ff.data import DATASETS
@@ -19,25 +18,25 @@ from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.negatives import NEGATIVES
 
-__all__ = ["Config", "expects", "parse", "read_yaml", "schema"]
+__all__ = ["Config", "choices", "expects", "parse", "read_yaml", "schema"]
 
 
 @dataclass(frozen=True)
 class _OneOf:
-    """The type of a field that names an entry of a table; what is added to the table is allowed."""
+    """The type of a field that holds one of some names; what is added to them is allowed."""
 
-    table: Mapping[str, Any]
+    names: Collection[str]
 
     def _check(self, name: str) -> str:
-        if name not in self.table:
-            raise ValueError("not in the table")
+        if name not in self.names:
+            raise ValueError("not one of them")
         return name
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {**handler(schema), "enum": list(self.table)}
+        return {**handler(schema), "enum": list(self.names)}
 
 
 def _distinct(values: int | list[int]) -> int | list[int]:
@@ -65,17 +64,24 @@ def expects(key: str) -> str:
     key
         A field of `Config`.
     """
-    field = Config.model_fields[key]
-    if (table := _table(field)) is not None:
-        *others, last = table
+    if named := choices(key):
+        *others, last = named
         return f"{', '.join(others)} or {last}" if others else last
-    extra = field.json_schema_extra
+    extra = Config.model_fields[key].json_schema_extra
     return str(extra["expects"]) if isinstance(extra, dict) else ""
 
 
-def _table(field: FieldInfo) -> Mapping[str, Any] | None:
-    """Return the table that a field names an entry of, if it does."""
-    return next((own.table for own in field.metadata if isinstance(own, _OneOf)), None)
+def choices(key: str) -> tuple[str, ...]:
+    """Names that a key of `Config` may take; empty where it is a number.
+
+    Parameters
+    ----------
+    key
+        A field of `Config`.
+    """
+    field = Config.model_fields[key]
+    found = (own.names for own in field.metadata if isinstance(own, _OneOf))
+    return tuple(next(found, ()))
 
 
 class Config(BaseModel):
@@ -169,20 +175,20 @@ class Config(BaseModel):
     negatives: Annotated[str, _OneOf(NEGATIVES)] = Field(
         "uniform", description="How the wrong label of a negative sample is drawn."
     )
-    relu_gradient: Literal["straight-through", "exact"] = _row(
+    relu_gradient: Annotated[str, _OneOf(("straight-through", "exact"))] = Field(
         "straight-through",
-        "straight-through or exact",
-        "Derivative of relu where it is cut off: 1 as in the public implementation, or 0.",
+        description="Derivative of relu where it is cut off: 1 (straight-through) as in the public "
+        "implementation, or 0 (exact).",
     )
-    precision: Literal["auto", "float32", "tf32", "bf16"] = _row(
+    precision: Annotated[str, _OneOf(("auto", "float32", "tf32", "bf16"))] = Field(
         "float32",
-        "auto, float32, tf32 or bf16",
-        "Operands of the matrix products; weights and updates are float32 in each. bf16 products "
-        "are rounded to bfloat16 themselves. tf32 is float32 on any device but cuda. auto "
-        "takes bf16 only where that was shown to change nothing that matters and is fast.",
+        description="Operands of the matrix products; weights and updates are float32 in each. "
+        "bf16 products are rounded to bfloat16 themselves. tf32 is float32 on any device but "
+        "cuda. auto takes bf16 only where that was shown to change nothing that matters and is "
+        "fast.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = _row(
-        "auto", "auto, cpu, cuda or mps", "Where to train; auto takes the fastest there is."
+    device: Annotated[str, _OneOf(("auto", "cpu", "cuda", "mps"))] = Field(
+        "auto", description="Where to train; auto takes the fastest there is."
     )
 
     def __init__(self, /, **values: Any) -> None:

@@ -151,7 +151,7 @@ BAD_SETTINGS = [
     ("learning_rate=.nan", "learning_rate must be a number above 0", "but got nan"),
     ("learning_rate=-.inf", "learning_rate must be a number above 0", "but got -inf"),
     ("momentum=1", "momentum must be a number from 0 to below 1", "but got 1"),
-    ("dataset=imagenet", "dataset must be one of mnist", "but got 'imagenet'"),
+    ("dataset=imagenet", "dataset must be mnist", "but got 'imagenet'"),
     ("precision=half", "precision must be auto, float32, tf32 or bf16", "but got 'half'"),
     ("epoch=3", "unknown key 'epoch'; did you mean 'epochs'?"),
     ("layers", "--set takes KEY=VALUE, such as layers=16, but got 'layers'"),

@@ -45,7 +45,7 @@ def sum_of_squares(z: Tensor) -> Tensor:
     """G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1)."""
     import torch
 
-    return torch.linalg.vector_norm(z, dim=-1).square_()  # reads z once, writes no z²
+    return torch.linalg.vector_norm(z, dim=-1).square()  # reads z once, writes no z²
 
 
 GOODNESS = {

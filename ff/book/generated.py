@@ -1,0 +1,73 @@
+"""Files that are made from `ff.Config`: ``make generated`` writes them, and a test compares.
+
+They are the JSON schema of params files, by which editors complete and check, and the cell of the
+training notebook that holds its parameters.
+"""
+
+import textwrap
+from pathlib import Path
+
+import nbformat
+
+from ff.config import Config, choices, schema
+
+__all__ = ["files", "parameters"]
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOK = ROOT / "book" / "train.ipynb"
+LONGEST = 100  # characters of a line
+# What the notebook has of its own: a first look within minutes, and where the records go.
+DEFAULTS = {"dataset": "auto", "layers": 16, "hidden": 100, "seeds": None}
+NOTES = {  # in place of the first sentence of the key's description
+    "dataset": "auto (MNIST if at hand, else digits) or",
+    "layers": "A list trains the deepest once, with a readout for each depth",
+    "hidden": "Units in each layer; a list is trained in turn",
+    "seeds": "n: seeds 1 to n; a list names them; None: 1, of digits 3",
+    "batch_size": "Images a step; None: the data set's own",
+    "peer_momentum": "Momentum of the running mean activity; Table 1: 0.09",
+    "threshold": "Goodness threshold, in units of the layer's width",
+    "relu_gradient": "Derivative of relu where it is cut off, 1 or 0",
+    "precision": "Operands of the matrix products",
+}
+OWN = (
+    "out: str = None  # Folder for the records; None: one below records/, named by the parameters",
+    "overwrite: bool = False  # Train again where the folder holds this run",
+)
+
+
+def parameters() -> str:
+    """Source of the parameters cell: every key of `ff.Config`, with type, default and meaning."""
+    lines = []
+    for key, field in Config.model_fields.items():
+        default = DEFAULTS.get(key, field.default)
+        kind = type(field.default if field.default is not None else 1).__name__
+        meaning = NOTES.get(key) or str(field.description).split(". ")[0].rstrip(".")
+        notes = ": ".join(filter(None, [meaning, ", ".join(choices(key))]))
+        assignment = f"{key}: {kind} = {_literal(default)}"
+        if len(assignment + notes) <= LONGEST - len("  # "):
+            lines.append(f"{assignment}  # {notes}")
+        else:
+            lines += [f"# {line}" for line in textwrap.wrap(notes, LONGEST - len("# "))]
+            lines.append(assignment)
+    return "\n".join([*lines, *OWN])
+
+
+def files() -> dict[Path, str]:
+    """Every generated file and what it should hold."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source = parameters()
+    return {
+        ROOT / "params" / "schema.json": schema(),
+        NOTEBOOK: nbformat.writes(notebook) + "\n",
+    }
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+if __name__ == "__main__":
+    for path, content in files().items():
+        path.write_text(content, encoding="utf-8")
