@@ -1,6 +1,8 @@
-"""What the pages show of files: escaped, and complete."""
+"""What pages show of files, escaped and complete, and what the reference says of the package."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from synthetic import records as synthetic
@@ -10,6 +12,7 @@ from ff import records, results
 from ff.book import pages
 from ff.book.html import Note, download
 
+BOOK = Path(__file__).parent.parent / "book"
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
@@ -50,3 +53,20 @@ def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     found["killed"]["equal"] = 17
     (tmp_path / "reliability.json").write_text(json.dumps(found))
     assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 with the records")
+
+
+def test_the_reference_has_every_name_that_ff_offers():
+    text = "".join(path.read_text(encoding="utf-8") for path in BOOK.glob("api*.md"))
+    absent = set(ff.__all__) - set(re.findall(r"^\.\. auto\w+:: ff\.(\w+)$", text, re.MULTILINE))
+    assert not absent, f"give {sorted(absent)} a place in book/api*.md"
+
+
+def test_the_start_of_the_reference_works(tmp_path, monkeypatch):
+    text = (BOOK / "api.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    short = code.replace("seeds=3", "seeds=2, epochs=2")
+    assert short != code
+    monkeypatch.chdir(tmp_path)
+    exec(short, {})
+    assert ff.read("records/first").layers["epoch"].max() == 2
+    assert Path("correlations.svg").read_text(encoding="utf-8").startswith("<?xml")

@@ -34,7 +34,7 @@ def evaluate(
     Returns
     -------
     tuple of Tensor
-        ``(S, L, 8)``, the entries of `ff.quantities.LAYER_QUANTITIES` after the first, and
+        ``(S, L, 8)``, the entries of ``ff.quantities.LAYER_QUANTITIES`` after the first, and
         ``(S, K, 2)``, cross-entropy and accuracy of the K readouts.
     """
     seeds = wrong.shape[0]

@@ -14,7 +14,7 @@ HARMLESS: tuple[int, ...] = ()  # widths at which bf16 was shown to change nothi
 def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
     """What `auto` stands for: bf16 if it was shown harmless and is fast, float32 otherwise.
 
-    Harmless is what `ff.stats.agreement.rounding` finds to lie within the spread over seeds.
+    Harmless is what `ff.agreement.rounding` finds to lie within the spread over seeds.
     tf32 has not been compared.
 
     Parameters

@@ -1,7 +1,7 @@
 """Measurements as compact JSON inside a page, for the scripts of the site to draw without a kernel.
 
-A script finds delays itself: it has the mean traces. Correlations are over seeds, which would be
-thirty times the data, so they are computed here, for each epoch at which a run could have ended.
+The scripts compute delays from the mean traces. Correlations need every seed, thirty times the
+data, so they are computed here, for each epoch at which a run could have ended.
 """
 
 import json
@@ -112,7 +112,7 @@ def _unmeasured(rows: pd.DataFrame, column: str) -> bool:
 
 
 def _means(cube: Cube) -> list[list[float]]:
-    """Mean over seeds, a list of epochs for each key, in as few digits as give the float32 back."""
+    """Mean over seeds: for each key a list by epoch, in the fewest digits that name the float32."""
     means = cube.values.mean(axis=0).T.astype(np.float32)
     return [[float(str(value)) for value in trace] for trace in means]
 

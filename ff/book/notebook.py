@@ -14,7 +14,7 @@ from ff.errors import ConfigError, DataError
 __all__ = ["configure", "default_folder", "papermill"]
 
 KNOWN = {*Config.model_fields, "out", "overwrite"}
-ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # named although they be the default
+ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # in every command
 
 
 def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
@@ -97,7 +97,7 @@ def _config(values: dict[str, Any], dataset: Any) -> Config:
 
 
 def _choose() -> tuple[str, str]:
-    """MNIST where it is on disk or can be had within seconds, else the embedded digits."""
+    """MNIST where it is on disk or downloads within seconds, else the embedded digits."""
     if folder := find("mnist"):
         return "mnist", f"Data set: MNIST, found in {folder}."
     try:

@@ -26,14 +26,14 @@ NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a compariso
 
 
 def measured(records: Records, layers: int | None = None) -> Note:
-    """Sentence that says on what a page rests.
+    """Sentence that says which measurements a page rests on.
 
     Parameters
     ----------
     records
-        What it reads.
+        What the page reads.
     layers
-        The depth that it shows; None for all.
+        The depth that the page shows; None for all.
     """
     epochs = records.layers["epoch"].max()
     seeds = records.layers.groupby("hidden")["seed"].nunique().to_dict()
@@ -80,12 +80,12 @@ def provenance(folder: Path = RESULTS) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:
-    """What bf16 changes, in numbers for people.
+    """What bf16 changes, rounded to the digits that matter.
 
     Parameters
     ----------
     table
-        Result of `ff.stats.agreement.rounding`.
+        Result of `ff.agreement.rounding`.
     """
     rows = []
     for row in table.to_dict("records"):
@@ -185,8 +185,8 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
     records
         Measurements of any number of widths and depths.
     chapters
-        File names of the chapters that have a page for each configuration, and how links to them
-        are called.
+        File names of the chapters that have a page for each configuration, and the text of the
+        links to them.
     """
     layers: Any = records.layers.groupby(["hidden", "layer", "epoch"])["train_accuracy"].mean()
     networks: Any = records.readouts.groupby(["hidden", "depth", "epoch"])["train_accuracy"].mean()

@@ -1,9 +1,9 @@
 """The look of every figure: colors that a color-blind reader can tell apart, on white paper.
 
-A figure is drawn on a white ground: a scale of lightness needs one ground to stand out from. Dark
-pages of the site invert its lightness and keep its hues, so that what stands out still does. As SVG
-a figure is the same, byte for byte, whenever it is drawn from the same numbers, so that a rebuilt
-page does not change.
+A figure has a white background, against which colors from dark to light differ. Dark pages of the
+site invert its lightness and keep its hues, so that the contrasts stay. As SVG a figure is the
+same, byte for byte, whenever it is drawn from the same numbers, so that a rebuilt page does not
+change.
 """
 
 import io
@@ -77,13 +77,13 @@ _STYLE: Any = {
     "ytick.labelcolor": INK,
 }
 
-# From plasma, without the dark end that looks black and the yellow one that vanishes on white, and
-# turns into a brown that vanishes at night.
+# Plasma without its ends: the dark one looks black; the yellow one is hard to see on white, and on
+# dark pages, where it is inverted to brown.
 _SCALE = colors.ListedColormap(mpl.colormaps["plasma"](np.linspace(0.02, 0.72, 256)))
 
 
-# Decorates a function that draws: whatever a person's settings are, the book looks the same, and
-# they are back afterwards.
+# Decorator of functions that draw: inside, matplotlib has the book's settings, afterwards the
+# user's again.
 styled = matplotlib.style.context(_STYLE, after_reset=True)
 
 
@@ -103,7 +103,7 @@ class Figure(matplotlib.figure.Figure):
 
     @styled
     def draw(self, renderer: Any) -> None:
-        """Draw in the style: some ticks come into being only now."""
+        """Draw with the book's settings: some ticks are made only now."""
         super().draw(renderer)
 
     @styled
@@ -114,9 +114,9 @@ class Figure(matplotlib.figure.Figure):
 
 
 def _compact(svg: str) -> str:
-    """Drop comments, indentation, ids that only count, and digits below a tenth of a point.
+    """Drop comments, indentation, numbered ids, and digits below a tenth of a point.
 
-    Lines go by steps from point to point, marks of a line share its style, and names are short.
+    Lines become relative steps between points, marks of a line share its style, names are short.
     """
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
     svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', _by_steps, svg)
@@ -144,6 +144,7 @@ def _by_steps(path: re.Match[str]) -> str:
 
 
 def _share_style(group: re.Match[str]) -> str:
+    """Move the style that all marks of a group have to the group itself."""
     styles = set(re.findall(r' style="[^"]*"', group[2]))
     if len(styles) != 1 or "style" in group[1] or "; opacity" in str(styles):
         return group[0]  # opacity is not inherited: marks that overlap would look different
@@ -186,5 +187,5 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def entry(label: str, **look: Any) -> Line2D:
-    """Make a legend's entry that is not of a single line."""
+    """Make a legend entry that belongs to no drawn line."""
     return Line2D([], [], label=label, **look)

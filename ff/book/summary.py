@@ -18,20 +18,20 @@ def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
     Parameters
     ----------
     delay
-        Result of `ff.stats.delay.mean_delay` at its default target.
+        Result of `ff.delay.mean_delay` at its default target.
     slope
-        Result of `ff.stats.delay.slope` of the same layers.
+        Result of `ff.delay.slope` of the same layers.
     """
     return paragraphs(_delays(own, slope) for own in _widths(delay))
 
 
 def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
-    """How the correlation with the deepest network falls with depth, and what an epoch leaves.
+    """How the correlation with the deepest network falls with depth, also within epochs.
 
     Parameters
     ----------
     pooled, within
-        Results of `ff.stats.correlation.pooled` and `within_epoch` of the same layers.
+        Results of `ff.correlation.pooled` and `within_epoch` of the same layers.
     """
     return paragraphs(_correlations(own, within) for own in _widths(pooled))
 

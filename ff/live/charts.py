@@ -1,8 +1,8 @@
 """Small charts as SVG, light enough to be drawn anew several times a second.
 
 Matplotlib, which draws the figures of the book, takes about half a second for one; what moves here
-is a few kilobytes of text. What shows layer k in a chart or a table is of the class ``layer-k``, so
-that a style sheet alone can bring the layer out in all views at once.
+is a few kilobytes of text. Everything that shows layer k, in a chart or a table, has the class
+``layer-k``, so that a style sheet alone can highlight the layer in all views at once.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ff.book.style import INK, MUTED, shade
 
 __all__ = ["STYLE", "Axis", "Plot", "group", "highlight", "panel", "tint"]
 
-HOVERED = 64  # layers that answer to the pointer; the browser matches some rules for each
+HOVERED = 64  # layers that the pointer can highlight; each costs the browser some style rules
 
 STYLE = f"""
 .ff-panel {{ margin: 0; padding: 8px 10px; background: #fff; color: {INK}; border-radius: 6px; }}
@@ -61,7 +61,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Plot:
-    """Two axes to place shapes on; what draws a shape returns a piece of SVG.
+    """Two axes to place shapes on; each method that draws returns a piece of SVG.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Plot:
         return f'<path class="rule" d="M{left} {at:.1f}H{right}"/>'
 
     def svg(self, alt: str, *shapes: str) -> str:
-        """Compose the chart: grid and axes below the shapes, and a text for who cannot see it."""
+        """Compose the chart: grid and axes below the shapes, and a text for screen readers."""
         left, top, right, bottom = self._box
         parts = []
         for tick in self.x.ticks():
@@ -178,7 +178,7 @@ def group(layer: int, depth: int, title: str, *shapes: str) -> str:
 
 
 def highlight(scope: str, depth: int, picked: int | None = None) -> str:
-    """Style sheet that brings out one layer in all views: the one pointed at, else the picked one.
+    """Style sheet that highlights one layer in all views: the one pointed at, else the picked one.
 
     Parameters
     ----------

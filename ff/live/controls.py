@@ -1,6 +1,6 @@
-"""Controls of `ff.live.explore`: labelled, aligned, and with options that follow the data.
+"""Controls of `ff.explore`: labelled, aligned, and with options that follow the data.
 
-What has a `value` is returned as Any: the type of a widget's value is not declared anywhere.
+Widgets that have a `value` are typed as Any, since ipywidgets declares no type for it.
 """
 
 from collections.abc import Callable
@@ -18,19 +18,19 @@ def look(description: str) -> dict[str, Any]:
 
 
 def choice(description: str, options: list[str], tooltip: str) -> Any:
-    """One of several; without options until `offer` brings some."""
+    """Menu to pick one of several; `offer` replaces its options."""
     return widgets.Dropdown(options=options, tooltip=tooltip, **look(description))
 
 
 def span(description: str, tooltip: str) -> Any:
-    """From one to another of several numbers, which `offer_span` brings."""
+    """Slider with two ends over a list of numbers, which `offer_span` sets."""
     return widgets.SelectionRangeSlider(
         options=[0], index=(0, 0), continuous_update=False, tooltip=tooltip, **look(description)
     )
 
 
 def offer(widget: Any, options: list[Any]) -> None:
-    """Offer other options, and keep what is chosen where it is among them."""
+    """Replace the options; what is chosen stays chosen if it is among them."""
     if list(widget.options) == options:
         return
     before = widget.value
@@ -40,7 +40,7 @@ def offer(widget: Any, options: list[Any]) -> None:
 
 
 def offer_span(widget: Any, options: list[int]) -> None:
-    """Offer another range, and take all of it."""
+    """Replace the numbers, and select all of them."""
     if list(widget.options) != options:
         widget.options = options
         widget.index = (0, len(options) - 1)
@@ -49,7 +49,7 @@ def offer_span(widget: Any, options: list[int]) -> None:
 def button(
     description: str, icon: str, tooltip: str, action: Callable[[Any], object]
 ) -> widgets.Button:
-    """Something to press."""
+    """Button that calls `action` when it is pressed."""
     layout = widgets.Layout(width="100px")
     made = widgets.Button(description=description, icon=icon, tooltip=tooltip, layout=layout)
     made.on_click(action)
@@ -57,7 +57,7 @@ def button(
 
 
 def htmls(count: int) -> list[widgets.HTML]:
-    """Places for text and charts."""
+    """Empty places for text and charts."""
     return [widgets.HTML(layout=widgets.Layout(margin="0", width="auto")) for _ in range(count)]
 
 

@@ -1,9 +1,9 @@
 """Two applications for JupyterLab: look through the results, and watch a network learn.
 
-`ff.live.selection` and `ff.live.lab` compute what is shown, `ff.live.views` makes HTML of it; here
-it is put on the screen. A layer stands out in all views when it is pointed at in one of them,
-which the browser does by itself, or when it is picked with a slider, which the keyboard reaches
-as well.
+``ff.live.selection`` and ``ff.live.lab`` compute what is shown, ``ff.live.views`` turns it into
+HTML, and this module arranges it on the screen. A layer stands out in all views while the pointer
+is on it in one of them (a style sheet does that, without the kernel), or when it is picked with a
+slider, which can be moved from the keyboard.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from ff.stats.delay import TARGET
 
 __all__ = ["ResultsExplorer", "TrainingLab"]
 
-SLICE = 0.25  # seconds of training between two looks at it
+SLICE = 0.25  # seconds of training between two updates of the screen
 PICTURES = 4  # images shown, three samples of each
 
 
@@ -90,7 +90,10 @@ class ResultsExplorer(widgets.VBox):
         self.layer.observe(self._pick, "value")
 
     def _changed(self, _: object = None) -> None:
-        """Offer what there is, then show what is chosen; changes made meanwhile are ours."""
+        """Offer what the records hold, then show what is chosen.
+
+        Both may set widgets, which calls this method again: `_busy` ends that call at once.
+        """
         if self._busy:
             return
         self._busy = True
@@ -118,7 +121,7 @@ class ResultsExplorer(widgets.VBox):
         )
         condition = (self.dataset.value, self.condition.value)
         chosen = (*condition, self.hidden.value, self.depth.value, KINDS[kind], epochs, seeds)
-        if chosen != self._chosen:  # else only the target moved, and the correlations stay
+        if chosen != self._chosen:  # else only the target moved: keep the correlations
             records = self._conditions[condition[0]][condition[1]]
             self._chosen, self.selection = chosen, Selection(records, *chosen[2:])
         selection, target = self.selection, self.target.value
@@ -150,8 +153,8 @@ class ResultsExplorer(widgets.VBox):
 class TrainingLab(widgets.VBox):
     """Watch one network learn, epoch by epoch, and change its learning rate on the way.
 
-    Training runs in a thread of its own, a quarter of a second at a time: the kernel answers in
-    between, and while it trains.
+    Training runs in a thread of its own, a quarter of a second at a time, so that the kernel and
+    the controls keep answering.
     """
 
     def __init__(self) -> None:
@@ -188,9 +191,9 @@ class TrainingLab(widgets.VBox):
         self.command, self._highlight = htmls(2)
         self._settings = (self.dataset, self.layers, self.hidden, self.peer, self.threshold)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ff-lab")
-        self._next: Config | None = None  # what to begin anew with
+        self._next: Config | None = None  # the network to build next
         self._refused = ""  # why the settings are impossible
-        self._waiting = False  # whether they differ from what is being trained
+        self._waiting = False  # whether the settings differ from those in training
         self.task: asyncio.Task[None] | None = None
         self.lab = Lab(self._config(), load(self.dataset.value))
         super().__init__(
@@ -229,7 +232,7 @@ class TrainingLab(widgets.VBox):
 
     def _begin(self, lab: Lab) -> None:
         self.lab, self._refused, self._waiting = lab, "", False
-        lab.change_rate(self._learning_rate())  # it may have been moved meanwhile
+        lab.change_rate(self._learning_rate())  # the slider may have moved since
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
         self.pictures.value = views.pictures(
             lab.images[:PICTURES], labels, wrong, DATASETS[lab.training.dataset.name]
@@ -251,7 +254,7 @@ class TrainingLab(widgets.VBox):
         self._enable()
 
     def _enable(self) -> None:
-        """Let those buttons be pressed that have an effect, and say what is in the way."""
+        """Enable the buttons that have an effect, and say what keeps the others from having one."""
         phase = self.lab.phase
         stuck = phase == "finished" or (phase == "ready" and bool(self._refused or self._next))
         self.play.disabled = stuck or phase == "playing"
@@ -267,18 +270,18 @@ class TrainingLab(widgets.VBox):
         self._enable()
 
     def _checked(self) -> Config | None:
-        """The settings; None, and a word about it, where one is impossible."""
+        """Return the settings; where one is impossible, show why and return None."""
         try:
             config = self._config()
         except ConfigError as error:
-            self._next = None  # settings that are being prepared are no longer wanted
+            self._next = None  # drop the network that is being built
             self._refuse(error)
             return None
         self._refused = ""
         return config
 
     def _set(self, _: object) -> None:
-        """Take new settings: at once before training has begun, else with the next reset."""
+        """Apply new settings: at once before training has begun, else with the next reset."""
         config = self._checked()
         if config and self.lab.phase == "ready":
             self._renew(config)
@@ -313,7 +316,7 @@ class TrainingLab(widgets.VBox):
         self._work()
 
     def _work(self) -> None:
-        """See to it that something is done in the background."""
+        """Start the background task, unless it is running."""
         self._enable()
         if self.task is None or self.task.done():
             self.task = asyncio.get_running_loop().create_task(self._run())
@@ -335,7 +338,7 @@ class TrainingLab(widgets.VBox):
                     self._next = None
                     self._refuse(error)
                 continue
-            if config is not self._next:  # something else is wanted meanwhile
+            if config is not self._next:  # other settings were chosen meanwhile
                 continue
             if config:
                 self._next = None

@@ -19,9 +19,9 @@ __all__ = ["Lab", "Phase"]
 
 Phase = Literal["ready", "playing", "paused", "finished"]
 
-WEIGHTS = 50_000_000  # of the layers: 32 layers of 1000 units fit, what fills the memory does not
+WEIGHTS = 50_000_000  # at most, in all layers: 32 layers of 1000 units fit
 WATCHED = 200  # validation images whose goodness is looked at
-FAR = 10  # times more or less goodness than any sample has: a threshold that is not learned from
+FAR = 10  # a threshold this many times below or above all goodness has hardly any gradient
 
 
 class Lab:
@@ -42,7 +42,7 @@ class Lab:
     training
         The run itself.
     share
-        How much of the epoch that is going on is done, from 0 to 1.
+        Share of the current epoch that is done, from 0 to 1.
     images, labels, wrong
         The first validation images, with the labels of their positive and negative samples.
     goodness
@@ -92,7 +92,7 @@ class Lab:
 
     @property
     def phase(self) -> Phase:
-        """What a person would call it."""
+        """State of the run, in one word."""
         if self.running:
             return "playing"
         if self.epoch == self.config.epochs:
@@ -123,12 +123,12 @@ class Lab:
         self.training.config = Config(**values)
 
     def advance(self, seconds: float) -> None:
-        """Train for about so long, at most to the end of the epoch, and look at the goodness.
+        """Train for some seconds, at most to the end of the epoch, then measure goodness.
 
         Parameters
         ----------
         seconds
-            At least one step is taken; the evaluation at the epoch's end takes what it takes.
+            About how long. At least one step is taken, and an epoch's end adds its evaluation.
         """
         until = time.monotonic() + seconds
         while self.running:

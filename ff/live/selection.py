@@ -28,7 +28,7 @@ SHARED = {"dataset", "hidden", "seeds", "precision", "device"}
 
 
 def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
-    """All records below a folder: by data set, then by what else sets their runs apart.
+    """All records below a folder, by data set, then by the other settings in which runs differ.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Selection:
         -------
         DataFrame
             A row a layer: layer, accuracy (mean over seeds at the last epoch), epoch and crossing
-            with its interval (see `ff.stats.delay.mean_delay`), censored, pearson, spearman.
+            with its interval (see `ff.delay.mean_delay`), censored, pearson, spearman.
         """
         table = delay.mean_delay(self.layers, target, self.column).set_index("layer")
         table = table[["epoch", "crossing", "crossing_low", "crossing_high", "censored"]]
@@ -153,7 +153,7 @@ class Selection:
         return table.join(self.correlations).reset_index()
 
     def hints(self, numbers: pd.DataFrame) -> list[str]:
-        """Sentences on what cannot be seen in a table of `numbers`, and how it could."""
+        """Sentences that say which `numbers` could not be computed, and what would help."""
         found = []
         if np.all(numbers["censored"]):
             found.append("No layer reaches the target: lower it, or take in more epochs.")
@@ -164,7 +164,10 @@ class Selection:
         return found
 
     def config(self) -> Config:
-        """What to train for these records; all its epochs, as the learning rate hangs on them."""
+        """Configuration that trains the selected network and seeds again.
+
+        It has all epochs of the original run: the learning rate's schedule depends on their number.
+        """
         run = next(
             run
             for run in self.records.runs
@@ -174,7 +177,7 @@ class Selection:
         return Config(**{**run["config"], **chosen, "device": "auto"})
 
     def described(self, table: pd.DataFrame, target: float) -> pd.DataFrame:
-        """Put what was chosen before a table of its numbers, to be read without the explorer."""
+        """Add columns that say what was selected, so that the table can be read on its own."""
         config = self.config()
         chosen: dict[str, Any] = {
             "dataset": config.dataset,

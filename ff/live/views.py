@@ -1,4 +1,4 @@
-"""What the applications of `ff.live.explore` show, as HTML: numbers in, text out."""
+"""What the applications of `ff.explore` show, as HTML: numbers in, text out."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ __all__ = [
     "trouble",
 ]
 
-SOME = 16  # layers shown one by one; they are evenly spread where there are more
+SOME = 16  # at most this many layers are shown one by one, evenly spread
 BINS = 40
 POSITIVE, NEGATIVE = "#0072b2", "#d55e00"
 
@@ -65,8 +65,8 @@ STYLES = f"""<style>{STYLE}
   image-rendering: pixelated; }}
 </style>"""
 
-# What ipywidgets leaves out: a name that a screen reader could say for the handles of sliders, and
-# a word about a field without a number, which counts as its last number until it is left.
+# Two things that ipywidgets leaves out: names of the sliders' handles for screen readers, and a
+# message at a number field that is empty, whose last number counts until the field is left.
 SCRIPT = """<img src="data:," alt="" hidden onerror="
 window.addEventListener('focusin', ({target}) => {
   const control = target.closest('.noUi-handle') && target.closest('.ff-app .widget-inline-hbox');
@@ -316,7 +316,7 @@ def command(config: Config) -> str:
 
 
 def trouble(*sentences: str) -> str:
-    """Say what is wrong, where it can be put right; nothing where nothing is."""
+    """Box with sentences that say what is wrong; empty if there are none."""
     text = "\n".join(sentences)
     return f'<div class="ff-trouble" role="alert">{escape(text)}</div>' if text else ""
 
@@ -330,7 +330,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    """Ends of an interval, of which one is infinite where the target is too seldom reached."""
+    """Ends of an interval; "later" is one beyond the last epoch, reached in too few resamples."""
     if np.isnan(low):
         return "–"
     ends = [f"{end:.2f}" if np.isfinite(end) else "later" for end in (low, high)]
@@ -338,7 +338,7 @@ def _interval(low: float, high: float) -> str:
 
 
 def _around_threshold(shares: np.ndarray) -> Axis:
-    """Axis for nearly all goodness, in units of the threshold; it changes in leaps, thus seldom."""
+    """Axis for nearly all goodness, in thresholds; by powers of 2, so that it seldom changes."""
     far = abs(shares[np.isfinite(shares)] - 1)
     reach = np.quantile(far, 0.98) if far.size else 1
     half = float(2.0 ** np.clip(np.ceil(np.log2(max(reach, 1e-9))), -3, 6))

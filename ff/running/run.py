@@ -62,7 +62,7 @@ def train(
     RecordsError
         `out` holds another configuration's records, or cannot be written.
     KeyboardInterrupt
-        Ctrl-C or SIGTERM, between two steps; see `ff.running.interruption`.
+        Ctrl-C or SIGTERM; the run ends between two steps, and can be continued if it has an `out`.
 
     Warns
     -----

@@ -190,7 +190,7 @@ def _least_doubling(e: Evidence) -> np.ndarray:
 
 def _constancy(e: Evidence) -> np.ndarray:
     own, delay = e.number[_reached(e)], e.delay[:, _reached(e)]
-    half = (len(own) + 1) // 2  # an odd number shares the middle, as in `ff.stats.delay.slope`
+    half = (len(own) + 1) // 2  # an odd number shares the middle, as in `ff.delay.slope`
     return theil_sen(own[-half:], delay[:, -half:]) / theil_sen(own[:half], delay[:, :half])
 
 

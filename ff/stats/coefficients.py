@@ -1,7 +1,7 @@
 """Correlation coefficients of arrays, as functions of how often each seed is counted.
 
 Arrays have the shape (seeds, epochs, series); weights have the shape (batch, seeds), a row each for
-the data (all ones) or a resample of the seeds. See `ff.stats.correlation` for what they mean.
+the data (all ones) or a resample of the seeds. See `ff.correlation` for what they mean.
 """
 
 from collections.abc import Callable

@@ -238,7 +238,7 @@ def sensitivity(
     layers
         The `layers` table of `ff.Records`.
     analysis
-        `mean_delay`, `seed_delays`, `slope`, or a function of `ff.stats.survival`.
+        `mean_delay`, `seed_delays`, `slope`, or a function of `ff.survival`.
     targets
         Accuracies to reach, between 0 and 1.
     **options

@@ -37,7 +37,7 @@ def median_delay(
     Parameters
     ----------
     layers, target, column
-        As in `ff.stats.delay.mean_delay`.
+        As in `ff.delay.mean_delay`.
     level
         Least coverage of the interval, between 0 and 1.
 
@@ -95,7 +95,7 @@ def logrank(
     Parameters
     ----------
     layers, target, column
-        As in `ff.stats.delay.mean_delay`.
+        As in `ff.delay.mean_delay`.
     spacing
         Compare layers 1-2, 2-4, 4-8, ... ("doubling") or 1-2, 2-3, 3-4, ... ("adjacent").
 

@@ -1,7 +1,7 @@
 """The paper's Figures 2 to 5 and ours: tables in, figures out.
 
-Traces are averaged over seeds here; delays and correlations come from `ff.stats.delay` and
-`ff.stats.correlation`. Widths that share a panel differ by color and by line style, depths by
+Traces are averaged over seeds here; delays and correlations come from `ff.delay` and
+`ff.correlation`. Widths that share a panel differ by color and by line style, depths by
 marker. No function writes a file: the `savefig` of the returned figure does.
 """
 

@@ -26,7 +26,7 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
     Parameters
     ----------
     correlation
-        Result of `ff.stats.correlation.pooled`; drawn is the signed `r`.
+        Result of `ff.correlation.pooled`; drawn is the signed `r`.
     coefficient
         Figure 5a is "pearson", 5b is "spearman".
 
@@ -65,7 +65,7 @@ def correlations_with_intervals(
     Parameters
     ----------
     correlation
-        Result of `ff.stats.correlation.pooled` or of another analysis of that module.
+        Result of `ff.correlation.pooled` or of another analysis of that module.
     coefficient
         "pearson" or "spearman".
 
@@ -94,12 +94,12 @@ def correlation_kinds(
     depth: int | None = None,
     coefficient: Coefficient = "pearson",
 ) -> Figure:
-    """Correlation of layers with one network, by how much of the shared progress is taken out.
+    """Correlation of layers with one network, by how much of training's progress is removed.
 
     Parameters
     ----------
     kinds
-        Results of analyses of `ff.stats.correlation` by the name that the legend gives them, for
+        Results of analyses of `ff.correlation` by the name that the legend gives them, for
         example ``{"pooled": pooled(...), "within epoch": within_epoch(...)}``; four at most.
     depth
         Depth of the network; by default the deepest.

@@ -33,7 +33,7 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
     Parameters
     ----------
     delay
-        Result of `ff.stats.delay.mean_delay`; drawn is its `epoch`.
+        Result of `ff.delay.mean_delay`; drawn is its `epoch`.
     depths
         Depths to mark, as far as there are such layers.
 
@@ -73,7 +73,7 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
     Parameters
     ----------
     delay
-        Result of `ff.stats.delay.mean_delay`; drawn are `crossing` and its interval.
+        Result of `ff.delay.mean_delay`; drawn are `crossing` and its interval.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     Parameters
     ----------
     delay
-        Result of `ff.stats.delay.sensitivity` with `ff.stats.delay.mean_delay`.
+        Result of `ff.delay.sensitivity` with `ff.delay.mean_delay`.
 
     Returns
     -------

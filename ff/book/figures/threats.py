@@ -20,7 +20,7 @@ def slope_sensitivity(slope: pd.DataFrame) -> Figure:
     Parameters
     ----------
     slope
-        Result of `ff.stats.delay.sensitivity` with `ff.stats.delay.slope`; drawn is its segment
+        Result of `ff.delay.sensitivity` with `ff.delay.slope`; drawn is its segment
         "all".
 
     Returns
@@ -56,7 +56,7 @@ def auroc_beside_accuracy(
     auroc_target: float = 0.77,
     bootstrap: Bootstrap = Bootstrap(),
 ) -> Figure:
-    """When goodness tells positive from negative samples, and when its threshold does: by layer.
+    """When each layer tells positive from negative samples: by its own threshold, and by any.
 
     Accuracy needs the goodness of positive and of negative samples on the right sides of a fixed
     threshold; AUROC only needs them apart. A layer whose AUROC rises long before its accuracy has
