@@ -1,4 +1,4 @@
-"""The published style against ours: the same algorithm, number for number."""
+"""The baseline against ours: the same algorithm, number for number."""
 
 import pytest
 import torch
@@ -18,8 +18,8 @@ CPU = torch.device("cpu")
 def test_a_step_is_ours(few):
     config = ff.Config(dataset="digits", layers=3, hidden=20, seeds=1, batch_size=40)
     ours, readouts = Network(config, 784, 20, (1,), CPU), Readouts(config, 20, 1, CPU)
-    theirs = Baseline(config, few)
-    for layer, own in zip(theirs.model.layers, ours.layers, strict=True):
+    baseline = Baseline(config, few)
+    for layer, own in zip(baseline.model.layers, ours.layers, strict=True):
         layer.linear.weight.data.copy_(own.weight[0])  # pyright: ignore
     before = [own.weight.clone() for own in ours.layers]
     for step in range(4):
@@ -29,10 +29,10 @@ def test_a_step_is_ours(few):
         x = samples(images, labels, wrong)
         goodness, neutral = ours.learn(x, config.learning_rate)
         _, accuracy = readouts.learn(neutral, labels, config.downstream_learning_rate)
-        seen = theirs.step(*x.dense()[0].chunk(3), labels[0])
+        seen = baseline.step(*x.dense()[0].chunk(3), labels[0])
         assert_close(seen[:-1], objective.accuracy(goodness, 20.0)[0])
         assert_close(seen[-1], accuracy[0, 0])
-    for i, (layer, own) in enumerate(zip(theirs.model.layers, ours.layers, strict=True)):
+    for i, (layer, own) in enumerate(zip(baseline.model.layers, ours.layers, strict=True)):
         state = {"weight": own.weight[0], "bias": own.bias[0, 0]}
         for name, expected in state.items():
             assert_close(
@@ -46,13 +46,13 @@ def test_a_step_is_ours(few):
         assert_close(layer.running_mean, own.running_mean[0, 0])
     expected = torch.cat(readouts.weight, dim=2)[0]
     assert expected.abs().max() > 1e-3
-    assert_close(theirs.model.readout.weight.data, expected, rtol=1e-4, atol=1e-7)
+    assert_close(baseline.model.readout.weight.data, expected, rtol=1e-4, atol=1e-7)
 
 
 def test_four_processes_make_the_samples(few):
-    """As it is published; fewer would make it slower, and us look faster."""
-    theirs = Baseline(ff.Config(dataset="digits", layers=2, hidden=5, batch_size=40), few)
-    loaders = [value for value in vars(theirs).values() if isinstance(value, DataLoader)]
+    """As in public code; with fewer the baseline would be slower, and ours look faster."""
+    baseline = Baseline(ff.Config(dataset="digits", layers=2, hidden=5, batch_size=40), few)
+    loaders = [value for value in vars(baseline).values() if isinstance(value, DataLoader)]
     assert loaders
     assert {loader.num_workers for loader in loaders} == {4}
 
@@ -62,9 +62,9 @@ def test_samples_are_those_of_ours(few):
         positive, negative, neutral, label = Images(few.train)[at]
         wrong = torch.tensor([[int(negative[:10].argmax())]])
         assert wrong.item() != label == few.train.labels[at]
-        theirs = torch.stack([positive, negative, neutral])
+        one = torch.stack([positive, negative, neutral])
         ours = samples(few.train.images[None, at : at + 1], torch.tensor([[label]]), wrong)
-        assert_close(theirs, ours.dense()[0])
+        assert_close(one, ours.dense()[0])
 
 
 @pytest.mark.slow
