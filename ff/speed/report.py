@@ -33,12 +33,24 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        What `ff bench` measured, with `machine`, a name for what was measured alike: on
-        the same `device_name` at the same `commit`, with the same torch, threads, images and
-        effort. Values are medians over its `files`, `low` and `high` the least and greatest of all;
-        `met` counts the files in which the target is met, and `started` is the last file's. What
-        has the most files comes first, and of several what was measured last. Without a file, the
-        table is empty.
+        A row for each quantity that was measured.
+
+        - What it is: ``work`` ("epoch", "products" and others), what it is compared with
+          (``beside``), ``device`` ("cpu" or "cuda"), ``layers``, ``hidden``, ``seeds`` and
+          ``precision``, empty or NaN where these do not apply; ``quantity`` ("ours", "compared",
+          "ratio" and others), and ``at``, the number of layers, seeds, epochs or threads that a
+          "time" depends on.
+        - How much: ``value`` (median over the files), ``low`` and ``high`` (least and greatest
+          turn of all), ``unit``, and ``how`` ("measured", "extrapolated from ..." or "not
+          measured: ...").
+        - Its target: ``target_low`` and ``target_high``, infinite where it has no such end, NaN
+          where there is none; ``met`` counts the ``files`` in which the value lies between.
+        - ``machine``, a name of what was measured alike: on the same ``device_name`` at the same
+          ``commit``, with the same torch, threads, images and effort; ``started`` is when its last
+          file was begun.
+
+        The machine of most files comes first, and of several the one that was measured last.
+        Without a file, the table is empty.
     """
     parts = []
     for path in sorted(folder.glob("*.parquet")):
@@ -78,16 +90,17 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        What ``ff.speed.bench.measure`` yields or `read` returns, of one machine.
+        What ``ff bench`` has measured, or `read` returns, of one machine.
 
     Returns
     -------
     DataFrame
-        The columns of ``ff.speed.columns.Work`` and, in words, a `label` of the work and what it is
-        measured `against`; `how` if not by itself: "extrapolated from ..." or why not at all;
-        `verdict`: "met", "missed" or "not measured", and, where several runs disagree, in how many
-        of them it is the same; the `ratio`, or what else has the `target`, and its `spread` over
-        the turns; and the two quantities of which a ratio is taken, `ours` and `compared`.
+        The columns ``work`` to ``precision`` of `read` and, in words, a ``label`` of the work and
+        what it is measured ``against``; ``how`` if it was not simply measured: "extrapolated from
+        ..." or why not at all; ``verdict``: "met", "missed" or "not measured", and, where several
+        runs disagree, in how many of them it is the same; the ``ratio``, or what else has the
+        ``target``, and its ``spread`` over the turns; and the two quantities of which a ratio is
+        taken, ``ours`` and ``compared``.
     """
     found = []
     for _, own in rows.groupby(KEYS, sort=False, dropna=False):
@@ -140,7 +153,7 @@ def disturbed(rows: pd.DataFrame) -> str:
     Parameters
     ----------
     rows
-        What ``ff.speed.bench.measure`` yields or `read` returns, of one machine.
+        What ``ff bench`` has measured, or `read` returns, of one machine.
     """
     cores = measured(rows, "other programs")["high"].max()
     if not cores > BUSY:
@@ -157,7 +170,7 @@ def settings(rows: pd.DataFrame) -> str:
     Parameters
     ----------
     rows
-        What ``ff.speed.bench.measure`` yields or `read` returns, of one machine.
+        What ``ff bench`` has measured, or `read` returns, of one machine.
     """
     shares = measured(rows, "settings", "share")
     epochs = measured(rows, "epoch", "ratio")
@@ -179,7 +192,7 @@ def lines(rows: pd.DataFrame) -> Iterator[str]:
     Parameters
     ----------
     rows
-        What ``ff.speed.bench.measure`` yields or `read` returns, of one machine.
+        What ``ff bench`` has measured, or `read` returns, of one machine.
 
     Yields
     ------
@@ -202,7 +215,7 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
     Parameters
     ----------
     rows
-        What ``ff.speed.bench.measure`` yields or `read` returns, of one machine.
+        What ``ff bench`` has measured, or `read` returns, of one machine.
     work, quantity
         As in these columns.
     """
