@@ -4,10 +4,10 @@ import gzip
 import hashlib
 import math
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import executed  # pyright: ignore[reportMissingImports]
 import nbformat
 import numpy as np
 import pytest
@@ -25,9 +25,6 @@ from ff.config import parse
 from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-
-import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
 
 Case = tuple[Path, Callable[[], object]]  # a whole file, and what reads it
 

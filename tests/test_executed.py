@@ -7,15 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import executed  # pyright: ignore[reportMissingImports]
 import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-
-import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
 
 TEXT = """# Delay
 
@@ -113,22 +111,85 @@ def test_the_digest_sees_code_params_and_results(book, name):
     assert executed.digest(book) == before
 
 
+def built(book: Path, failure: Exception | None = None) -> Path:
+    """A site of that book, as far as the extension's seal on it is concerned."""
+    site = book.parent / "_build" / "html"
+    site.mkdir(parents=True, exist_ok=True)
+    app = SimpleNamespace(srcdir=str(book), outdir=str(site), config=SimpleNamespace())
+    executed.unseal_site(app)
+    executed.seal_site(app, failure)
+    return site
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["method.md", "_toc.yml", "_assets/book.css", "../_config.yml", "../ff/new.py", "../params/x"],
+)
+def test_a_site_is_stale_as_soon_as_a_source_is_another(book, name):
+    site, path = built(book), book / name
+    assert executed.is_current(site, book)
+    before = path.read_bytes() if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((before or b"") + b"\n")
+    assert not executed.is_current(site, book)
+    if before is None:
+        path.unlink()
+    else:
+        path.write_bytes(before)
+    assert executed.is_current(site, book)
+    if before is not None:
+        path.unlink()
+        assert not executed.is_current(site, book)
+
+
+@pytest.mark.parametrize(
+    "name", ["runs/delay/new.ipynb", "records/a.parquet", "_ext/__pycache__/x"]
+)
+def test_what_is_made_from_the_sources_leaves_a_site_current(book, name):
+    site = built(book)
+    (book / name).parent.mkdir(parents=True, exist_ok=True)
+    (book / name).touch()
+    assert executed.is_current(site, book)
+
+
+def test_a_site_whose_build_failed_is_stale(book):
+    site = built(book)
+    assert executed.is_current(site, book)
+    assert not executed.is_current(built(book, failure=ValueError()), book)
+    assert not executed.is_current(site.parent, book), "there is no site"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
+def test_the_sources_are_the_files_that_git_does_not_ignore():
+    places = ["book", "ff", "params", "_config.yml"]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *places]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    expected = {path for name in listed.split("\0") if name and (path := ROOT / name).is_file()}
+    assert {
+        path.resolve() for _, path in executed.files(ROOT / "book", executed.SOURCES)
+    } == expected
+
+
 @pytest.mark.slow
 def test_a_build_runs_what_is_stale_and_removes_orphans(book):
     orphan = book / "runs" / "delay" / "layers-0099.ipynb"
     orphan.parent.mkdir(parents=True)
     nbformat.write(new_notebook(), orphan)
+    site = book.parent / "_build" / "html"
     first = build(book)
     assert first.returncode == 0, first.stdout + first.stderr
     assert not orphan.exists()
-    html = (book.parent / "_build" / "html" / "runs" / "delay" / "layers-0016.html").read_text()
+    html = (site / "runs" / "delay" / "layers-0016.html").read_text()
     assert "16 layers" in html
     assert "112" in html, "16 * 7 must have been computed"
+    assert executed.is_current(site, book)
     assert "[executed]" not in build(book).stdout, "nothing had changed"
 
     (book / "results").mkdir()
     (book / "results" / "new.parquet").touch()
+    assert not executed.is_current(site, book)
     assert build(book).stdout.count("[executed]") == 2
+    assert executed.is_current(site, book)
 
 
 @pytest.mark.slow
@@ -139,3 +200,4 @@ def test_a_failed_run_fails_the_build_and_leaves_no_page(book):
     assert "runs/delay/layers-0016.ipynb failed" in result.stdout + result.stderr
     assert "ZeroDivisionError" in result.stdout + result.stderr
     assert not (book / "runs" / "delay" / "layers-0016.ipynb").exists()
+    assert not executed.is_current(book.parent / "_build" / "html", book)

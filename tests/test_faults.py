@@ -4,10 +4,10 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import executed  # pyright: ignore[reportMissingImports]
 import nbformat
 import pytest
 import torch
@@ -23,9 +23,6 @@ from ff.running import checkpoint
 from ff.running.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-
-import executed  # noqa: E402 # pyright: ignore[reportMissingImports]
 
 
 class Disk:

@@ -1,10 +1,5 @@
 """The Sphinx extension that ships few icons."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "book" / "_ext"))
-
 import icons  # pyright: ignore[reportMissingImports]
 
 

@@ -8,6 +8,9 @@ glob. It is run again when the notebook, the library, the measured data or the p
 changed, and only then. The same hash names the cache of the notebooks that myst-nb runs itself,
 whose own key sees nothing but the cells. A link in a chapter to another page must begin with
 ``/``, because the copies lie deeper.
+
+A built site holds the hash of all that it was built from: `is_current` tells whether a site is that
+of the files that are here now.
 """
 
 import hashlib
@@ -16,6 +19,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +42,11 @@ from ff.running.lock import claim
 LOGGER = logging.getLogger(__name__)
 # What an executed page depends on.
 INPUTS = ("../ff", "../params", "results", "precision", "_ext/executed.py")
+# What the site as a whole depends on, and where it keeps the hash of that.
+SOURCES = (".", "../ff", "../params", "../_config.yml")
+BUILT_FROM = ".built-from"
+# Files and folders that git ignores: they are made from the others, or hold nothing of the book.
+IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store", "runs", "records"}
 WORKERS = 2  # kernels at a time; each takes about a core and 500 MB
 TIMEOUT = 600  # seconds that a cell may take
 
@@ -147,16 +156,29 @@ def prepare(notebook: NotebookNode, page: Page) -> NotebookNode:
     return notebook
 
 
-def digest(book: Path) -> str:
-    """Hash of the names and contents of all files in `INPUTS`."""
-    sha = hashlib.sha256()
-    for name in INPUTS:
+def files(book: Path, names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files that are called by these names or lie below them, each with its own name."""
+    for name in names:
         root = book / name
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                sha.update(f"{path.relative_to(book.parent).as_posix()}\0".encode())
-                sha.update(hashlib.sha256(path.read_bytes()).digest())
+            relative = path.relative_to(book.parent)
+            if path.is_file() and IGNORED.isdisjoint(relative.parts):
+                yield relative.as_posix(), path
+
+
+def digest(book: Path, names: Iterable[str] = INPUTS) -> str:
+    """Hash of the names and contents of those files."""
+    sha = hashlib.sha256()
+    for name, path in files(book, names):
+        sha.update(f"{name}\0".encode())
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
     return sha.hexdigest()
+
+
+def is_current(site: Path, book: Path) -> bool:
+    """Whether a site was built, without an error, from what is in the book's folder now."""
+    note = site / BUILT_FROM
+    return note.is_file() and note.read_text(encoding="utf-8") == digest(book, SOURCES)
 
 
 def stem(chosen: dict[str, int]) -> str:
@@ -232,6 +254,19 @@ def execute(stale: list[Page], book: Path) -> None:
             LOGGER.info("[executed] %s (%d of %d)", name, count, len(stale))
 
 
+def unseal_site(app: Sphinx) -> None:
+    """Remember what is there before anything is read; a build that fails leaves no hash."""
+    app.config.built_from = digest(Path(app.srcdir), SOURCES)
+    (Path(app.outdir) / BUILT_FROM).unlink(missing_ok=True)
+
+
+def seal_site(app: Sphinx, exception: Exception | None) -> None:
+    """Leave in the site the hash of what it was built from."""
+    if exception is None:
+        note = Path(app.outdir) / BUILT_FROM
+        note.write_text(app.config.built_from, encoding="utf-8")
+
+
 def leave_out(app: Sphinx, _: nodes.document) -> None:
     """Keep executed copies out of the search: they say what the chapters say, thirty times."""
     if app.env.docname.startswith("runs/"):
@@ -244,7 +279,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("executed_chapters", {}, "", dict)
     app.add_config_value("executed_configurations", {}, "", dict)
     app.add_config_value("executed_inputs", "", "", str)
+    app.add_config_value("built_from", "", "", str)
     app.connect("config-inited", name_cache)
+    app.connect("builder-inited", unseal_site, priority=400)  # before pages are run
     app.connect("builder-inited", execute_stale)
     app.connect("doctree-read", leave_out, priority=900)  # metadata is there only now
+    app.connect("build-finished", seal_site)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
