@@ -33,6 +33,8 @@ class Fake:
     def __init__(self, *args: object, precision: str = "float32", **more: object) -> None:
         self.depth = args[1]
 
+    def learn(self) -> None: ...
+
     def cost(self, whole: object) -> float:
         return 1.0
 
@@ -305,7 +307,7 @@ def test_products_are_counted():
     assert share._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
 
 
-def test_a_straight_line_has_a_ratio_of_one(monkeypatch, digits):
+def test_a_straight_line_has_a_ratio_of_one(costs, monkeypatch, digits):
     points = np.array(cpu.POINTS)[:, None]
     straight, bent = 3.0 + 2 * points, points + 0.0
     bent[-1] += 16
