@@ -1,15 +1,10 @@
-"""Whole runs: what holds from seed to records, whatever trains beside or above."""
+"""Epochs of training: what holds whatever trains beside or above."""
 
-import io
 import itertools
-import signal
-import sys
-from collections.abc import Callable
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -17,7 +12,6 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import ff
-from ff import machine
 from ff.algorithm import fast, network
 from ff.algorithm.evaluation import evaluate
 from ff.algorithm.objective import accuracy
@@ -26,9 +20,8 @@ from ff.algorithm.samples import samples
 from ff.algorithm.streams import stream
 from ff.algorithm.training import Training, cool_down
 from ff.data import Split
-from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.quantities import LAYER_QUANTITIES
 from ff.records import complete
-from ff.running import checkpoint, memory
 
 RANKS = ("validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
 
@@ -85,18 +78,6 @@ def test_the_readout_never_changes_the_layers(tiny, few):
 # --- seeds
 
 
-def test_the_same_seed_gives_the_same_bits_twice(tiny):
-    one, other = (ff.train(tiny(batch_size=325)) for _ in range(2))
-    pd.testing.assert_frame_equal(one.layers, other.layers, check_exact=True)
-    pd.testing.assert_frame_equal(one.readouts, other.readouts, check_exact=True)
-
-
-def test_another_seed_gives_other_numbers(tiny):
-    layers = ff.train(tiny(batch_size=325)).layers
-    one, other = (layers.query("seed == @n")["goodness_positive_mean"].tolist() for n in (1, 2))
-    assert not np.isclose(one, other).any()
-
-
 def test_a_seed_does_not_depend_on_the_seeds_beside_it(tiny, few):
     """Weights, goodness and accuracies are equal to rounding.
 
@@ -112,34 +93,6 @@ def test_a_seed_does_not_depend_on_the_seeds_beside_it(tiny, few):
         difference = (together.layers[1, ..., i] - alone.layers[0, ..., i]).abs().max()
         assert difference < leeway * max(1, alone.layers[..., i].max()), name
     assert_close(together.depths[1:2], alone.depths, rtol=1e-3, atol=1e-4, equal_nan=True)
-
-
-def test_seeds_are_trained_in_chunks_and_come_out_in_order(tiny, monkeypatch):
-    config = tiny(batch_size=325, seeds=[7, 2, 5], epochs=1, hidden=[6, 4])
-    whole = ff.train(config)
-    monkeypatch.setattr(memory, "CACHE", 2 * 3 * 325 * 6 * 4)  # two seeds of width 6 at once
-    plan = [memory.chunks(config, width, torch.device("cpu")) for width in config.widths]
-    assert plan == [[(2, 5, 7)], [(2, 5), (7,)]]
-    parts = ff.train(config)
-    keys = ["hidden", "seed", "epoch", "layer"]
-    expected = list(itertools.product((4, 6), (2, 5, 7), (1,), (1, 2, 3)))
-    assert list(parts.layers[keys].itertuples(index=False, name=None)) == expected
-    for name in ("layers", "readouts"):
-        ours, theirs = (
-            getattr(records, name).drop(columns=list(RANKS), errors="ignore")
-            for records in (parts, whole)
-        )
-        pd.testing.assert_frame_equal(ours, theirs, rtol=1e-3, atol=1e-3)
-
-
-@given(st.integers(1, 10**9), st.integers(1, 40), st.integers(1, 10**5))
-def test_chunks_partition_the_seeds(cache, seeds, batch):
-    config = ff.Config(seeds=seeds, batch_size=batch, hidden=100)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "CACHE", cache)
-        chunks = memory.chunks(config, 100, torch.device("cpu"))
-    assert all(chunks), "an empty chunk"
-    assert [seed for chunk in chunks for seed in chunk] == list(range(1, seeds + 1))
 
 
 # --- data order and wrong labels
@@ -266,26 +219,6 @@ def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch):
 # --- records of a run
 
 
-def test_rows_columns_and_types(tiny):
-    records = ff.train(tiny(layers=[4, 2], seeds=[9, 3], epochs=2, batch_size=650))
-    for table, key, entries, names in (
-        (records.layers, "layer", (1, 2, 3, 4), LAYER_QUANTITIES),
-        (records.readouts, "depth", (2, 4), READOUT_QUANTITIES),
-    ):
-        keys = ["hidden", "seed", "epoch", key]
-        assert list(table.columns) == [*keys, *names]
-        assert [str(kind) for kind in table.dtypes] == ["int64"] * 4 + ["float32"] * len(names)
-        rows = list(table[keys].itertuples(index=False, name=None))
-        assert rows == list(itertools.product((10,), (3, 9), (1, 2), entries))
-    assert len(records.layers.dropna()) == len(records.layers)
-    for name in ("train_accuracy", "validation_auroc", "dead_units", "goodness_accuracy"):
-        values = np.asarray(records.layers[name])
-        assert ((values >= 0) & (values <= 1)).all(), name
-    before, last = (records.readouts.query(f"epoch == {epoch}") for epoch in (1, 2))
-    assert len(last.dropna()) == len(last)
-    assert before["test_accuracy"].dropna().empty, "tested before the end"
-
-
 @pytest.mark.parametrize(("every", "measured"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
 def test_validation_index(tiny, few, every, measured):
     training = run(tiny(epochs=5, validation_index=every, batch_size=60), few)
@@ -357,35 +290,6 @@ def test_a_layer_that_diverges_is_recorded_as_lost(tiny, few):
     assert training.layers[1, 1].isfinite().all(), "the other has stopped, too"
 
 
-def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
-    """The seven others are, bit for bit, those of a run in which nothing diverges."""
-
-    class Fast(fast.SGD):
-        def step(self, parameter, velocity, gradient, rate):
-            before = parameter[4].clone()
-            super().step(parameter, velocity, gradient, rate)
-            parameter[4] = before - 1e3 * velocity[4]
-
-    config = tiny(seeds=8, layers=[2, 3, 4])
-    undisturbed = run(config, few, config.seed_list)
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
-    monkeypatch.setattr(network, "SGD", Fast)
-    with pytest.warns(ff.DivergenceWarning, match="seed 5 of width 10 has diverged") as caught:
-        records = ff.train(config)
-    assert len(caught) == 1, "said once"
-    (found,) = records.runs[0]["diverged"]
-    assert found.items() >= {"hidden": 10, "seed": 5, "epoch": 1}.items()
-    assert found["layer"] in (1, 2, 3, 4)
-    for name, expected in (
-        ("layers", undisturbed.layer_table()),
-        ("readouts", undisturbed.readout_table()),
-    ):
-        rows, left = getattr(records, name), getattr(complete(records), name)
-        assert left.equals(rows.query("seed != 5"))
-        assert left.equals(expected.query("seed != 5")), "not the bits of an undisturbed run"
-        assert rows.query("seed == 5 and epoch > 1").iloc[:, 4:].isna().all(axis=None)
-
-
 @pytest.mark.parametrize("every", [1, 3])
 def test_divergence_is_noticed_in_its_epoch_whether_or_not_it_is_evaluated(tiny, few, every):
     training = Training(tiny(validation_index=every, epochs=4), 10, (1, 2, 3), few)
@@ -402,36 +306,6 @@ def test_divergence_is_noticed_in_its_epoch_whether_or_not_it_is_evaluated(tiny,
     assert [row["epoch"] for row in training.divergences()] == [2, 2], "recorded anew"
     assert training.layers[0, 2, :, 0].isfinite().all()
     assert all(tensor.isfinite().all() for tensor in training.network.state().values())
-
-
-def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
-    epochs, run_epoch = [], Training.run_epoch
-    monkeypatch.setattr(
-        Training, "run_epoch", lambda self, *rest: (epochs.append(self.epoch), run_epoch(self))
-    )
-    with pytest.warns(ff.DivergenceWarning):
-        records = ff.train(tiny(learning_rate=1e10, epochs=5))
-    assert epochs == [0], "it trained on with nothing left"
-    assert len(records.layers) == 2 * 5 * 3, "the table has holes"
-    with pytest.raises(ff.RecordsError, match=r"no network is complete: .* a lower learning_rate"):
-        complete(records)
-
-
-@pytest.mark.parametrize("rate", [1e30, 1e38])
-def test_a_readout_that_diverges_stops_its_seed(tiny, few, monkeypatch, rate):
-    """Recorded as lost, not as one that takes every image for a 0; the layers are intact."""
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
-    expected = ff.train(tiny()).layers.query("epoch == 1")
-    with pytest.warns(ff.DivergenceWarning, match=r"readout of depth 3 .* downstream_learning"):
-        records = ff.train(tiny(downstream_learning_rate=rate))
-    assert records.runs[0]["diverged"] == [
-        {"hidden": 10, "seed": seed, "depth": 3, "epoch": 1, "reason": "not finite"}
-        for seed in (1, 2)
-    ]
-    assert records.readouts.iloc[:, 4:].isna().all(axis=None)
-    assert records.layers.query("epoch == 1").equals(expected), "layers never depend on it"
-    assert records.layers.query("epoch > 1").iloc[:, 4:].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -506,91 +380,30 @@ def test_products_of_steps_and_evaluation_are_of_the_precision_asked_for(tiny, d
     assert set(seen) == {("tf32", "cpu")}
 
 
-# --- stopped by a signal
+def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
+    """The seven others are, bit for bit, those of a run in which nothing diverges."""
 
+    class Fast(fast.SGD):
+        def step(self, parameter, velocity, gradient, rate):
+            before = parameter[4].clone()
+            super().step(parameter, velocity, gradient, rate)
+            parameter[4] = before - 1e3 * velocity[4]
 
-@pytest.mark.parametrize(
-    ("epoch", "overwrite", "advice"),
-    [
-        (0, False, "it had no checkpoint yet, so the same run begins anew"),
-        (0, True, "it had no checkpoint yet, so the same run begins anew"),
-        (1, False, "start the same run again to go on from its last checkpoint"),
-        (1, True, "start the same run again, without overwrite, to go on from its last"),
-    ],
-)
-def test_a_stopped_run_says_how_to_go_on(
-    tiny, few, monkeypatch, tmp_path, epoch, overwrite, advice
-):
-    """And that is true: the run that follows the advice begins where it says."""
+    config = tiny(seeds=8, layers=[2, 3, 4])
+    undisturbed = run(config, few, config.seed_list)
     monkeypatch.setattr("ff.running.run.load", lambda name: few)
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    begun, run_epoch = [], Training.run_epoch
-
-    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
-        begun.append(self.epoch)
-        if len(begun) == epoch + 1:
-            signal.raise_signal(signal.SIGTERM)
-        run_epoch(self, on_step)
-
-    monkeypatch.setattr(Training, "run_epoch", stopped)
-    with pytest.raises(KeyboardInterrupt, match=advice):
-        ff.train(tiny(), tmp_path / "out", overwrite=overwrite)
-    ff.train(tiny(), tmp_path / "out")
-    assert begun == [*range(epoch + 1), *range(epoch, 3)]
-
-
-def test_a_stopped_run_without_a_folder_says_what_it_lacked(tiny, few, monkeypatch):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
-
-    def stopped(self: Training, on_step: Callable[[float], object]) -> None:
-        signal.raise_signal(signal.SIGINT)
-        on_step(1.0)
-
-    monkeypatch.setattr(Training, "run_epoch", stopped)
-    with pytest.raises(KeyboardInterrupt, match="name a folder for the records"):
-        ff.train(tiny())
-
-
-# --- what is refused
-
-
-@pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_there(tiny, monkeypatch, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ff.TrainingError, match=f"no {device} device here; choose device: auto or"):
-        ff.train(tiny(device=device))
-    assert machine.choose("auto") == torch.device("cpu")
-
-
-def test_a_batch_larger_than_the_data_set(tiny, tmp_path):
-    with pytest.raises(ff.ConfigError, match=r"batch_size must be at most 1300 .* but got 1301"):
-        ff.train(tiny(batch_size=1301), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_refused_configuration_does_not_cost_the_old_records(tiny, tmp_path):
-    ff.train(tiny(batch_size=1300, epochs=1), tmp_path)
-    with pytest.raises(ff.ConfigError):
-        ff.train(tiny(batch_size=1301), tmp_path, overwrite=True)
-    assert len(ff.read(tmp_path).runs) == 1
-
-
-# --- the progress bar
-
-
-@pytest.mark.parametrize("seeds", [1, [1, 2]])
-def test_the_progress_bar_names_epoch_and_layers(tiny, monkeypatch, seeds):
-    monkeypatch.setattr(memory, "CACHE", 1)  # one seed at a time
-    with redirect_stderr(io.StringIO()) as shown:
-        ff.train(tiny(batch_size=650, seeds=seeds), progress=True)
-    assert "epoch 3/3" in shown.getvalue()
-    assert "accuracy of layer 1: 0." in shown.getvalue()
-    assert "100%" in shown.getvalue()
-    assert ("part 2/2" in shown.getvalue()) == (seeds != 1)
-
-
-def test_no_progress_bar_unless_asked_for(tiny, capfd):
-    ff.train(tiny(batch_size=1300, epochs=1))
-    sys.stderr.flush()
-    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(network, "SGD", Fast)
+    with pytest.warns(ff.DivergenceWarning, match="seed 5 of width 10 has diverged") as caught:
+        records = ff.train(config)
+    assert len(caught) == 1, "said once"
+    (found,) = records.runs[0]["diverged"]
+    assert found.items() >= {"hidden": 10, "seed": 5, "epoch": 1}.items()
+    assert found["layer"] in (1, 2, 3, 4)
+    for name, expected in (
+        ("layers", undisturbed.layer_table()),
+        ("readouts", undisturbed.readout_table()),
+    ):
+        rows, left = getattr(records, name), getattr(complete(records), name)
+        assert left.equals(rows.query("seed != 5"))
+        assert left.equals(expected.query("seed != 5")), "not the bits of an undisturbed run"
+        assert rows.query("seed == 5 and epoch > 1").iloc[:, 4:].isna().all(axis=None)
