@@ -236,6 +236,13 @@ def test_of_two_days_the_later_comes_first(tmp_path):
     assert report.read(tmp_path)["commit"].tolist() == 4 * ["b"] + 4 * ["a"]
 
 
+def test_a_file_of_other_columns_is_refused(tmp_path):
+    former = measured(3.0).drop(columns="target_low")
+    records.save(former, tmp_path / "former.parquet", note("b"))
+    with pytest.raises(ff.RecordsError, match="no column 'target_low'.*measure anew with 'ff ben"):
+        report.read(tmp_path)
+
+
 def test_nothing_measured_yet_is_an_empty_table(tmp_path):
     found = report.read(tmp_path / "absent")
     assert found.empty

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from ff.errors import RecordsError
 from ff.records import KEY, short_commit
 from ff.results import RESULTS
 from ff.speed import labels
@@ -51,6 +52,11 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
 
         The machine of most files comes first, and of several the one that was measured last.
         Without a file, the table is empty.
+
+    Raises
+    ------
+    RecordsError
+        A file has other columns.
     """
     parts = []
     for path in sorted(folder.glob("*.parquet")):
@@ -62,6 +68,11 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
             f"{note['threads']} threads, {note['dataset']['name']}" + ", --full" * note["full"]
         )
         rows = pd.read_parquet(path)
+        if absent := [name for name in COLUMNS if name not in rows]:
+            raise RecordsError(
+                f"{path} has no column {absent[0]!r}: it was not written by this version of ff "
+                f"bench; delete it, and measure anew with 'ff bench --out {path}'"
+            )
         met = rows["value"].between(rows["target_low"], rows["target_high"])
         more = {"file": path.name, "started": note["started"], "met": met}
         parts.append(rows.assign(machine=machine, **own, **more))
