@@ -18,7 +18,11 @@ from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.negatives import NEGATIVES
 
-__all__ = ["Config", "choices", "expects", "parse", "read_yaml", "schema"]
+__all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "parse", "read_yaml", "schema"]
+
+# Widths at which precision "auto" may take bf16: those where all that it changes lies within the
+# spread over seeds, as `ff.agreement.rounding` compares it. tf32 has not been compared.
+BF16_WIDTHS: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def able(monkeypatch):
-    monkeypatch.setattr(precision, "HARMLESS", (100, 1000))
+    monkeypatch.setattr(precision, "BF16_WIDTHS", (100, 1000))
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
 
 
@@ -69,7 +69,7 @@ def test_auto_takes_bf16_for_harmless_widths_alone(able, widths, expected):
 def test_harmless_is_what_the_measurements_say():
     table: Any = rounding()
     within = table.groupby("hidden")["within"].all()
-    assert tuple(within.index[within]) == precision.HARMLESS
+    assert tuple(within.index[within]) == precision.BF16_WIDTHS
 
 
 def test_auto_takes_float32_where_bf16_would_be_imitated(able, monkeypatch):

@@ -1,9 +1,16 @@
 """The house: which room may import from which, and what reading needs."""
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 
-FF = Path(__file__).parent.parent / "ff"
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FF = ROOT / "ff"
 
 # From the ground up; a room imports from itself and from those before it.
 ROOMS = [
@@ -34,3 +41,64 @@ def test_a_room_imports_only_from_rooms_below():
             f"{path.relative_to(FF)} imports {name}" for name in imports(path) if name not in below
         ]
     assert not upward
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("import ff.stats.delay", "stats"),
+        ("from ff import machine, records", "records"),
+        ("from ff.data import load", "data"),
+        ("def f():\n    from ff.book import style", "book"),
+    ],
+)
+def test_the_arrows_are_seen_wherever_they_stand(tmp_path, statement, name):
+    (tmp_path / "module.py").write_text(statement)
+    assert name in imports(tmp_path / "module.py")
+
+
+def loaded(code: str) -> set[str]:
+    """Modules that a fresh interpreter has loaded after some code."""
+    code += "\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "book", check=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def first_lines(page: Path) -> list[str]:
+    """Import statements of a page of the book."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    else:
+        code = "".join(re.findall(r"(?ms)^```\{code-cell\}.*?^```$", text))
+    return re.findall(r"(?m)^(?:import|from) .+$", code)
+
+
+def test_the_library_is_imported_without_anything_that_takes_time():
+    slow = {"torch", "pandas", "numpy", "scipy", "matplotlib", "pydantic", "pyarrow"}
+    assert not slow & loaded("import ff")
+
+
+def test_no_page_but_the_training_notebook_needs_torch():
+    """Nor what pages call: results, statistics, verdicts, figures. Only some need scipy.stats."""
+    pages = [*(ROOT / "book").glob("*.md"), *(ROOT / "book").glob("*.ipynb")]
+    pages = [page for page in pages if page.stem not in ("train", "explore")]
+    lines = sorted({line for page in pages for line in first_lines(page)})
+    assert "import ff" in lines
+    code = [
+        *lines,
+        "from ff import claims, correlation, delay, figures",
+        "from ff.stats.resampling import Bootstrap",
+        "records, few = ff.published(100), Bootstrap(resamples=2)",
+        "layers, readouts = records.layers, records.readouts",
+        "figures.delays(delay.mean_delay(layers, bootstrap=few))",
+        "figures.correlations(correlation.pooled(layers, readouts, bootstrap=few))",
+        "claims.verdicts(records, few)",
+        "ff.Config(layers=8)",
+    ]
+    found = loaded("\n".join(code))
+    assert "matplotlib" in found
+    assert not {"torch", "torchvision", "sklearn", "scipy.stats"} & found

@@ -6,16 +6,13 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-__all__ = ["HARMLESS", "chosen", "multiplies_bf16", "multiplying", "operands", "product"]
+from ff.config import BF16_WIDTHS
 
-HARMLESS: tuple[int, ...] = ()  # widths at which bf16 was shown to change nothing that matters
+__all__ = ["chosen", "multiplies_bf16", "multiplying", "operands", "product"]
 
 
 def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
-    """What `auto` stands for: bf16 if it was shown harmless and is fast, float32 otherwise.
-
-    Harmless is what `ff.agreement.rounding` finds to lie within the spread over seeds.
-    tf32 has not been compared.
+    """What `auto` stands for: bf16 at `ff.config.BF16_WIDTHS` where it is fast, else float32.
 
     Parameters
     ----------
@@ -28,7 +25,7 @@ def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
     """
     if precision != "auto":
         return precision
-    return "bf16" if set(widths) <= set(HARMLESS) and multiplies_bf16(device) else "float32"
+    return "bf16" if set(widths) <= set(BF16_WIDTHS) and multiplies_bf16(device) else "float32"
 
 
 def multiplies_bf16(device: torch.device) -> bool:
