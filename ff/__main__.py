@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 import ff
-from ff.config import expects, parse, read_yaml
+from ff.config import expects
+from ff.params import parse, read_yaml
 from ff.records import TABLES, complete, describe
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ff
-from ff.config import Config, choices, parse, read_yaml, schema
+from ff.config import Config, choices, schema
+from ff.params import parse, read_yaml
 
 ROOT = Path(__file__).parent.parent
 KEYS = list(Config.model_fields)

@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 import ff
 from ff import data
 from ff.algorithm.training import Training
-from ff.config import parse
+from ff.params import parse
 from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent

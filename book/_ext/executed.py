@@ -34,9 +34,9 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from ff.config import read_yaml
 from ff.errors import FFError
 from ff.files import replacing
+from ff.params import read_yaml
 from ff.running.lock import claim
 
 LOGGER = logging.getLogger(__name__)

@@ -1,0 +1,85 @@
+"""Files of parameters: plain YAML, read without the surprises of YAML 1.1."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ff.errors import ConfigError
+
+__all__ = ["parse", "read_yaml"]
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file of plain values into a dictionary with text keys.
+
+    Raises
+    ------
+    ConfigError
+        The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}; name an existing file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text; write it again as plain YAML") from None
+    values = parse(text, str(path))
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"{path} must hold lines of the form 'key: value'")
+    return values
+
+
+def parse(text: str, source: str) -> Any:
+    """Read plain YAML: no tags, no key twice, decimal integers, and 1e-3 is a number.
+
+    Parameters
+    ----------
+    text
+        The YAML.
+    source
+        Where it stands, for the error.
+
+    Raises
+    ------
+    ConfigError
+        The text is not plain YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ConfigError(
+            f"{source} is not plain YAML ({reason}); write lines of the form 'key: value'"
+        ) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without surprises: closer to YAML 1.2, and a repeated key or a tag is an error."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if tag := getattr(self.peek_event(), "tag", None):
+            raise yaml.constructor.ConstructorError(None, None, f"{tag!r} is a tag")
+        return super().compose_node(parent, index)
+
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        # YAML 1.1, which PyYAML reads, takes 1:30 for 90 and 010 for 8.
+        if not re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value):
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value} is not decimal")
+        return self.construct_yaml_int(node)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
+_Loader.add_implicit_resolver(  # 1e-3 is a number
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
