@@ -4,6 +4,7 @@
 # make audit  compare requirements.lock with the database of known vulnerabilities; needs the network
 # make lint   ruff, pyright, and no outputs in notebooks
 # make env    install the locked environment into .venv (the targets above do it when needed)
+# make generated  write what is made from ff.Config: params/schema.json, the parameters of book/train.ipynb
 # make lock   resolve requirements.lock anew; needs uv
 # make clean  remove everything that was built; .venv stays
 #
@@ -19,7 +20,7 @@ BIN = .venv/bin
 STAMP = .venv/.installed
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
-.PHONY: book test retest audit lint env lock clean
+.PHONY: book test retest audit lint env generated lock clean
 
 book: $(STAMP)
 	$(BIN)/jupyter-book build book/ -W --keep-going -n
@@ -54,6 +55,9 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --no-compile --no-build-isolation --no-deps -e .
 	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
+
+generated: $(STAMP)
+	$(BIN)/python -m ff.book.generated
 
 lock:
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
