@@ -239,7 +239,7 @@ def test_of_two_days_the_later_comes_first(tmp_path):
 def test_a_file_of_other_columns_is_refused(tmp_path):
     former = measured(3.0).drop(columns="target_low")
     records.save(former, tmp_path / "former.parquet", note("b"))
-    with pytest.raises(ff.RecordsError, match="no column 'target_low'.*measure anew with 'ff ben"):
+    with pytest.raises(ff.RecordsError, match=r"no column 'target_low'.*measure anew with 'ff ben"):
         report.read(tmp_path)
 
 
