@@ -12,7 +12,7 @@ __all__ = ["chosen", "multiplies_bf16", "multiplying", "operands", "product"]
 
 
 def chosen(precision: str, widths: Sequence[int], device: torch.device) -> str:
-    """What `auto` stands for: bf16 at `ff.config.BF16_WIDTHS` where it is fast, else float32.
+    """What `auto` stands for: bf16 at ``BF16_WIDTHS`` where it is fast, else float32.
 
     Parameters
     ----------
