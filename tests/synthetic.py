@@ -6,7 +6,7 @@ from hypothesis import settings
 
 import ff
 
-few = settings(max_examples=25, deadline=None)  # a table takes milliseconds, more on a busy machine
+few = settings(max_examples=12, deadline=None)  # a table takes milliseconds, more on a busy machine
 
 
 def records(

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 import ff
 from ff import machine
 from ff.algorithm.training import Training
+from ff.data import Dataset
 from ff.running import checkpoint, memory
 from ff.running.checkpoint import Checkpoint, checkpoints
 
@@ -46,14 +47,27 @@ def cut(chunk: int, epoch: int) -> Iterator[None]:
             yield
 
 
+def often(patch: pytest.MonkeyPatch, few: Dataset) -> None:
+    """Let each seed train alone, and be written after every epoch."""
+    patch.setattr(checkpoint, "EVERY", 0.0)
+    patch.setattr(checkpoint, "SHARE", math.inf)
+    patch.setattr(memory, "CACHE", 1)
+    patch.setattr("ff.running.run.load", lambda name: few)
+
+
 @pytest.fixture
-def config(tiny, few, monkeypatch) -> ff.Config:
-    """Two widths and two chunks of seeds each, written after every epoch."""
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
-    monkeypatch.setattr(memory, "CACHE", 1)
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+def config(monkeypatch, tiny, few) -> ff.Config:
+    """Two widths and two chunks of seeds each."""
+    often(monkeypatch, few)
     return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny, few) -> ff.Records:
+    """What that configuration ends with when nobody cuts it off."""
+    with pytest.MonkeyPatch.context() as patch:
+        often(patch, few)
+        return ff.train(tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3]))
 
 
 def assert_equal(one: ff.Records, other: ff.Records) -> None:
@@ -62,8 +76,9 @@ def assert_equal(one: ff.Records, other: ff.Records) -> None:
 
 
 @pytest.mark.parametrize(("chunk", "epoch"), [(0, 0), (0, 1), (1, 0), (2, 2), (3, 1)])
-def test_an_interrupted_run_continues_bit_for_bit(config, monkeypatch, tmp_path, chunk, epoch):
-    undisturbed = ff.train(config)
+def test_an_interrupted_run_continues_bit_for_bit(
+    config, undisturbed, monkeypatch, tmp_path, chunk, epoch
+):
     with cut(chunk, epoch):
         ff.train(config, tmp_path)
     assert not list(tmp_path.glob("*.parquet")), "records of an unfinished run"
@@ -83,8 +98,7 @@ def test_an_interrupted_run_continues_bit_for_bit(config, monkeypatch, tmp_path,
     assert left == ["layers.parquet", "readouts.parquet"], "checkpoints stay behind"
 
 
-def test_a_run_may_be_cut_off_after_each_epoch(config, monkeypatch, tmp_path):
-    undisturbed = ff.train(config)
+def test_a_run_may_be_cut_off_after_each_epoch(config, undisturbed, monkeypatch, tmp_path):
     run_epoch, left = Training.run_epoch, 0
 
     def one_epoch(self: Training, *rest) -> None:
@@ -194,23 +208,23 @@ def test_overwrite_starts_afresh(config, tmp_path):
     assert ff.read(tmp_path).runs[0]["config"]["epochs"] == 4
 
 
-def test_overwrite_forgets_checkpoints(config, tmp_path):
+def test_overwrite_forgets_checkpoints(config, undisturbed, tmp_path):
     with cut(1, 1):
         ff.train(config, tmp_path)
     for path in (tmp_path / "checkpoints").iterdir():
         path.write_bytes(b"damaged")
-    assert_equal(ff.train(config, tmp_path, overwrite=True), ff.train(config))
+    assert_equal(ff.train(config, tmp_path, overwrite=True), undisturbed)
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_an_overwriting_run_can_be_cut_off_and_continued(config, tmp_path):
+def test_an_overwriting_run_can_be_cut_off_and_continued(config, undisturbed, tmp_path):
     ff.train(config, tmp_path)
     with cut(2, 1):
         ff.train(config, tmp_path, overwrite=True)
     assert not list(tmp_path.glob("*.parquet")), "the old records would be taken for the new ones"
     with cut(0, 0):  # the third chunk is at its second epoch: the first new one is the fourth
         ff.train(config, tmp_path)
-    assert_equal(ff.train(config, tmp_path), ff.train(config))
+    assert_equal(ff.train(config, tmp_path), undisturbed)
 
 
 # --- checkpoints that are refused

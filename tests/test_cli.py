@@ -130,30 +130,17 @@ def test_ctrl_c_ends_a_run_that_then_continues(tmp_path, monkeypatch):
 
 # --- how it refuses
 
+# What a value may be, and what a file, tests/test_config.py goes through. Here: how --set reads its
+# text, and that whatever is refused ends the command in the same way.
 BAD_SETTINGS = [
     ("layers=1", "layers must be an integer of at least 2", "but got 1"),
-    ("layers=0", "layers must be", "but got 0"),
-    ("layers=-2", "layers must be", "but got -2"),
-    ("layers=[]", "layers must be", "but got []"),
-    ("layers=[2,2]", "a list of different ones", "but got [2, 2]"),
-    ("layers=deep", "layers must be an integer", "but got 'deep'"),
-    ("layers=true", "layers must be an integer", "but got True"),
-    ("layers=", "layers must be an integer", "but got None"),
-    ("layers=[2", "--set layers=[2 is not plain YAML"),
-    ("layers=2.5", "layers must be an integer", "but got 2.5"),
-    ("layers=!!int 4", "is a tag"),
-    ("hidden=0", "hidden must be an integer of at least 1", "but got 0"),
-    ("seeds=[1, 1]", "seeds must be", "but got [1, 1]"),
-    ("seeds=1:30", "1:30 is not decimal"),
-    ("epochs=0", "epochs must be an integer of at least 1", "but got 0"),
-    ("batch_size=-1", "batch_size must be", "but got -1"),
-    ("batch_size=1301", "batch_size must be at most 1300 (the training images of digits)", "1301"),
-    ("learning_rate=.nan", "learning_rate must be a number above 0", "but got nan"),
-    ("learning_rate=-.inf", "learning_rate must be a number above 0", "but got -inf"),
-    ("momentum=1", "momentum must be a number from 0 to below 1", "but got 1"),
-    ("dataset=imagenet", "dataset must be mnist", "but got 'imagenet'"),
-    ("precision=half", "precision must be auto, float32, tf32 or bf16", "but got 'half'"),
     ("epoch=3", "unknown key 'epoch'; did you mean 'epochs'?"),
+    ("layers=deep", "layers must be an integer", "but got 'deep'"),
+    ("layers=", "layers must be an integer", "but got None"),
+    ("learning_rate=.nan", "learning_rate must be a number above 0", "but got nan"),
+    ("batch_size=1301", "batch_size must be at most 1300 (the training images of digits)", "1301"),
+    ("layers=[2", "--set layers=[2 is not plain YAML"),
+    ("layers=!!int 4", "is a tag"),
     ("layers", "--set takes KEY=VALUE, such as layers=16, but got 'layers'"),
     ("=4", "unknown key ''"),
 ]
@@ -177,22 +164,15 @@ def test_two_wrong_settings_are_both_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"- layers", "must hold lines of the form 'key: value'"),
         (b"layers: !!python/object/apply:os.system [exit]", "is a tag"),
-        (b"layers: 4\nlayers: 8", "'layers' stands there twice"),
-        (b"\x89PNG\r\n\x1a\n\xff", "is not UTF-8 text"),
         (b"layer: 4", "did you mean 'layers'?"),
-        (b"", "must hold lines"),
         (None, "No such file or directory; name an existing file"),
-        ("folder", "Is a directory; name an existing file"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, content, expected):
     path = tmp_path / "params.yaml"
-    if isinstance(content, bytes):
+    if content:
         path.write_bytes(content)
-    elif content == "folder":
-        path.mkdir()
     result = invoke("train", "-f", path, "--out", tmp_path / "out")
     assert_refused(result, expected)
     assert not (tmp_path / "out").exists()
@@ -308,10 +288,7 @@ def test_a_real_run(tmp_path):
 
 
 def test_a_real_refusal(tmp_path):
-    done = run("train", *settings("layers=1"), "--out", "out", cwd=tmp_path)
+    done = run("train", *settings("layers"), "--out", "out", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "Error: layers must be an integer of at least 2 (the readout skips the first layer) "
-        "and at most 1024, or a list of different ones but got 1\n"
-    )
+    assert done.stderr == "Error: --set takes KEY=VALUE, such as layers=16, but got 'layers'\n"
     assert not list(tmp_path.iterdir())

@@ -91,12 +91,12 @@ def test_order_of_rows_does_not_matter_and_widths_are_kept_apart(analysis):
 def test_shared_progress_alone_correlates_until_it_is_removed():
     run = records(seeds=30, jitter=0, noise=0.02)  # seeds differ by noise that is not shared
     arguments = (run.layers, run.readouts)
-    assert np.all(pooled(*arguments)["low"] > 0.6)
+    assert np.all(pooled(*arguments, bootstrap=FEW)["low"] > 0.6)
     for analysis in (within_epoch, partial):
-        table = analysis(*arguments, bootstrap=Bootstrap(level=0.999))
+        table = analysis(*arguments, bootstrap=Bootstrap(200, level=0.999))
         assert np.all(abs(table["r"]) < 0.2)
         assert np.all((table["low"] < 0) & (table["high"] > 0))
-    gains = first_differences(*arguments)
+    gains = first_differences(*arguments, bootstrap=FEW)
     assert np.all(gains.query("layer == depth")["low"] > 0.3)  # still rise at the same epochs
     assert np.all(gains.query("layer == 1 and depth == 4")["high"] < 0.1)  # take turns
 
@@ -177,8 +177,8 @@ def test_tables_that_do_not_belong_together_are_refused():
 
 def test_the_trend_is_the_slope_of_strength_over_layers():
     run = records(layers=8, depths=(1, 2, 8), seeds=20, epochs=20)
-    trend = depth_trend(run.layers, run.readouts)
-    table = pooled(run.layers, run.readouts)
+    trend = depth_trend(run.layers, run.readouts, bootstrap=FEW)
+    table = pooled(run.layers, run.readouts, bootstrap=FEW)
     for row in trend.to_dict("records"):
         own = table.query(f"depth == {row['depth']} and coefficient == '{row['coefficient']}'")
         if row["depth"] == 1:
@@ -193,8 +193,11 @@ def test_the_trend_is_the_slope_of_strength_over_layers():
 def test_the_trend_tells_which_layers_learn_with_the_network():
     run = records(layers=8, depths=(8,), seeds=20, epochs=20)
     first = run.layers.query("layer == 1").rename(columns={"layer": "depth"}).assign(depth=8)
-    assert np.all(depth_trend(run.layers, first)["high"] < 0)  # a network like its first layer
-    assert np.all(depth_trend(run.layers, run.readouts)["low"] > 0)  # one like its last
+    like_first, like_last = (
+        depth_trend(run.layers, readouts, bootstrap=FEW) for readouts in (first, run.readouts)
+    )
+    assert np.all(like_first["high"] < 0)
+    assert np.all(like_last["low"] > 0)
 
 
 def test_the_trend_leaves_out_a_layer_without_a_correlation():

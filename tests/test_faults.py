@@ -119,7 +119,7 @@ def test_a_full_disk_stops_a_run_which_then_goes_on(config, disk, monkeypatch):
 def test_a_full_disk_leaves_the_old_tables(config, disk):
     ff.train(config, disk.folder)
     before = {name: (disk.folder / name).read_bytes() for name in names(disk.folder)}
-    larger = ff.train(config.model_copy(update={"epochs": 40}))
+    larger = ff.train(config.model_copy(update={"epochs": 8}))
     disk.fill()
     with pytest.raises(ff.RecordsError, match=r"cannot write .*No space left on device; choose"):
         records.write(larger, disk.folder)

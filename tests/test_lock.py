@@ -15,8 +15,7 @@ from ff.algorithm.training import Training
 from ff.running.lock import claim
 
 HOLD = """
-import sys, time
-from ff.algorithm.training import Training
+import sys
 from ff.running.lock import claim
 with claim(sys.argv[1]):
     print("held", flush=True)
