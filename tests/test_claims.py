@@ -9,7 +9,7 @@ import pytest
 from synthetic import records as synthetic
 
 import ff
-from ff.book.html import download
+from ff.book.markup import download
 from ff.book.pages import measured
 from ff.book.verdicts import verdict_table
 from ff.stats.claims import CLAIMS, Claim, verdicts

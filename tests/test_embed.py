@@ -10,7 +10,7 @@ import synthetic
 
 import ff
 from ff.book import embed
-from ff.book.html import Html
+from ff.book.markup import Html
 from ff.book.verdicts import verdict_summary
 from ff.stats import correlation
 from ff.stats.claims import verdicts

@@ -10,7 +10,7 @@ from synthetic import records as synthetic
 import ff
 from ff import records, results
 from ff.book import pages
-from ff.book.html import Note, download
+from ff.book.markup import Note, download
 
 BOOK = Path(__file__).parent.parent / "book"
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.html import Html
+from ff.book.markup import Html
 from ff.records import Records
 from ff.stats.correlation import by_span
 from ff.stats.delay import TARGET

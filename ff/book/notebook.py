@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from ff.book.html import Note
+from ff.book.markup import Note
 from ff.config import Config
 from ff.data import fetch, find
 from ff.errors import ConfigError, DataError

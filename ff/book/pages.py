@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.html import MINUS, Html, Note
+from ff.book.markup import MINUS, Html, Note
 from ff.records import Records, read
 from ff.results import RESULTS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ff.book.html import Html, badge, paragraphs
+from ff.book.markup import Html, badge, paragraphs
 from ff.speed import report
 
 __all__ = ["speed", "targets"]

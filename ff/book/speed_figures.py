@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.html import Note
+from ff.book.markup import Note
 from ff.book.style import INK, LINES, MARKERS, MUTED, PALETTE, Figure, entry, legend, styled
 from ff.speed import labels
 from ff.speed.columns import KEYS

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.html import Html, paragraphs
+from ff.book.markup import Html, paragraphs
 from ff.stats.delay import TARGET
 
 __all__ = ["correlations", "delays"]

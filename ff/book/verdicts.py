@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.html import DASH, MINUS, SIGNS, Html, badge
+from ff.book.markup import DASH, MINUS, SIGNS, Html, badge
 from ff.records import Records
 from ff.stats.claims import REJECTED, verdicts
 

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from ff.book.html import download
+from ff.book.markup import download
 from ff.config import Config
 from ff.data import DATASETS, load
 from ff.errors import ConfigError, FFError

@@ -1,0 +1,65 @@
+"""Plain HTML that a notebook or a page shows: notes, downloads and badges, all text escaped."""
+
+from collections.abc import Iterable
+from html import escape
+from urllib.parse import quote
+
+import pandas as pd
+
+__all__ = ["DASH", "MINUS", "SIGNS", "Html", "Note", "badge", "download", "paragraphs"]
+
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"  # where nothing is measured
+SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
+COLORS = {"agrees": "success", "differs": "danger"}  # of the site's theme
+
+
+class Html:
+    """A piece of a page that a notebook displays as it is."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+
+class Note:
+    """A sentence that a notebook shows in a box."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        style = "border-left: .25rem solid #0072b2; padding: .5rem 1rem; margin: .5rem 0"
+        return f'<div class="ff-note" style="{style}">{escape(self.text)}</div>'
+
+
+def download(table: pd.DataFrame, name: str) -> Html:
+    """Link that hands a table to the reader as CSV, to four digits, without a server.
+
+    Parameters
+    ----------
+    table
+        What to hand over.
+    name
+        File name without its ending.
+    """
+    data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
+    link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
+    size = f"{len(table)} rows, 4 digits"
+    return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({size})</p>')
+
+
+def badge(look: str, text: str) -> str:
+    """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
+    kind, text = COLORS.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
+    return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
+
+
+def paragraphs(texts: Iterable[str]) -> Html:
+    """One paragraph of the page for each text, which is HTML already."""
+    return Html("".join(f"<p>{text}</p>" for text in texts))
