@@ -127,11 +127,6 @@ DATASETS = {
 }  # fmt: skip
 
 
-def own_batch_size(name: str) -> int:
-    """Images a step when the configuration names none."""
-    return DATASETS[name].batch_size
-
-
 def load(name: str) -> Dataset:
     """Read a data set, downloading it if it is nowhere on disk.
 

@@ -10,6 +10,7 @@ from ff.algorithm import objective
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Readouts
 from ff.algorithm.samples import samples
+from ff.data import DATASETS
 from ff.speed.baseline import Baseline, Images
 
 CPU = torch.device("cpu")
@@ -59,7 +60,7 @@ def test_four_processes_make_the_samples(few):
 
 def test_samples_are_those_of_ours(few):
     for at in range(5):
-        positive, negative, neutral, label = Images(few.train)[at]
+        positive, negative, neutral, label = Images(few.train, DATASETS["digits"])[at]
         wrong = torch.tensor([[int(negative[:10].argmax())]])
         assert wrong.item() != label == few.train.labels[at]
         one = torch.stack([positive, negative, neutral])

@@ -15,9 +15,8 @@ from scipy.stats import chisquare
 
 import ff
 from ff import data
-from ff.algorithm.samples import CLASSES
 from ff.algorithm.streams import stream
-from ff.data import Dataset, Split
+from ff.data import CLASSES, Dataset, Split
 from ff.switches.negatives import uniform
 
 DIGITS_SHA256 = "535f5c71580d3c138e0231bf2bce3a72129ac9cb1e8b8a362e404f464eaca5fc"

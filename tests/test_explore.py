@@ -23,7 +23,7 @@ from ff import records
 from ff.algorithm.training import Training
 from ff.book.notebook import configure, papermill
 from ff.data import DATASETS
-from ff.live import explore, views
+from ff.live import explore, training_lab, views
 from ff.live.lab import Lab
 from ff.live.selection import KINDS, Selection, conditions
 from ff.quantities import LAYER_QUANTITIES
@@ -409,7 +409,7 @@ def test_goodness_is_that_of_the_samples(lab):
 @pytest.fixture
 def application(monkeypatch, tiny, few) -> Callable[[], explore.TrainingLab]:
     """The application on few digits, whose networks train in a blink."""
-    monkeypatch.setattr(explore, "load", lambda name: few)
+    monkeypatch.setattr("ff.live.training_lab.load", lambda name: few)
     return explore.TrainingLab
 
 
@@ -534,7 +534,7 @@ def test_a_reset_with_an_impossible_setting_is_refused_like_the_setting(applicat
 
 
 def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(application, monkeypatch):
-    begun, release, prepare = threading.Event(), threading.Event(), explore._new_lab
+    begun, release, prepare = threading.Event(), threading.Event(), training_lab._new_lab
 
     def prepare_slowly(config: ff.Config) -> Lab:
         begun.set()
@@ -543,7 +543,7 @@ def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(applica
 
     async def scenario() -> None:
         app = application()
-        monkeypatch.setattr(explore, "_new_lab", prepare_slowly)
+        monkeypatch.setattr("ff.live.training_lab._new_lab", prepare_slowly)
         app.hidden.value = 20
         await until(begun.is_set)
         app.layers.value = 1
@@ -565,7 +565,7 @@ def test_an_absent_data_set_explains_itself(application, monkeypatch):
 
     async def scenario() -> None:
         app = application()
-        monkeypatch.setattr(explore, "load", refuse)
+        monkeypatch.setattr("ff.live.training_lab.load", refuse)
         app.dataset.value = "mnist"
         await done(app)
         assert "mnist is not here; choose dataset: digits" in app.notice.value

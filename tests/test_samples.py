@@ -10,8 +10,9 @@ from torch.testing import assert_close
 import ff
 from ff.algorithm import objective
 from ff.algorithm.network import Network
-from ff.algorithm.samples import CLASSES, Samples, candidates, pixels, samples
+from ff.algorithm.samples import Samples, candidates, pixels, samples
 from ff.algorithm.streams import stream
+from ff.data import CLASSES
 from ff.switches.negatives import uniform
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)

@@ -20,9 +20,8 @@ from ff.algorithm.precision import product
 from ff.data import CLASSES
 from ff.switches.goodness import sum_of_squares
 
-__all__ = ["CLASSES", "Samples", "candidates", "pixels", "samples", "take"]
+__all__ = ["Samples", "candidates", "pixels", "samples", "take"]
 
-NEUTRAL = 0.1  # every label pixel of a neutral sample
 WHITE = 255  # the brightest grey level, a pixel of 1
 
 

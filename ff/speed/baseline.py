@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms.functional import to_tensor
 
 from ff import data
-from ff.algorithm.samples import CLASSES, NEUTRAL
 from ff.config import Config
 
 __all__ = ["Baseline", "Images", "Layer", "Model"]
@@ -71,12 +70,12 @@ class Layer(nn.Module):
 class Model(nn.Module):
     """Layers of which each learns from its own loss, and a linear readout of all but the first."""
 
-    def __init__(self, config: Config, pixels: int) -> None:
+    def __init__(self, config: Config, source: data.Source) -> None:
         super().__init__()
         width, depth = config.widths[0], max(config.depths)
-        sizes = [pixels, *[width] * (depth - 1)]
+        sizes = [source.pixels, *[width] * (depth - 1)]
         self.layers = nn.ModuleList(Layer(inputs, width, config) for inputs in sizes)
-        self.readout = nn.Linear(width * (depth - 1), CLASSES, bias=False)
+        self.readout = nn.Linear(width * (depth - 1), source.classes, bias=False)
         nn.init.zeros_(self.readout.weight)
 
     def forward(
@@ -106,21 +105,22 @@ class Model(nn.Module):
 class Images(Dataset):
     """Samples of a split, made one by one: an image, as torchvision hands it out, three times."""
 
-    def __init__(self, split: data.Split) -> None:
-        self.images, self.labels = split.images.unflatten(1, (28, 28)), split.labels
+    def __init__(self, split: data.Split, source: data.Source) -> None:
+        self.images, self.labels = split.images.unflatten(1, source.shape), split.labels
+        self.classes = source.classes
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, at: int) -> tuple[Tensor, Tensor, Tensor, int]:
-        """Positive, negative and neutral sample ``(784,)`` in [0, 1], and the true class."""
+        """Positive, negative and neutral sample ``(pixels,)`` in [0, 1], and the true class."""
         pixels = to_tensor(Image.fromarray(self.images[at].numpy())).flatten()
         label = int(self.labels[at])
-        wrong = (label + int(torch.randint(1, CLASSES, ()))) % CLASSES
+        wrong = (label + int(torch.randint(1, self.classes, ()))) % self.classes
         positive, negative, neutral = pixels.clone(), pixels.clone(), pixels.clone()
-        positive[:CLASSES] = F.one_hot(torch.tensor(label), CLASSES)
-        negative[:CLASSES] = F.one_hot(torch.tensor(wrong), CLASSES)
-        neutral[:CLASSES] = NEUTRAL
+        positive[: self.classes] = F.one_hot(torch.tensor(label), self.classes)
+        negative[: self.classes] = F.one_hot(torch.tensor(wrong), self.classes)
+        neutral[: self.classes] = 1 / self.classes
         return positive, negative, neutral, label
 
 
@@ -136,8 +136,9 @@ class Baseline:
     """
 
     def __init__(self, config: Config, dataset: data.Dataset) -> None:
-        self.batch = config.batch_size or data.own_batch_size(dataset.name)
-        self.model = Model(config, dataset.train.images.shape[1])
+        source = data.DATASETS[dataset.name]
+        self.batch = config.batch_size or source.batch_size
+        self.model = Model(config, source)
         layers = {"params": self.model.layers.parameters()}
         readout = {
             "params": self.model.readout.parameters(),
@@ -151,7 +152,7 @@ class Baseline:
             weight_decay=config.weight_decay,
         )
         self.training, self.validation = (
-            _loader(split, self.batch) for split in (dataset.train, dataset.validation)
+            _loader(split, source, self.batch) for split in (dataset.train, dataset.validation)
         )
 
     def step(self, *batch: Tensor) -> Tensor:
@@ -205,10 +206,10 @@ def normalize(x: Tensor) -> Tensor:
     return x / (x.square().mean(1, keepdim=True).sqrt() + 1e-8)
 
 
-def _loader(split: data.Split, batch: int) -> DataLoader:
+def _loader(split: data.Split, source: data.Source, batch: int) -> DataLoader:
     with _many_workers():
         return DataLoader(
-            Images(split),
+            Images(split, source),
             batch,
             sampler=_Shuffled(len(split)),
             drop_last=True,

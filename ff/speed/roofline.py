@@ -7,9 +7,11 @@ negative and neutral, of which the last teach the layers nothing.
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from ff.data import CLASSES, DATASETS
+
 __all__ = ["Product", "evaluation", "operations", "products", "traffic"]
 
-CLASSES = 10  # of the images, and so outputs of a readout
+PIXELS = DATASETS["mnist"].pixels
 
 
 class Product(NamedTuple):
@@ -26,7 +28,7 @@ class Product(NamedTuple):
     outputs: int
 
 
-def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -> list[Product]:
+def products(depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS) -> list[Product]:
     """Matrix products of one training step of one seed.
 
     - First layer: the samples of an image share its pixels, which are multiplied once: B rows
@@ -56,7 +58,7 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = 784) -
 
 
 def evaluation(
-    depths: Sequence[int], width: int, images: int, candidates: int, pixels: int = 784
+    depths: Sequence[int], width: int, images: int, candidates: int, pixels: int = PIXELS
 ) -> list[Product]:
     """Matrix products of measuring one seed after an epoch, all forward.
 
@@ -89,7 +91,7 @@ def operations(shapes: Sequence[Product]) -> int:
     return sum(2 * shape.rows * shape.inputs * shape.outputs for shape in shapes)
 
 
-def traffic(layers: int, width: int, batch: int, pixels: int = 784) -> int:
+def traffic(layers: int, width: int, batch: int, pixels: int = PIXELS) -> int:
     """Bytes that a step of one seed moves beside its products, if no pass is made twice.
 
     - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample,

@@ -19,10 +19,9 @@ from typing import Any
 
 import torch
 
-from ff.algorithm.samples import CLASSES
 from ff.algorithm.training import Training
 from ff.config import Config
-from ff.data import Dataset, Split, load, own_batch_size
+from ff.data import DATASETS, Dataset, Split, load
 from ff.errors import TrainingError
 from ff.quantities import CANDIDATES
 from ff.speed.timing import seconds
@@ -102,7 +101,7 @@ class BaselineProcess:
     def __init__(
         self, dataset: Dataset, layers: int, hidden: int, steps: int | None, plain: bool = True
     ) -> None:
-        self.batch, self.steps = own_batch_size(dataset.name), steps
+        self.batch, self.steps = DATASETS[dataset.name].batch_size, steps
         config = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
         start = DEAF + (PLAIN if plain else SERVED) + "ff.speed.runs.serve()"
         kept = {n: v for n, v in os.environ.items() if not plain or OWN.get(n) != v}
@@ -166,7 +165,7 @@ def part(dataset: Dataset, steps: int | None) -> Dataset:
     """Training images of some steps, and a batch of validation images; None for everything."""
     if steps is None:
         return dataset
-    batch = own_batch_size(dataset.name)
+    batch = DATASETS[dataset.name].batch_size
     train, validation = (
         Split(split.images[:count], split.labels[:count])
         for split, count in ((dataset.train, steps * batch), (dataset.validation, batch))
@@ -177,4 +176,4 @@ def part(dataset: Dataset, steps: int | None) -> Dataset:
 def _evaluated(dataset: Dataset) -> int:
     """Samples that an evaluation sends through the network."""
     images = len(dataset.validation)
-    return 3 * images + CLASSES * min(images, CANDIDATES)
+    return 3 * images + dataset.classes * min(images, CANDIDATES)

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ff.algorithm.precision import multiplies_bf16, multiplying, operands
 from ff.config import Config
-from ff.data import Dataset, own_batch_size
+from ff.data import DATASETS, Dataset
 from ff.running import memory
 from ff.speed import columns
 from ff.speed.columns import Work
@@ -52,7 +52,7 @@ def share(
     if work.precision == "bf16" and not multiplies_bf16(device):
         return columns.table(columns.missing(work, aim, SLOW))
     config = Config(dataset=dataset.name, layers=list(depths), seeds=int(work.seeds))
-    batch = own_batch_size(dataset.name)
+    batch = DATASETS[dataset.name].batch_size
     chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
     ours = Ours(dataset.to(device), depths, hidden, chunk, work.precision)
     steps = chain.from_iterable(iter(ours.training.steps, None))  # epoch after epoch
