@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ torch.set_num_threads(int(os.environ.get("FF_TEST_THREADS", "1")))
 hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ff")
 
+_digits = cache(lambda: load("digits"))
+
 # Imports leave no garbage, but looking for it among what they make takes 3 of their 11 s.
 gc.disable()
 
@@ -39,7 +42,19 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    return load("digits")
+    return _digits()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _digits_are_read_once() -> Iterator[None]:
+    """All runs share them: scikit-learn takes a tenth of a second for each reading."""
+
+    def shared(name: str) -> Dataset:
+        return _digits() if name == "digits" else load(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ff.running.run.load", shared)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -280,6 +280,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_real_run(tmp_path):
     done = run("train", *settings(*QUICK), "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

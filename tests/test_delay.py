@@ -158,8 +158,8 @@ def test_a_higher_target_is_never_reached_sooner(accuracy, targets):
 def test_neither_order_of_rows_nor_names_of_seeds_matter(names):
     layers = records(seeds=5, jitter=1).layers
     shuffled = layers.sample(frac=1, random_state=names[0])
-    delays = [mean_delay(table, bootstrap=FEW) for table in (layers, shuffled)]
-    pd.testing.assert_frame_equal(*delays)
+    straight, mixed = (mean_delay(table, bootstrap=FEW) for table in (layers, shuffled))
+    pd.testing.assert_frame_equal(straight, mixed)
     renamed = shuffled.assign(seed=np.array(names)[shuffled["seed"] - 1])
     for analysis, columns in [
         (partial(mean_delay, bootstrap=FEW), ["hidden", "layer", "epoch", "crossing"]),

@@ -110,7 +110,7 @@ def faults(path: Path) -> list[str]:
 
 
 def is_stripped(path: Path) -> bool:
-    """Return whether `nbstripout --keep-id --verify` passes: in this process, as it starts slowly."""
+    """Return whether `nbstripout --keep-id --verify` passes; run here, as it starts slowly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["nbstripout", "--keep-id", "--verify", str(path)])
         patch.setattr(sys, "stdin", None)
