@@ -1,7 +1,9 @@
 """The Forward-Forward algorithm's training behavior, re-measured.
 
 Data flows one way: `Config` -> `train` -> `Records` (parquet) -> statistics -> figures.
-Each name is imported when it is first used: to read results needs no torch.
+Each name is imported when it is first used: to read results needs no torch. The folders are rooms:
+each imports only from those before it in `switches`, `algorithm`, `running`, `stats`, `speed`,
+`book`, `live`.
 """
 
 import os
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 _ERRORS = (
     "ConfigError", "DataError", "DivergenceWarning", "FFError", "RecordsError", "TrainingError",
 )  # fmt: skip
-_MODULES = {  # that a user types as in `from ff import delay`, and the rooms where they are
+_MODULES = {  # that a user types as in `from ff import delay`, and the folders where they are
     "agreement": "stats",
     "claims": "stats",
     "correlation": "stats",

@@ -21,7 +21,7 @@ from ff.switches.negatives import NEGATIVES
 __all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "schema"]
 
 # Widths at which precision "auto" may take bf16: those where all that it changes lies within the
-# spread over seeds, as `ff.agreement.rounding` compares it. tf32 has not been compared.
+# spread over seeds, as `ff.agreement.rounding` compares it. So far at none; tf32 is not compared.
 BF16_WIDTHS: tuple[int, ...] = ()
 
 

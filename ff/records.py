@@ -48,7 +48,7 @@ KEYS = {
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
 KEY = b"ff"  # of the provenance in a file's metadata
-SEAL = b"ff.sha256"  # of the checksum of the whole file, but for the checksum, which counts as
+SEAL = b"ff.sha256"  # of the checksum of the whole file, in which these digits stand for itself:
 BLANK = b"0" * 64
 
 
@@ -185,9 +185,7 @@ def finished(folder: str | Path, config: Config) -> Records | None:
     if not all(there):  # none, or a run that was cut off between the two
         return None
     found = read(folder)
-    # A run of a former version lacks the keys of later switches: it trained with their defaults.
-    before = {**Config().model_dump(mode="json"), **found.runs[0]["config"]}
-    now = config.model_dump(mode="json")
+    before, now = found.runs[0]["config"], config.model_dump(mode="json")
     if before != now:
         differs = [
             f"{key} {before.get(key)!r} instead of {now[key]!r}"
@@ -344,11 +342,27 @@ def _sha256(content: bytes) -> bytes:
 
 
 def provenance(path: Path) -> list[dict[str, Any]]:
+    """Read where a table comes from: an entry for each run, as in `Records.runs`.
+
+    A run of a former version names no switch that came later. It trained with the defaults of
+    these, which are filled in.
+
+    Parameters
+    ----------
+    path
+        A table that `write` has written.
+
+    Raises
+    ------
+    RecordsError
+        The file is absent, damaged or of another kind.
+    """
     try:
         note = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
         if not isinstance(note, list) or not note or not all("config" in run for run in note):
             raise ValueError
-        return note
+        standard = Config().model_dump(mode="json")
+        return [{**run, "config": {**standard, **run["config"]}} for run in note]
     except (OSError, pa.ArrowException, TypeError, ValueError):
         raise RecordsError(
             f"{path} carries no provenance of a run; it was not written by ff, or is damaged"

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 import ff
 from ff import machine
 from ff.__main__ import main
-from ff.book import speed_figures as figures
+from ff.book.figures import speed as figures
 from ff.book.performance import targets
-from ff.speed import bench, columns, cpu, gpu, report, runs, share, timing
+from ff.speed import bench, columns, cpu, gpu, rate, report, runs, timing
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, FULL, QUICK, Effort
 from ff.speed.floor import floor
@@ -53,7 +53,7 @@ class Idle:
 @pytest.fixture
 def bf16(monkeypatch):
     """A processor that multiplies bfloat16 numbers, or emulates it: these networks are small."""
-    for module in (cpu, share):
+    for module in (cpu, rate):
         monkeypatch.setattr(module, "multiplies_bf16", lambda device: True)
 
 
@@ -95,17 +95,17 @@ def test_an_epoch_is_compared_turn_by_turn(costs, few):
 
 
 def test_bf16_is_not_measured_where_it_would_be_emulated(costs, monkeypatch, few):
-    for module in (cpu, share):
+    for module in (cpu, rate):
         monkeypatch.setattr(module, "multiplies_bf16", lambda device: False)
     effort = Effort(1, 1, (32,), 1)
     epochs, baseline = cpu._epochs(few, 1000, 1, {"float32": 1.8, "bf16": 3.5})
     ten = cpu._table_1(few, effort, {1000: baseline, 100: baseline})
     work = Work("products", "alone", "cpu", 4, 100, 30, "bf16")
-    products = share.share(few, effort, work, [4], 0.6)
+    products = rate.share(few, effort, work, [4], 0.6)
     ratios: Any = pd.concat([epochs, ten, products]).query("quantity == 'ratio'")
     measured = ratios["value"].notna()
     assert (ratios["precision"] == "float32").tolist() == measured.tolist()
-    assert set(ratios["how"][~measured]) == {f"not measured: {share.SLOW}"}
+    assert set(ratios["how"][~measured]) == {f"not measured: {rate.SLOW}"}
     assert ratios["target_low"][~measured].tolist() == [3.5, 7, 0.6]
 
 
@@ -278,10 +278,10 @@ def test_an_end_of_the_baseline_is_an_error(digits, monkeypatch, capfd):
 
 def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, digits):
     """Turn by turn; how fast the products were in another turn is of no importance."""
-    spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], share.STEPS, axis=1)
-    monkeypatch.setattr(share, "timed", lambda *_: spent)
+    spent = np.repeat([[4.0, 2, 2], [2, 1, 0.5], [1, 1, 1]], rate.STEPS, axis=1)
+    monkeypatch.setattr(rate, "timed", lambda *_: spent)
     work = Work("products", "alone", "cpu", 2, 5, 1, "float32")
-    rows = share.share(digits, Effort(1, 1, (), 3, wide=5), work, [2], 0.6)
+    rows = rate.share(digits, Effort(1, 1, (), 3, wide=5), work, [2], 0.6)
     found = rows.set_index("quantity")
     assert found.loc["ratio", ["value", "low", "high"]].tolist() == [0.5, 0.25, 0.5]
     assert found.loc["a step", ["value", "low", "high"]].tolist() == [2, 2, 4]
@@ -290,21 +290,21 @@ def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, di
 
 
 def test_only_products_that_are_made_count(monkeypatch, digits):
-    monkeypatch.setattr(share, "timed", lambda *_: np.ones((3, share.STEPS)))
+    monkeypatch.setattr(rate, "timed", lambda *_: np.ones((3, rate.STEPS)))
     work = Work("products", "alone", "cpu", 2, 5, 1, "float32")
     arguments = digits, Effort(1, 1, (), 1, wide=5), work, [2], 0.6
-    whole: Any = share.share(*arguments).set_index("quantity")["value"]
+    whole: Any = rate.share(*arguments).set_index("quantity")["value"]
     assert whole["made"] == 1
     assert whole["ratio"] == 1
-    monkeypatch.setattr(share, "_multiplied", lambda call: whole["compared"] * 1e9 / 4)
-    part: Any = share.share(*arguments).set_index("quantity")["value"]
+    monkeypatch.setattr(rate, "_multiplied", lambda call: whole["compared"] * 1e9 / 4)
+    part: Any = rate.share(*arguments).set_index("quantity")["value"]
     assert part["made"] == pytest.approx(1 / 4)
     assert part["ratio"] == pytest.approx(1 / 4)
 
 
 def test_products_are_counted():
     a = torch.ones(2, 3, 4)
-    assert share._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
+    assert rate._multiplied(lambda: torch.bmm(a, a.mT)) == 2 * 2 * 3 * 4 * 3
 
 
 def test_a_straight_line_has_a_ratio_of_one(costs, monkeypatch, digits):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from ff.algorithm.training import Training
 from ff.data import Dataset
 from ff.running import checkpoint, memory
 from ff.running.checkpoint import Checkpoint, checkpoints
+
+
+CHANGES = {"batch_size": 60, "hidden": [4, 8], "seeds": [2, 5], "layers": [2, 3]}
 
 
 class Cut(BaseException):
@@ -59,7 +63,7 @@ def often(patch: pytest.MonkeyPatch, few: Dataset) -> None:
 def config(monkeypatch, tiny, few) -> ff.Config:
     """Two widths and two chunks of seeds each."""
     often(monkeypatch, few)
-    return tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3])
+    return tiny(**CHANGES)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def undisturbed(tiny, few) -> ff.Records:
     """What that configuration ends with when nobody cuts it off."""
     with pytest.MonkeyPatch.context() as patch:
         often(patch, few)
-        return ff.train(tiny(batch_size=40, hidden=[4, 8], seeds=[2, 5], layers=[2, 3]))
+        return ff.train(tiny(**CHANGES))
 
 
 def assert_equal(one: ff.Records, other: ff.Records) -> None:
@@ -230,11 +234,20 @@ def test_an_overwriting_run_can_be_cut_off_and_continued(config, undisturbed, tm
 # --- checkpoints that are refused
 
 
+@pytest.fixture(scope="module")
+def cut_off(tiny, few, tmp_path_factory) -> Path:
+    """The folder of a run that was cut off in its second epoch."""
+    folder = tmp_path_factory.mktemp("cut-off")
+    with pytest.MonkeyPatch.context() as patch, cut(0, 1):
+        often(patch, few)
+        ff.train(tiny(**CHANGES), folder)
+    return folder
+
+
 @pytest.fixture
-def begun(config, tmp_path) -> Path:
-    """The only checkpoint of a run that was cut off in its second epoch."""
-    with cut(0, 1):
-        ff.train(config, tmp_path)
+def begun(cut_off, tmp_path) -> Path:
+    """The only checkpoint of such a run."""
+    shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
     (path,) = (tmp_path / "checkpoints").iterdir()
     return path
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,10 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 PATIENCE = 120_000  # ms, for a busy machine
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
+    pytest.mark.skipif(not find_spec("playwright"), reason="playwright is not installed"),
     pytest.mark.skipif(not CHROMIUM, reason="there is no chromium"),
     pytest.mark.skipif(not list(RESULTS.glob("*/layers.parquet")), reason="nothing is published"),
 ]
@@ -83,6 +85,7 @@ def address(runtime: Path, process: subprocess.Popen[bytes]) -> str:
 @pytest.fixture(scope="module")
 def page(server: str) -> Iterator[Any]:
     """The notebook, all cells run."""
+    playwright = import_module("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 2400})
@@ -126,7 +129,7 @@ def expect_table(page: Any, expected: pd.DataFrame) -> None:
         [0, 2, 5, 6].map(i => row.children[i].textContent))"""
     try:
         wait(page, f"([rows]) => JSON.stringify(({shown})()) === JSON.stringify(rows)", rows)
-    except playwright.TimeoutError:
+    except import_module("playwright.sync_api").TimeoutError:
         assert page.evaluate(shown) == rows
 
 

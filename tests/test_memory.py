@@ -129,10 +129,13 @@ class Peak(TorchDispatchMode):
         (6, 20, 1000),  # activities that the readout sees
     ],
 )
-def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, few, layers, hidden, batch):
+def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hidden, batch):
     for module in (memory, evaluation):
         monkeypatch.setattr(module, "BATCH", batch)
-    monkeypatch.setattr("ff.running.run.load", lambda name: few if batch == 10 else digits)
+    parts = (digits.train, digits.validation, digits.test)
+    batches = (Split(part.images[:batch], part.labels[:batch]) for part in parts)
+    data = Dataset("digits", *batches, checksum="a batch")
+    monkeypatch.setattr("ff.running.run.load", lambda name: data)
     values = {"dataset": "digits", "seeds": 1, "epochs": 1, "learning_rate": 1e-5}
     config = ff.Config(**values, layers=layers, hidden=hidden, batch_size=batch, device="cpu")
     with Peak() as peak:

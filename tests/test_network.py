@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 import ff
 from ff.algorithm import fast
-from ff.algorithm.fast import SGD, Scaled, with_slope
+from ff.algorithm.fast import SGD, Scaled, samples_with_slope
 from ff.algorithm.network import Layer, Network
 from ff.algorithm.objective import accuracy, loss_slope, normalize, scale
 from ff.algorithm.samples import samples
@@ -228,16 +228,16 @@ def watched(weight_gradient: Any, rows: list[int]) -> Any:
 def test_only_a_wide_network_that_trains_alone_leaves_samples_out():
     slope = torch.zeros(1, 8, 1)
     slope[0, [2, 7]] = torch.tensor([[0.1], [torch.nan]])
-    found = with_slope(slope, 500, distinct=12)
+    found = samples_with_slope(slope, 500, distinct=12)
     assert found is not None
     assert found.tolist() == [2, 7], "what is not a number must show"
-    assert with_slope(slope, 499, 12) is None
-    assert with_slope(slope.expand(2, -1, -1), 500, 12) is None
-    assert with_slope(slope.to("meta"), 500, 12) is None, "a GPU would wait"
-    assert with_slope(slope, 500, distinct=2) is None, "the whole product has two rows"
+    assert samples_with_slope(slope, 499, 12) is None
+    assert samples_with_slope(slope.expand(2, -1, -1), 500, 12) is None
+    assert samples_with_slope(slope.to("meta"), 500, 12) is None, "a GPU would wait"
+    assert samples_with_slope(slope, 500, distinct=2) is None, "the whole product has two rows"
     slope[0, :6] = 1  # seven of eight
-    assert with_slope(slope, 500, 12) is None
-    assert with_slope(slope[:, :6], 500, 12) is None
+    assert samples_with_slope(slope, 500, 12) is None
+    assert samples_with_slope(slope[:, :6], 500, 12) is None
 
 
 def test_networks_that_leave_samples_out_contain_shallower_ones(monkeypatch):
@@ -245,8 +245,8 @@ def test_networks_that_leave_samples_out_contain_shallower_ones(monkeypatch):
     monkeypatch.setattr(fast, "WIDE", 1)
     left_out = []
     monkeypatch.setattr(
-        "ff.algorithm.network.with_slope",
-        lambda *a: left_out.append(with_slope(*a)) or left_out[-1],
+        "ff.algorithm.network.samples_with_slope",
+        lambda *a: left_out.append(samples_with_slope(*a)) or left_out[-1],
     )
     deep, shallow = (network((1,), width=60, layers=layers) for layers in (3, 2))
     for x in batches(1, 4, images=30):

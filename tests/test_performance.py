@@ -10,7 +10,7 @@ import synthetic
 import ff
 from ff import quantities, records
 from ff.book import pages
-from ff.book import speed_figures as performance_figures
+from ff.book.figures import speed as performance_figures
 from ff.book.performance import speed, targets
 from ff.speed import columns, labels, report
 from ff.speed.columns import Work

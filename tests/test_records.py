@@ -31,11 +31,12 @@ def made(
     layers += torch.rand(layers.shape, generator=torch.Generator().manual_seed(0))
     readouts = torch.full((len(seeds), 2, 2, len(READOUT_QUANTITIES)), value)
     readouts[:, 0, :, 4] = torch.nan
+    standard = ff.Config().model_dump(mode="json")
     values = {"hidden": hidden, "seeds": list(seeds), "layers": [2, 3], "peer_momentum": 0.9}
     return ff.Records(
         records.table(layers.numpy(), LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
         records.table(readouts.numpy(), READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
-        ({"config": {**values, **config}, "started": "2025-01-01"},),
+        ({"config": {**standard, **values, **config}, "started": "2025-01-01"},),
     )
 
 
@@ -92,6 +93,19 @@ def test_provenance_is_complete(tiny, digits, tmp_path):
         for package in ("ff", "torch", "torchvision", "numpy", "pandas"):
             assert run["versions"][package] == version(package)
         assert re.fullmatch(r"[0-9a-f]{40}\+?|unknown", run["versions"]["commit"])
+
+
+def test_a_run_of_a_former_version_has_the_defaults_of_later_switches(tiny, tmp_path):
+    """It is finished, and of the same condition as a new run."""
+    config = tiny(epochs=1, seeds=1)
+    ff.train(config, tmp_path)
+    for name in TABLES:
+        path = tmp_path / f"{name}.parquet"
+        rows, (run,) = pd.read_parquet(path), records.provenance(path)
+        del run["config"]["goodness"], run["config"]["negatives"]
+        records.save(rows, path, [run])
+    assert ff.read(tmp_path).runs[0]["config"] == config.model_dump(mode="json")
+    assert records.finished(tmp_path, config) is not None
 
 
 def test_outside_a_repository_the_commit_is_unknown(monkeypatch):

@@ -7,8 +7,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from ff.speed import roofline
+from ff.speed.rate import alone
 from ff.speed.runs import Ours, part
-from ff.speed.share import alone
 
 BATCH = 50  # of the digits
 

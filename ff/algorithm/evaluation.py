@@ -47,7 +47,7 @@ def evaluate(
         scores = scores + batch_scores * (len(batch) / len(split))
     assert active is not None
     positive, negative = torch.cat(goodness, dim=-1).unbind(2)  # (S, L, n) each
-    theta = network.layers[0].theta
+    theta = network.layers[0].theta  # of every layer: all have one width
     columns = [
         objective.accuracy(torch.cat([positive, negative], dim=-1), theta),
         auroc(positive, negative),

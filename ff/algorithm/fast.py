@@ -4,7 +4,8 @@
   one more pass over memory: `Scaled` keeps the factor, and the next layer takes it into its
   product and its gradient.
 - Of samples whose goodness is far on their side of θ, σ(G - θ) - t rounds to 0. Wide layers leave
-  them out of their weights' gradient: `with_slope` finds the others, `gradient_from_few` sums them.
+  them out of their weights' gradient: `samples_with_slope` finds the others, and
+  `gradient_from_few` sums them.
 - `SGD` updates a tensor in one pass.
 
 Shapes are those of `ff.algorithm.network`: S seeds, N samples, D units, I inputs of a layer.
@@ -19,7 +20,7 @@ from torch.optim.sgd import sgd
 from ff.algorithm.precision import product
 from ff.algorithm.samples import Samples, take
 
-__all__ = ["SGD", "Scaled", "gradient_from_few", "inputs_of", "with_slope"]
+__all__ = ["SGD", "Scaled", "gradient_from_few", "inputs_of", "samples_with_slope"]
 
 # Layers of fewer units gain nothing by leaving out samples without a slope: they have few of them.
 WIDE = 500
@@ -72,7 +73,7 @@ def inputs_of(x: Tensor | Samples | Scaled) -> Samples | Scaled:
     return Scaled(x, torch.ones_like(x[..., :1])) if isinstance(x, Tensor) else x
 
 
-def with_slope(slope: Tensor, width: int, distinct: int) -> Tensor | None:
+def samples_with_slope(slope: Tensor, width: int, distinct: int) -> Tensor | None:
     """Which samples have a slope, ``(n,)``; None where all shall be multiplied.
 
     Networks side by side have learned different samples, and a GPU would wait for their number.
@@ -98,7 +99,7 @@ def gradient_from_few(
     slope: Tensor,
     dg: Tensor,
     shared: Tensor,
-    weight: float,
+    factor: float,
     dtype: torch.dtype,
 ) -> Tensor:
     """∂loss/∂W of a single seed, ``(1, D, I)``, where all but a few samples have no slope.
@@ -112,9 +113,9 @@ def gradient_from_few(
     slope, dg
         The factors of ∂loss/∂(x Wᵀ + b) that a sample has of its own: ``(1, 2B, 1)`` and
         ``(1, 2B, D)``.
-    shared, weight
-        What it has in common with all positive samples, ``(1, 1, D)``, and its weight in the
-        loss. Its sum over the positive samples is an outer product.
+    shared, factor
+        What it has in common with all positive samples is their product: ``(1, 1, D)``, and the
+        weight λ of peer normalization. Its sum over the positive samples is an outer product.
     dtype
         Type to which the product's factors are rounded.
     """
@@ -122,7 +123,7 @@ def gradient_from_few(
     scaled_da = take(dg, chosen).mul_(take(slope, chosen) * few.scale)  # (1, n, D)
     dw = few.weight_gradient(scaled_da, dtype)
     total = x.weight_gradient(x.scale[:, : slope.shape[1] // 2], dtype)  # Σ x, (1, 1, I)
-    return dw.addcmul_(shared.mT, total, value=weight)
+    return dw.addcmul_(shared.mT, total, value=factor)
 
 
 @dataclass(frozen=True)

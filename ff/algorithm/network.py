@@ -5,9 +5,9 @@ activity z = φ(a), goodness G(z) and threshold θ, a layer's loss is the cross-
 y = σ(G - θ) (Eq. 1, 2 of the paper) plus the peer normalization of its running mean activity r.
 Its gradient is::
 
-    ∂loss/∂z = (σ(G - θ) - t) / 2B ∂G/∂z              t = 1 on positive samples, 0 on negative
-             + λ 2 (r - mean(r)) / D (1 - m) / B      on positive samples only
-    ∂loss/∂W = Σ_samples φ'(a) ∂loss/∂z xᵀ
+    ∂loss/∂z = (σ(G - θ) - t) / (2B) · ∂G/∂z                 t = 1 on positive samples, else 0
+             + λ · 2 (r - mean(r)) / D · (1 - m) / B         on positive samples only
+    ∂loss/∂W = Σ_samples φ'(a) · ∂loss/∂z xᵀ
 
 and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
 In the paper φ is relu, whose derivative is taken as 1 everywhere (straight-through), and
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from ff.algorithm import objective
-from ff.algorithm.fast import SGD, Scaled, gradient_from_few, inputs_of, with_slope
+from ff.algorithm.fast import SGD, Scaled, gradient_from_few, inputs_of, samples_with_slope
 from ff.algorithm.precision import operands
 from ff.algorithm.samples import Samples
 from ff.algorithm.streams import stream
@@ -95,7 +95,8 @@ class Layer:
         peer = objective.peer_slope(r, c.peer_momentum, batch)  # of each positive sample
         peers = batch * peer  # of all, (S, 1, D)
 
-        # ∂loss/∂a = slope dg, on positive samples + λ peer; slope dg = ∂loss/∂G ∂G/∂z (Eq. 1, 2)
+        # ∂loss/∂a = slope · dg, on positive samples + λ peer. The constant factor of ∂G/∂z is in
+        # slope, what is left of it in dg: slope · dg = ∂loss/∂G · ∂G/∂z (Eq. 1, 2)
         slope = objective.loss_slope(g, self.theta).mul_(self.goodness.factor).unsqueeze(-1)
         dg = self.goodness.slope(z)  # (S, 2B, D)
         if not self.straight_through:
@@ -105,7 +106,9 @@ class Layer:
             peers = peer.sum(1, keepdim=True)
 
         db = torch.baddbmm(peers, slope.mT, dg, beta=c.peer_normalization)  # (S, 1, D)
-        few = with_slope(slope, z.shape[2], x.distinct) if self.straight_through else None
+        few = None
+        if self.straight_through:  # else peer differs from sample to sample
+            few = samples_with_slope(slope, z.shape[2], x.distinct)
         if few is None:
             scale = x.scale[:, : 2 * batch]
             scaled_da = dg * (slope * scale)  # (S, 2B, D)

@@ -49,8 +49,9 @@ class Training:
     epoch
         Number of completed epochs.
     layers, depths
-        What was measured so far, on the CPU: ``(S, E, L, 9)`` and ``(S, E, K, 5)``, quantities as
-        in `ff.algorithm.evaluation`, NaN where nothing was measured.
+        What was measured so far of S seeds, on the CPU: of L layers in each of E epochs the
+        ``ff.quantities.LAYER_QUANTITIES``, ``(S, E, L, 9)``, and of K readouts the
+        ``READOUT_QUANTITIES``, ``(S, E, K, 5)``. NaN where nothing was measured.
     diverged
         What has stopped a seed, ``(S, 3)``: layer (from 1; past the last layer, the readouts) and
         epoch (from 1), and 1 if all units were dead or 0 if a number was not finite. Zeros for a
@@ -100,8 +101,8 @@ class Training:
             rate may be changed in between.
         """
         epoch, split = self.epoch, self.dataset.train
-        scale = cool_down(epoch, self.config.epochs)
-        theta, steps = self.network.layers[0].theta, len(split) // self.batch
+        cooled = cool_down(epoch, self.config.epochs)
+        theta, steps = self.network.layers[0].theta, len(split) // self.batch  # of every layer
         order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
         layers, depths, goodness = [], [], torch.empty(0)
         for step in range(steps):
@@ -111,8 +112,8 @@ class Training:
             images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
             x = samples(images, labels, wrong.gather(1, chosen), self.dataset.classes)
             with multiplying(config.precision, self.device):
-                goodness, neutral = self.network.learn(x, config.learning_rate * scale)
-                rate = config.downstream_learning_rate * scale
+                goodness, neutral = self.network.learn(x, config.learning_rate * cooled)
+                rate = config.downstream_learning_rate * cooled
                 scores = self.readouts.learn(neutral, labels, rate)
             del neutral  # the next step, or the evaluation, makes as much of its own
             layers.append(objective.accuracy(goodness, theta))
@@ -122,7 +123,7 @@ class Training:
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
-        finite, dead = (verdict.cpu() for verdict in self._health(goodness))
+        finite, dead = (found.cpu() for found in self._health(goodness))
         finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
         last = self.epoch == self.config.epochs
         if last or self.epoch % self.config.validation_index == 0:
@@ -150,9 +151,10 @@ class Training:
         return stopped | where | {"epoch": epoch, "reason": reason}
 
     def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether layers' and readouts' numbers are finite, ``(S, L + K)``, and no unit responds.
+        """Which layers and readouts have finite numbers, ``(S, L + K)``; which layers are dead.
 
-        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it.
+        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it. A layer is dead,
+        ``(S, L)``, if none of its units responds to any sample.
         """
         weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
         finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
@@ -173,7 +175,8 @@ class Training:
         lost[:, :layers] |= dead
         for s in (lost.any(1) & ~before).nonzero().flatten().tolist():
             part = int(lost[s].int().argmax())  # the lowest: those above follow from it
-            self.diverged[s] = torch.tensor([part + 1, self.epoch, finite[s, part]])
+            all_dead = finite[s, part]  # what is lost with finite numbers is dead
+            self.diverged[s] = torch.tensor([part + 1, self.epoch, all_dead])
             warnings.warn(records.describe(self._divergence(s)), DivergenceWarning, stacklevel=4)
             self.layers[s, epoch, part:] = torch.nan
             blind = [depth > part for depth in self.config.depths]

@@ -149,8 +149,9 @@ class Lab:
                 f"training, {low:.2g} to {high:.2g}, and hardly learned from: set it nearer to 1."
             )
         for row in self.training.divergences():
+            where = f"layer {row['layer']}" if "layer" in row else "the readout"
             said.append(
-                f"Training ended in epoch {row['epoch']} because layer {row['layer']} diverged "
+                f"Training ended in epoch {row['epoch']} because {where} diverged "
                 f"({row['reason']}): lower the learning rate or change the settings, and reset."
             )
         return said

@@ -16,7 +16,7 @@ from ff.config import Config
 from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
-__all__ = ["Checkpoint", "checkpoints", "division", "found"]
+__all__ = ["Checkpoint", "checkpoints", "found", "side_by_side"]
 
 EVERY = 60.0  # seconds
 SHARE = 0.03  # of a run's time that its checkpoints may cost
@@ -84,8 +84,8 @@ def found(folder: str | Path) -> list[Path]:
     return list((Path(folder) / "checkpoints").glob("width-*.safetensors"))
 
 
-def division(folder: str | Path | None, width: int, seeds: tuple[int, ...]) -> int | None:
-    """How many seeds an unfinished run trains side by side; None where none has begun.
+def side_by_side(folder: str | Path | None, width: int, seeds: tuple[int, ...]) -> int | None:
+    """How many seeds an unfinished run trains side by side; None where there is none.
 
     It goes on with them, whatever would fit now: how products round depends on their number.
 

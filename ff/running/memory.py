@@ -1,4 +1,4 @@
-"""What a run needs of a device's memory, known before it allocates anything."""
+"""What a run needs of a device's memory, and hence how many seeds train side by side."""
 
 import bisect
 
@@ -12,9 +12,10 @@ from ff.errors import TrainingError
 
 __all__ = ["chunks", "fitting", "needed"]
 
-CACHE = 5e6  # bytes of one layer's activations: at width 100, less or more took longer
-MEMORY = 8e9  # the same on an accelerator, where many seeds at once keep it busy
-SHARE = 0.9  # of what is free: estimates leave out the small
+# Bytes that one layer's activations of all seeds side by side may take. On a CPU, that is about a
+# cache: at width 100, less or more took longer. An accelerator is kept busy by many seeds.
+CACHE, BUSY = 5e6, 8e9
+SHARE = 0.9  # of the free memory that may be planned for: estimates leave out small tensors
 
 
 def needed(config: Config, width: int, depth: int | None = None) -> int:
@@ -96,6 +97,6 @@ def chunks(
     batch = config.batch_size or DATASETS[config.dataset].batch_size
     size = 3 * batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
-    most = max(1, int((CACHE if device.type == "cpu" else MEMORY) / size))
+    most = max(1, int((CACHE if device.type == "cpu" else BUSY) / size))
     most = begun or min(most, fitting(config, width, device))
     return [seeds[at : at + most] for at in range(0, len(seeds), most)]

@@ -16,7 +16,7 @@ from ff.config import Config
 from ff.data import Dataset, load
 from ff.records import Records
 from ff.running import memory
-from ff.running.checkpoint import checkpoints, division, found
+from ff.running.checkpoint import checkpoints, found, side_by_side
 from ff.running.interruption import Interruption
 from ff.running.lock import claim
 from ff.running.progress import Bar
@@ -78,11 +78,13 @@ def train(
     device = machine.choose(config.device)
     dataset = load(config.dataset).to(device)
     batch_size(config, dataset)  # refuses before anything is written
-    begun = None if overwrite else out
+    unfinished = None if overwrite else out
     plan = [
         (width, seeds)
         for width in config.widths
-        for seeds in memory.chunks(config, width, device, division(begun, width, config.seed_list))
+        for seeds in memory.chunks(
+            config, width, device, side_by_side(unfinished, width, config.seed_list)
+        )
     ]
     stop = Interruption(lambda: _advice(out, overwrite))
     with nullcontext() if out is None else claim(out), stop:

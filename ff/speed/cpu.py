@@ -15,8 +15,8 @@ from ff.running import memory
 from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, LAYERS, Effort
+from ff.speed.rate import SLOW, STEPS, share
 from ff.speed.runs import BaselineProcess, Ours, part
-from ff.speed.share import SLOW, STEPS, share
 from ff.speed.timing import Stopwatch, seconds, timed, turns
 
 __all__ = ["cpu"]

@@ -15,11 +15,10 @@ class Effort:
     Attributes
     ----------
     rounds
-        Turns of what takes long: epochs of ours and of the baseline. Two more of the epochs of
-        narrow networks.
+        How often epochs are timed, ours and the baseline's in turn; narrow networks twice more.
     steps
-        Steps in place of an epoch where networks are deep (four times as many where they are
-        narrow), and epochs in place of a whole run on a GPU; None for whole ones.
+        On a CPU, how many steps stand for an epoch of a deep network (four times as many where it
+        is narrow); on a GPU, how many epochs stand for a whole run. None: nothing stands for it.
     depths
         Where the baseline's cost is measured beside 4 layers. A straight line gives the others.
     turns

@@ -14,8 +14,8 @@ from ff.running.run import train
 from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, Effort
+from ff.speed.rate import share
 from ff.speed.runs import Ours, part
-from ff.speed.share import share
 from ff.speed.timing import seconds
 
 __all__ = ["gpu"]

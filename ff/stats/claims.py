@@ -211,7 +211,7 @@ CLAIMS = (
         lambda e: _strongest(e).min(axis=1),
         low=STRONG,
         chapter="rq2_correlation",
-        rejected=True,
+        rejected=True,  # as is its opposite below: some layers correlate strongly, others do not
     ),
     Claim(
         "rq2-h2",
@@ -266,7 +266,7 @@ CLAIMS = (
         "width-weakens-deep",
         "Section 4, on Figure 5",
         "Width weakens the correlation with particular acuity at deeper layers.",
-        "How much more |Pearson| falls with width in layers 17 to 32 than in layers 1 to 16.",
+        "Change of |Pearson| with width, mean of layers 17 to 32 minus mean of layers 1 to 16.",
         lambda e: _pearson(e)[:, HALF:].mean(axis=1) - _pearson(e)[:, :HALF].mean(axis=1),
         high=0,
         widths=(NARROW, WIDE),
