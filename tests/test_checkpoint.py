@@ -21,7 +21,6 @@ from ff.data import Dataset
 from ff.running import checkpoint, memory
 from ff.running.checkpoint import Checkpoint, checkpoints
 
-
 CHANGES = {"batch_size": 60, "hidden": [4, 8], "seeds": [2, 5], "layers": [2, 3]}
 
 
