@@ -65,10 +65,11 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     ff train -f params/quick.yaml --set layers=16 --set 'seeds=[1,2]' --out records/deep
     """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
+    config = ff.Config(**values)  # refuses at once, before torch is loaded
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
-        records = ff.train(ff.Config(**values), out, overwrite=overwrite, progress=True)
+        records = ff.train(config, out, overwrite=overwrite, progress=True)
     complete(records)  # an error if nothing is left
     for row in records.runs[0].get("diverged", []):
         click.echo(f"Warning: {describe(row)}", err=True)

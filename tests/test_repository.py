@@ -249,19 +249,6 @@ def test_safe_loading_is_not_reported(source):
 # --- imports
 
 
-def test_importing_the_library_waits_for_no_table_or_figure():
-    """It takes under 0.3 s beside torch, which pandas alone takes."""
-    script = (
-        "import torch, sys; before = {*sys.modules}; import ff; print(*{*sys.modules} - before)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    loaded = {module.partition(".")[0] for module in done.stdout.split()}
-    assert "ff" in loaded
-    assert not loaded & {"IPython", "matplotlib", "pandas", "scipy", "torchvision"}
-
-
 def test_no_module_has_the_name_of_one_of_pythons_own():
     """In a file of the same folder that is run as a script, it would be imported instead."""
     files = sorted((ROOT / "ff").rglob("*.py"))
