@@ -60,13 +60,15 @@ _HOMES = {
 __all__ = [*_HOMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"ff.{_MODULES[name]}.{name}")
-    if name in _HOMES:
-        return getattr(import_module(f"ff.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ff' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers know the names above, and no others
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"ff.{_MODULES[name]}.{name}")
+        if name in _HOMES:
+            return getattr(import_module(f"ff.{_HOMES[name]}"), name)
+        raise AttributeError(f"module 'ff' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -18,7 +18,7 @@ from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.negatives import NEGATIVES
 
-__all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "schema"]
+__all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "schema", "with_defaults"]
 
 # Widths at which precision "auto" may take bf16: those where all that it changes lies within the
 # spread over seeds, as `ff.agreement.rounding` compares it. So far at none; tf32 is not compared.
@@ -239,6 +239,22 @@ class Config(BaseModel):
         return _ascending(
             list(range(1, self.seeds + 1)) if isinstance(self.seeds, int) else self.seeds
         )
+
+
+def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration of a run of a former version, which names no switch that came later.
+
+    Parameters
+    ----------
+    values
+        What the run has noted, as JSON holds it.
+
+    Returns
+    -------
+    dict
+        The same, and the defaults of all other keys.
+    """
+    return {**Config().model_dump(mode="json"), **values}
 
 
 def schema() -> str:

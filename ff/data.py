@@ -145,12 +145,40 @@ def load(name: str) -> Dataset:
     Raises
     ------
     DataError
-        The name is unknown, the archives can neither be found nor downloaded, or one is damaged.
+        The name is unknown, the archives can neither be found nor downloaded, one is damaged, or
+        an entry reads something else than it says.
     """
     if name not in DATASETS:
         raise DataError(f"unknown data set {name!r}; choose one of {', '.join(DATASETS)}")
-    train, validation, test, checksum = DATASETS[name].read()
+    source = DATASETS[name]
+    train, validation, test, checksum = source.read()
+    for split in (train, validation, test):
+        _check(name, source, split)
     return Dataset(name, train, validation, test, checksum)
+
+
+def _check(name: str, source: Source, split: Split) -> None:
+    """Refuse what would train on other samples than one thinks, or end in an error of torch's."""
+    import torch
+
+    images, labels = split.images, split.labels
+    if source.classes > source.shape[1]:
+        what, right = (
+            f"{source.classes} classes",
+            f"at most {source.shape[1]}, a pixel each in row 1",
+        )
+    elif images.dtype != torch.uint8 or images.shape[1:] != (source.pixels,):
+        what = f"images of {images.dtype} and shape {tuple(images.shape)}"
+        right = f"torch.uint8, 0 to 255, and shape (n, {source.pixels})"
+    elif labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+        what = f"labels of {labels.dtype} and shape {tuple(labels.shape)}"
+        right = f"torch.int64 and shape ({len(images)},)"
+    elif len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < source.classes:
+        what = f"labels from {int(labels.min())} to {int(labels.max())}"
+        right = f"0 to {source.classes - 1}"
+    else:
+        return
+    raise DataError(f"the data set {name!r} has {what}; its entry in DATASETS needs {right}")
 
 
 def find(name: str) -> Path | None:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ff.config import Config
+from ff.config import Config, with_defaults
 from ff.errors import OVERWRITE, RecordsError
 from ff.files import replacing
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
@@ -361,8 +361,7 @@ def provenance(path: Path) -> list[dict[str, Any]]:
         note = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
         if not isinstance(note, list) or not note or not all("config" in run for run in note):
             raise ValueError
-        standard = Config().model_dump(mode="json")
-        return [{**run, "config": {**standard, **run["config"]}} for run in note]
+        return [{**run, "config": with_defaults(run["config"])} for run in note]
     except (OSError, pa.ArrowException, TypeError, ValueError):
         raise RecordsError(
             f"{path} carries no provenance of a run; it was not written by ff, or is damaged"

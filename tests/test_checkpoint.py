@@ -271,6 +271,20 @@ def test_a_checkpoint_of_another_configuration_is_refused(config, begun, change)
     assert begun.read_bytes() == before
 
 
+def test_a_checkpoint_of_before_a_switch_came_is_continued(tiny, few, monkeypatch, tmp_path):
+    """It names no such key, and was trained with its default."""
+    often(monkeypatch, few)
+    config = tiny(epochs=2)
+    undisturbed = ff.train(config)
+    with monkeypatch.context() as patch:  # the version that has begun the run
+        former = config.model_dump(mode="json", exclude={"goodness", "negatives"})
+        patch.setattr(ff.Config, "model_dump", lambda *_, **__: former)
+        with cut(1, 1):
+            ff.train(config, tmp_path)
+    assert '"goodness"' not in str(checkpoint.found(tmp_path)[0].read_bytes())
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+
+
 def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tmp_path):
     """Whatever fits now: how products round depends on how many seeds train side by side."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)

@@ -311,3 +311,31 @@ def test_a_data_folder_below_a_file_is_refused(server, offline, monkeypatch):
     monkeypatch.setenv("FF_DATA", str(offline / "file"))
     with pytest.raises(ff.DataError, match=r"cannot write .*set FF_DATA to a folder that you may"):
         data.fetch("mnist")
+
+
+# --- an entry that reads something else than it says
+
+
+def right() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.zeros(6, 30, dtype=torch.uint8), torch.arange(6) % 4
+
+
+@pytest.mark.parametrize(
+    ("change", "classes", "message"),
+    [
+        (lambda x, y: (x.float(), y), 4, r"images of torch.float32 .* needs torch.uint8, 0 to 255"),
+        (lambda x, y: (x.view(6, 5, 6), y), 4, r".* shape \(6, 5, 6\); .* shape \(n, 30\)"),
+        (lambda x, y: (x, y.int()), 4, "labels of torch.int32"),
+        (lambda x, y: (x, y[:5]), 4, r"labels of torch.int64 and shape \(5,\); .* shape \(6,\)"),
+        (lambda x, y: (x, y + 1), 4, "labels from 1 to 4; .* needs 0 to 3"),
+        (lambda x, y: (x, y), 7, "7 classes; .* needs at most 6, a pixel each in row 1"),
+    ],
+)
+def test_a_source_is_checked(monkeypatch, change, classes, message):
+    def read() -> tuple[Split, Split, Split, str]:
+        good, bad = Split(*right()), Split(*change(*right()))
+        return good, bad, good, "checksum"
+
+    monkeypatch.setitem(data.DATASETS, "mine", data.Source(read, (5, 6), classes, 2, "a test"))
+    with pytest.raises(ff.DataError, match=f"the data set 'mine' has {message}"):
+        data.load("mine")

@@ -90,7 +90,7 @@ BAD = [
     ({"layers": 1}, "layers must be an integer of at least 2"),
     ({"learning_rate": "1e-2"}, "YAML reads 1e-2 as text and 1.0e-2 as a number"),
     ({"seeds": []}, "seeds must be an integer of at least 1"),
-    ({"dataset": "MNIST"}, "dataset must be mnist, fashion-mnist, kmnist or digits"),
+    ({"dataset": "MNIST"}, "dataset must be mnist, fashion-mnist"),
     ({"dataset": None}, "dataset must be mnist"),
     ({"dataset": ["digits"]}, "dataset must be mnist"),
     ({"In": 3}, "unknown key 'In'"),

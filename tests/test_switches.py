@@ -142,3 +142,16 @@ def test_names_are_taken_from_the_tables(added, kind):
     assert added[kind] in json.loads(schema())["properties"][kind]["enum"]
     with pytest.raises(ff.ConfigError, match=rf"{kind} must be .*\b{added[kind]} but got 'none'"):
         ff.Config(**{kind: "none"})
+
+
+def test_units_that_answer_with_negative_numbers_are_not_dead(monkeypatch):
+    """A unit is dead if no sample gives it a slope, whatever its activity is."""
+    negative = Activation(lambda a: a - 500, torch.ones_like, False, "a test")
+    monkeypatch.setitem(ACTIVATIONS, "negative", negative)
+    config = ff.Config(
+        dataset="digits", activation="negative", layers=2, hidden=9, seeds=1, epochs=1,
+        learning_rate=1e-9,
+    )  # fmt: skip
+    records: Any = ff.train(config)
+    assert records.layers["dead_units"].max() == 0
+    assert not records.runs[0]["diverged"]

@@ -69,14 +69,14 @@ def _measure(
     labels = batch.labels.expand(seeds, -1)
     classes = readouts.classes
     x = samples(pixels(batch.images, classes).expand(seeds, -1, -1), labels, wrong, classes)
-    goodness, top, neutral = [], [], []
+    goodness, responds, neutral = [], [], []
     taught = 2 * images
-    for _, z, g, scale in network.activity(x):
+    for layer, (_, z, g, scale) in zip(network.layers, network.activity(x), strict=True):
         goodness.append(g[:, :taught].unflatten(1, (2, -1)))
-        top.append(z[:, :taught].amax(1))
+        responds.append(layer.activation.slope(z[:, :taught]).ne(0).any(1))
         neutral.append(network.normalized(z[:, taught:], scale[:, taught:]))
     scores = torch.stack(score(readouts.logits(neutral), labels), dim=-1)
-    return torch.stack(goodness, dim=1), torch.stack(top, dim=1) > 0, scores
+    return torch.stack(goodness, dim=1), torch.stack(responds, dim=1), scores
 
 
 def auroc(positive: Tensor, negative: Tensor) -> Tensor:

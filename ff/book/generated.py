@@ -4,7 +4,6 @@ They are the JSON schema of params files, by which editors complete and check, a
 training notebook that holds its parameters.
 """
 
-import textwrap
 from pathlib import Path
 
 import nbformat
@@ -19,13 +18,13 @@ LONGEST = 100  # characters of a line
 # What the notebook has of its own: a first look within minutes, and where the records go.
 DEFAULTS = {"dataset": "auto", "layers": 16, "hidden": 100, "seeds": None}
 NOTES = {  # in place of the first sentence of the key's description
-    "dataset": "auto (MNIST if at hand, else digits) or",
+    "dataset": "auto (MNIST or digits), or one of",
     "layers": "A list trains the deepest once, with a readout for each depth",
     "hidden": "Units in each layer; a list is trained in turn",
     "seeds": "n: seeds 1 to n; a list names them; None: 1, of digits 3",
     "batch_size": "Images a step; None: the data set's own",
     "peer_momentum": "Momentum of the running mean activity; Table 1: 0.09",
-    "threshold": "Goodness threshold, in units of the layer's width",
+    "threshold": "Goodness threshold, in its unit: of squares, the layer's width",
     "relu_gradient": "Derivative of relu where it is cut off, 1 or 0",
     "precision": "Operands of the matrix products",
 }
@@ -42,13 +41,11 @@ def parameters() -> str:
         default = DEFAULTS.get(key, field.default)
         kind = type(field.default if field.default is not None else 1).__name__
         meaning = NOTES.get(key) or str(field.description).split(". ")[0].rstrip(".")
-        notes = ": ".join(filter(None, [meaning, ", ".join(choices(key))]))
+        names = ", ".join(choices(key))
         assignment = f"{key}: {kind} = {_literal(default)}"
-        if len(assignment + notes) <= LONGEST - len("  # "):
-            lines.append(f"{assignment}  # {notes}")
-        else:
-            lines += [f"# {line}" for line in textwrap.wrap(notes, LONGEST - len("# "))]
-            lines.append(assignment)
+        # papermill shows what stands behind a parameter as its help.
+        full, short = (f"{assignment}  # {note}" for note in (f"{meaning}: {names}", names))
+        lines.append(f"{assignment}  # {meaning}" if not names else min(full, short, key=_overlong))
     return "\n".join([*lines, *OWN])
 
 
@@ -62,6 +59,11 @@ def files() -> dict[Path, str]:
         ROOT / "params" / "schema.json": schema(),
         NOTEBOOK: nbformat.writes(notebook) + "\n",
     }
+
+
+def _overlong(line: str) -> int:
+    """Characters beyond the line's end; of two lines that fit, the first is taken."""
+    return max(0, len(line) - LONGEST)
 
 
 def _literal(value: object) -> str:

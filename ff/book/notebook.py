@@ -58,7 +58,9 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
 
 def default_folder(config: Config) -> Path:
     """Where a notebook's records go unless it names a folder; the same for the same parameters."""
-    key = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
+    # Without defaults: a switch that is added later changes no folder.
+    chosen = config.model_dump_json(exclude_defaults=True)
+    key = hashlib.sha256(chosen.encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
     return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
 

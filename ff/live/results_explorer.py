@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import download
-from ff.errors import FFError
+from ff.errors import ConfigError, FFError
 from ff.live import views
 from ff.live.charts import highlight
 from ff.live.controls import choice, grid, htmls, look, offer, offer_span, span
@@ -123,7 +123,12 @@ class ResultsExplorer(widgets.VBox):
         except FFError as error:
             self.notice.value = views.trouble(str(error))
             return
-        self.notice.value = views.trouble(*selection.hints(numbers))
+        try:
+            self.command.value = views.command(selection.config())
+            hints = []
+        except ConfigError as error:  # trained with an entry of a table that is not here
+            self.command.value, hints = "", [f"No command can train this here: {error}."]
+        self.notice.value = views.trouble(*hints, *selection.hints(numbers))
         self.traces.value = traces
         self.delays.value = views.delays(numbers, epochs, target)
         self.correlations.value = views.correlations(numbers)
@@ -131,7 +136,6 @@ class ResultsExplorer(widgets.VBox):
         name = f"{self.dataset.value}-{selection.depth}x{selection.hidden}-{selection.column}"
         link = download(selection.described(numbers, target), f"{name}-{target:g}")
         self.downloads.value = f"Download CSV: {link._repr_html_()}"
-        self.command.value = views.command(selection.config())
         self._numbers = numbers
         self._pick()
 

@@ -35,7 +35,8 @@ class TrainingLab(widgets.VBox):
     def __init__(self) -> None:
         standard = Config(dataset="digits", layers=8, hidden=100, seeds=1)
         self._scope = f"ff-{id(self):x}"
-        self.dataset = choice("Data set", sorted(DATASETS), "Images; digits need no download")
+        self.dataset = choice("Data set", list(DATASETS), "Images; digits need no download")
+        self.dataset.value = standard.dataset
         self.layers = widgets.IntText(8, tooltip="Number of layers", **look("Depth"))
         self.hidden = widgets.IntText(100, tooltip="Units in each layer", **look("Width"))
         self.peer = widgets.FloatText(
@@ -45,7 +46,7 @@ class TrainingLab(widgets.VBox):
         )
         self.threshold = widgets.FloatText(
             standard.threshold,
-            tooltip="Goodness threshold, in units of the layer's width",
+            tooltip="Goodness threshold, in its unit: of squares, the layer's width",
             **look("Threshold"),
         )
         self.rate = widgets.FloatLogSlider(

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ff.config import Config
+from ff.config import Config, with_defaults
 from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
@@ -124,7 +124,7 @@ class Checkpoint:
     ) -> None:
         self.path = None if folder is None else Path(folder) / "checkpoints" / _name(width, seeds)
         self.about = {  # a run that goes on as another would not end with the same records
-            "configuration": config.model_dump_json(),
+            "configuration": json.dumps(config.model_dump(mode="json")),
             "choice of seeds": json.dumps(seeds),
             "device": device.type,
             "version of ff": version("ff"),
@@ -181,6 +181,9 @@ class Checkpoint:
             raise TrainingError(f"{self.path} is damaged ({error}); {remedy}") from None
         if about.pop("crc32", None) != _crc32(about, whole):
             raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
+        with suppress(KeyError, TypeError, ValueError):  # else it differs
+            before = with_defaults(json.loads(about["configuration"]))
+            about["configuration"] = json.dumps(before)
         for key, value in self.about.items():
             if about.get(key) != value:
                 raise TrainingError(f"{self.path} is of another {key}; {remedy}")

@@ -18,7 +18,7 @@ __all__ = ["GOODNESS", "Goodness", "sum_of_squares"]
 
 @dataclass(frozen=True)
 class Goodness:
-    """A goodness function G of the activities z of D units.
+    """A goodness function G of the activities z of D units, which its functions leave unchanged.
 
     Attributes
     ----------
@@ -42,7 +42,11 @@ class Goodness:
 
 
 def sum_of_squares(z: Tensor) -> Tensor:
-    """G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1)."""
+    """G = Σ_j z_j²: ``(..., D) -> (...)`` (paper, Eq. 1).
+
+    It is also what normalization between layers divides by, whatever a layer's goodness is: for
+    another goodness, write another function.
+    """
     import torch
 
     return torch.linalg.vector_norm(z, dim=-1).square()  # reads z once, writes no z²
