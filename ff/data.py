@@ -103,6 +103,7 @@ class Source:
         return prod(self.shape)
 
 
+#: The data sets, by the name that a configuration gives.
 DATASETS = {
     "mnist": Source(
         lambda: _archived("mnist"), (28, 28), CLASSES, 1000,

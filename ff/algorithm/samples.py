@@ -5,7 +5,7 @@ with a first layer's weights are therefore computed once an image, and what thes
 normalization change is added for each sample: the same numbers, up to rounding, for a third of the
 work.
 
-A layer takes them as it takes `ff.algorithm.fast.Scaled`: rows times a factor for each.
+A layer takes them as it takes ``ff.algorithm.fast.Scaled``: rows times a factor for each.
 """
 
 from dataclasses import dataclass, replace

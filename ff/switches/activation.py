@@ -34,6 +34,7 @@ class Activation:
     source: str
 
 
+#: The activations, by the name that a configuration gives.
 ACTIVATIONS = {
     "relu": Activation(
         value=lambda a: a.relu_(),

@@ -52,6 +52,7 @@ def sum_of_squares(z: Tensor) -> Tensor:
     return torch.linalg.vector_norm(z, dim=-1).square()  # reads z once, writes no z²
 
 
+#: The goodness functions, by the name that a configuration gives.
 GOODNESS = {
     "squares": Goodness(
         value=sum_of_squares,

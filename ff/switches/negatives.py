@@ -40,6 +40,7 @@ def uniform(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
     return (labels + step) % classes
 
 
+#: The kinds of negative sample, by the name that a configuration gives.
 NEGATIVES = {
     "uniform": Negatives(uniform, source="the paper, section 1.1"),
 }
