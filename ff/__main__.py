@@ -10,6 +10,7 @@ import click
 
 import ff
 from ff.config import expects
+from ff.data import DATASETS
 from ff.params import parse, read_yaml
 from ff.records import TABLES, complete, describe
 
@@ -92,10 +93,10 @@ def data() -> None:
     """Data sets."""
 
 
-@data.command()
+@data.command(epilog=f"Names: {', '.join(n for n, own in DATASETS.items() if own.torchvision)}.")
 @click.argument("name")
 def fetch(name: str) -> None:
-    """Download mnist, fashion-mnist or kmnist, and verify the checksums."""
+    """Download a data set and verify the checksums."""
     from ff.data import fetch
 
     click.echo(fetch(name))
