@@ -1,9 +1,10 @@
 """The Forward-Forward algorithm's training behavior, re-measured.
 
 Data flows one way: `Config` -> `train` -> `Records` (parquet) -> statistics -> figures.
-Each name is imported when it is first used: to read results needs no torch. The folders are rooms:
-each imports only from those before it in `switches`, `algorithm`, `running`, `stats`, `speed`,
-`book`, `live`.
+Each name is imported when it is first used: to read results needs no torch. Type
+`from ff import delay`, not `import ff.delay`: the module itself is `ff.stats.delay`. The folders
+are rooms: each imports only from those before it in `switches`, `algorithm`, `running`, `stats`,
+`speed`, `book`, `live`.
 """
 
 import os

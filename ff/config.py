@@ -20,14 +20,17 @@ from ff.switches.negatives import NEGATIVES
 
 __all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "schema", "with_defaults"]
 
-# Widths at which precision "auto" may take bf16: those where all that it changes lies within the
-# spread over seeds, as `ff.agreement.rounding` compares it. So far at none; tf32 is not compared.
+# Widths at which precision "auto" may take bf16, since it passed the comparison of
+# `ff.agreement.rounding` there. None has passed yet; tf32 has not been compared.
 BF16_WIDTHS: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class _OneOf:
-    """The type of a field that holds one of some names; what is added to them is allowed."""
+    """The type of a field that holds one of some names.
+
+    Reads the names at each check, so that entries added later count.
+    """
 
     names: Collection[str]
 
@@ -167,29 +170,30 @@ class Config(BaseModel):
     threshold: float = _row(
         1.0,
         "a number above 0",
-        "Goodness threshold, in the goodness function's unit: of squares, the layer's width.",
+        "Goodness threshold θ, in the goodness function's unit; for squares that is the layer's "
+        "width D.",
         gt=0,
     )
     goodness: Annotated[str, _OneOf(GOODNESS)] = Field(
-        "squares", description="What a layer's loss sees of its activities."
+        "squares", description="Goodness function of a layer."
     )
     activation: Annotated[str, _OneOf(ACTIVATIONS)] = Field(
-        "relu", description="What a unit makes of its input."
+        "relu", description="Activation function of a unit."
     )
     negatives: Annotated[str, _OneOf(NEGATIVES)] = Field(
         "uniform", description="How the wrong label of a negative sample is drawn."
     )
     relu_gradient: Annotated[str, _OneOf(("straight-through", "exact"))] = Field(
         "straight-through",
-        description="Derivative of relu where it is cut off: 1 (straight-through) as in the public "
+        description="Derivative of relu for negative input: 1 (straight-through) as in the public "
         "implementation, or 0 (exact).",
     )
     precision: Annotated[str, _OneOf(("auto", "float32", "tf32", "bf16"))] = Field(
         "float32",
-        description="Operands of the matrix products; weights and updates are float32 in each. "
-        "bf16 products are rounded to bfloat16 themselves. tf32 is float32 on any device but "
-        "cuda. auto takes bf16 only where that was shown to change nothing that matters and is "
-        "fast.",
+        description="Number format of the factors of matrix products; weights and updates are "
+        "float32 in each. In bf16 the products are rounded, too. tf32 is float32 on any device but "
+        "cuda. auto takes bf16 where it was shown harmless and the device has instructions for it, "
+        "else float32.",
     )
     device: Annotated[str, _OneOf(("auto", "cpu", "cuda", "mps"))] = Field(
         "auto", description="Where to train; auto takes the fastest there is."

@@ -30,8 +30,10 @@ __all__ = [
     "Records",
     "complete",
     "describe",
+    "diverged",
     "finished",
     "joined",
+    "provenance",
     "read",
     "remove",
     "save",
@@ -47,8 +49,8 @@ KEYS = {
 }
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
-KEY = b"ff"  # of the provenance in a file's metadata
-SEAL = b"ff.sha256"  # of the checksum of the whole file, in which these digits stand for itself:
+KEY = b"ff"  # metadata key of the provenance
+SEAL = b"ff.sha256"  # metadata key of the SHA-256, computed with BLANK in the checksum's place
 BLANK = b"0" * 64
 
 
@@ -265,7 +267,19 @@ def describe(row: dict[str, Any]) -> str:
 
 
 def diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
-    return run.get("diverged", [])  # earlier runs do not say
+    """Seeds of a run that were stopped, as `Records.runs` describes them.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+
+    Returns
+    -------
+    list of dict
+        For each of these seeds: hidden, seed, layer or depth, epoch and reason.
+    """
+    return run.get("diverged", [])  # files of former versions lack the key
 
 
 def versions() -> dict[str, str]:

@@ -21,7 +21,7 @@ def published(
     hidden
         Only this width; None for all.
     peer_momentum
-        0.9 (the primary condition) or 0.09 (Table 1's value).
+        0.9 (the default) or 0.09 (Table 1's value).
     folder
         Where the results are; the book's by default.
 

@@ -264,13 +264,14 @@ def test_the_baseline_has_our_settings_only_if_asked(digits, monkeypatch, capfd)
 @pytest.mark.slow
 def test_the_baseline_gives_up_an_answer_that_nobody_reads():
     config = json.dumps({"dataset": "digits", "layers": 32, "hidden": 1000})
-    call = [sys.executable, "-P", "-c", runs.PLAIN + "ff.speed.runs.serve()", config, "1"]
+    program = runs.WITHOUT_SETTINGS + "ff.speed.runs.serve()"
+    call = [sys.executable, "-P", "-c", program, config, "1"]
     done = subprocess.run(call, input="1000 1\n", capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_an_end_of_the_baseline_is_an_error(digits, monkeypatch, capfd):
-    monkeypatch.setattr(runs, "PLAIN", "raise SystemExit('no torch'); ")
+    monkeypatch.setattr(runs, "WITHOUT_SETTINGS", "raise SystemExit('no torch'); ")
     with pytest.raises(ff.TrainingError, match="ended with status 1: mend what its message"):
         runs.BaselineProcess(digits, 2, 5, 1)
     assert capfd.readouterr().err == "no torch\n"

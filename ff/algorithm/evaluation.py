@@ -100,7 +100,10 @@ def auroc(positive: Tensor, negative: Tensor) -> Tensor:
 
 
 def _goodness_accuracy(network: Network, split: Split, seeds: int, classes: int) -> Tensor:
-    """Share of images whose true label is the one that a layer finds best: ``(S, L)``."""
+    """Share of images whose true label is the one whose sample has the layer's highest goodness.
+
+    Of S seeds and L layers, ``(S, L)``.
+    """
     images, labels = split.images[:CANDIDATES], split.labels[:CANDIDATES]
     hits = torch.zeros(seeds, len(network.layers), device=images.device)
     for at in _batches(len(labels), 3 * BATCH // classes):

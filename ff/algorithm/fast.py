@@ -3,9 +3,9 @@
 - The division by rms(z) between two layers is one factor a sample. To multiply it into z would be
   one more pass over memory: `Scaled` keeps the factor, and the next layer takes it into its
   product and its gradient.
-- Of samples whose goodness is far on their side of θ, σ(G - θ) - t rounds to 0. Wide layers leave
-  them out of their weights' gradient: `samples_with_slope` finds the others, and
-  `gradient_from_few` sums them.
+- For samples far on the right side of θ, σ(G - θ) - t rounds to 0. Wide layers leave them out of
+  their weights' gradient: `samples_with_slope` finds the others, and `gradient_from_few` sums over
+  these.
 - `SGD` updates a tensor in one pass.
 
 Shapes are those of `ff.algorithm.network`: S seeds, N samples, D units, I inputs of a layer.
@@ -22,9 +22,9 @@ from ff.algorithm.samples import Samples, take
 
 __all__ = ["SGD", "Scaled", "gradient_from_few", "inputs_of", "samples_with_slope"]
 
-# Layers of fewer units gain nothing by leaving out samples without a slope: they have few of them.
+# With fewer units nothing is gained: narrow layers have few samples without a slope.
 WIDE = 500
-MOST = 0.75  # of the rows that the whole product has; more are not worth their copies
+MOST = 0.75  # largest share of the rows that is worth copying out
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ class Scaled:
         return torch.addcmul(bias, xw, self.scale, out=xw)
 
     def weight_gradient(self, scaled_da: Tensor, dtype: torch.dtype) -> Tensor:
-        """Σ_n da_n xₙᵀ over the first n samples, ``(S, n, D) -> (S, D, I)``.
+        """∂loss/∂W = Σ_n ∂loss/∂a_n x_nᵀ over the first M samples: ``(S, M, D) -> (S, D, I)``.
 
-        The gradients da = ∂loss/∂(x Wᵀ + b) come multiplied with the samples' scale.
+        `scaled_da` holds ∂loss/∂a of these samples, with a = x Wᵀ + b, each already multiplied by
+        the sample's scale.
         """
         return product(scaled_da.mT, self.rows[:, : scaled_da.shape[1]], dtype)
 
@@ -74,9 +75,10 @@ def inputs_of(x: Tensor | Samples | Scaled) -> Samples | Scaled:
 
 
 def samples_with_slope(slope: Tensor, width: int, distinct: int) -> Tensor | None:
-    """Which samples have a slope, ``(n,)``; None where all shall be multiplied.
+    """Which samples have a slope, ``(n,)``; None where the product shall take all of them.
 
-    Networks side by side have learned different samples, and a GPU would wait for their number.
+    None also for several seeds, each of which would leave out other samples, and on a GPU, which
+    would have to report their number first.
 
     Parameters
     ----------
@@ -98,11 +100,14 @@ def gradient_from_few(
     x: Samples | Scaled,
     slope: Tensor,
     dg: Tensor,
-    shared: Tensor,
-    factor: float,
+    peer: Tensor,
+    peer_weight: float,
     dtype: torch.dtype,
 ) -> Tensor:
     """∂loss/∂W of a single seed, ``(1, D, I)``, where all but a few samples have no slope.
+
+    ∂loss/∂a of sample n is slope[n] · dg[n], and on a positive sample + peer_weight · peer. What
+    the second term adds to ∂loss/∂W is an outer product: of peer and the sum of positive inputs.
 
     Parameters
     ----------
@@ -111,11 +116,10 @@ def gradient_from_few(
     x
         Inputs, of which the first B are positive samples, the next B negative ones.
     slope, dg
-        The factors of ∂loss/∂(x Wᵀ + b) that a sample has of its own: ``(1, 2B, 1)`` and
-        ``(1, 2B, D)``.
-    shared, factor
-        What it has in common with all positive samples is their product: ``(1, 1, D)``, and the
-        weight λ of peer normalization. Its sum over the positive samples is an outer product.
+        The two factors of each sample's own term, ``(1, 2B, 1)`` and ``(1, 2B, D)``.
+    peer, peer_weight
+        The term that all positive samples share, ``(1, 1, D)``, and the weight λ of peer
+        normalization.
     dtype
         Type to which the product's factors are rounded.
     """
@@ -123,7 +127,7 @@ def gradient_from_few(
     scaled_da = take(dg, chosen).mul_(take(slope, chosen) * few.scale)  # (1, n, D)
     dw = few.weight_gradient(scaled_da, dtype)
     total = x.weight_gradient(x.scale[:, : slope.shape[1] // 2], dtype)  # Σ x, (1, 1, I)
-    return dw.addcmul_(shared.mT, total, value=factor)
+    return dw.addcmul_(peer.mT, total, value=peer_weight)
 
 
 @dataclass(frozen=True)

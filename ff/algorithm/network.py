@@ -3,7 +3,8 @@
 A network is a stack of layers, each of which learns alone (Hinton 2022). With a = x Wᵀ + b,
 activity z = φ(a), goodness G(z) and threshold θ, a layer's loss is the cross-entropy of
 y = σ(G - θ) (Eq. 1, 2 of the paper) plus the peer normalization of its running mean activity r.
-Its gradient is::
+The paper is R. Adamson, The Forward-Forward Algorithm: Characterizing Training Behavior
+(arXiv 2504.11229). The loss has the gradient::
 
     ∂loss/∂z = (σ(G - θ) - t) / (2B) · ∂G/∂z                 t = 1 on positive samples, else 0
              + λ · 2 (r - mean(r)) / D · (1 - m) / B         on positive samples only
@@ -100,9 +101,9 @@ class Layer:
         slope = objective.loss_slope(g, self.theta).mul_(self.goodness.factor).unsqueeze(-1)
         dg = self.goodness.slope(z)  # (S, 2B, D)
         if not self.straight_through:
-            da = self.activation.slope(z)  # ∂z/∂a
-            dg = dg * da
-            peer = peer * da[:, :batch]  # (S, B, D) instead of (S, 1, D)
+            dz_da = self.activation.slope(z)
+            dg = dg * dz_da
+            peer = peer * dz_da[:, :batch]  # (S, B, D) instead of (S, 1, D)
             peers = peer.sum(1, keepdim=True)
 
         db = torch.baddbmm(peers, slope.mT, dg, beta=c.peer_normalization)  # (S, 1, D)

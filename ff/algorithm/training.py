@@ -53,9 +53,9 @@ class Training:
         ``ff.quantities.LAYER_QUANTITIES``, ``(S, E, L, 9)``, and of K readouts the
         ``READOUT_QUANTITIES``, ``(S, E, K, 5)``. NaN where nothing was measured.
     diverged
-        What has stopped a seed, ``(S, 3)``: layer (from 1; past the last layer, the readouts) and
-        epoch (from 1), and 1 if all units were dead or 0 if a number was not finite. Zeros for a
-        seed that goes on.
+        Per seed: part, epoch, reason; ``(S, 3)``. Part 1 to L is a layer, those after it are the
+        readouts; epochs count from 1; reason is 1 if all units were dead, 0 if a number was not
+        finite. Zeros while the seed trains.
 
     Raises
     ------
@@ -153,8 +153,8 @@ class Training:
     def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
         """Which layers and readouts have finite numbers, ``(S, L + K)``; which layers are dead.
 
-        Of the goodness ``(S, L, 2B)`` in the last step, and the weights after it. A layer is dead,
-        ``(S, L)``, if none of its units responds to any sample.
+        Looks at the last step's goodness, ``(S, L, 2B)``, and at the weights after it. A layer is
+        dead, ``(S, L)``, if none of its units responds to any sample.
         """
         weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
         finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)

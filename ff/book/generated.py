@@ -18,15 +18,16 @@ LONGEST = 100  # characters of a line
 # What the notebook has of its own: a first look within minutes, and where the records go.
 DEFAULTS = {"dataset": "auto", "layers": 16, "hidden": 100, "seeds": None}
 NOTES = {  # in place of the first sentence of the key's description
-    "dataset": "auto (MNIST or digits), or one of",
+    "dataset": "auto (MNIST or digits), or",
     "layers": "A list trains the deepest once, with a readout for each depth",
     "hidden": "Units in each layer; a list is trained in turn",
     "seeds": "n: seeds 1 to n; a list names them; None: 1, of digits 3",
     "batch_size": "Images a step; None: the data set's own",
     "peer_momentum": "Momentum of the running mean activity; Table 1: 0.09",
-    "threshold": "Goodness threshold, in its unit: of squares, the layer's width",
-    "relu_gradient": "Derivative of relu where it is cut off, 1 or 0",
-    "precision": "Operands of the matrix products",
+    "threshold": "Goodness threshold; unit for squares: the layer's width",
+    "relu_gradient": "relu's slope below 0, 1 or 0",
+    "precision": "Number format of matrix products' factors",
+    "device": "Where to train; auto is the fastest",
 }
 OWN = (
     "out: str = None  # Folder for the records; None: one below records/, named by the parameters",

@@ -226,9 +226,9 @@ def histograms(goodness: np.ndarray, threshold: float) -> str:
     Parameters
     ----------
     goodness
-        In units of the layer's width, shape (2, layers, images): of positive, then of negative.
+        In the threshold's unit, shape (2, layers, images): of positive, then of negative samples.
     threshold
-        In the same units.
+        As in `ff.Config`: a multiple of that unit.
     """
     depth = goodness.shape[1]
     layers = _some(depth)

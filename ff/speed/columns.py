@@ -1,4 +1,4 @@
-"""Columns of a bench file: what was measured, how much came of it, and what was aimed at."""
+"""Columns of a bench file: the work, what was measured of it, and the target."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -69,8 +69,8 @@ def rows(
     quantities
         What was measured: the row holds median, least and greatest.
     target
-        Least and greatest ratio that is aimed at, infinite where there is no such end; of the
-        first quantity where there is no ratio.
+        Range aimed at: of the ratio if there is one, else of the first quantity. An end is
+        infinite where there is no limit.
     how
         "measured", or "extrapolated from ...".
     """

@@ -72,7 +72,7 @@ def cpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
 
 
 def _precisions() -> list[str]:
-    """What is worth measuring on this processor."""
+    """Precisions that this processor computes itself."""
     return ["float32", "bf16"] if multiplies_bf16(CPU) else ["float32"]
 
 
@@ -117,9 +117,13 @@ def _settings(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """What our settings of threads and memory would do for the baseline."""
     hidden = effort.narrow
     runs = [BaselineProcess(dataset, LAYERS, hidden, 20, plain=plain) for plain in (True, False)]
-    plain, served = turns(2, [lambda run=run: run.cost(dataset) for run in runs])
+    without, with_settings = turns(2, [lambda run=run: run.cost(dataset) for run in runs])
     work = Work("settings", "baseline", "cpu", LAYERS, hidden, 1, "float32")
-    quantities = {"with": (served, "s"), "without": (plain, "s"), "share": (served / plain, "")}
+    quantities = {
+        "with": (with_settings, "s"),
+        "without": (without, "s"),
+        "share": (with_settings / without, ""),
+    }
     return columns.table(columns.rows(work, quantities, how="extrapolated from 20 steps"))
 
 
@@ -148,7 +152,8 @@ def _table_1(dataset: Dataset, effort: Effort, shallow: dict[int, np.ndarray]) -
 def _operations(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Where the time of a step goes: by kind of operation.
 
-    Operations are timed in epochs of their own, of some steps, since the watch takes time itself.
+    Operations are timed in epochs of their own, of some steps, because timing each operation slows
+    the epoch down.
     What they do not account for in the epochs beside them is Python, torch's way to an operation,
     small ones, and the check of all weights with which an epoch ends.
     """

@@ -70,7 +70,8 @@ def share(
         spent = timed(count * STEPS, calls).reshape(3, count, STEPS)
     learning, bare, copying = spent.mean(-1)
     all_of_them = operations(shapes) * len(chunk) / 1e9
-    # At most all: small products that `products` leaves out are counted, 0.6 % at width 100.
+    # Capped at 1: the counter also counts small products that `products` leaves out, 0.6 % at
+    # width 100.
     made = min(1.0, (before + counted()) / 2 / all_of_them)
     rate, limit = made * all_of_them / learning, all_of_them / bare
     facts = {

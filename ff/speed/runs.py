@@ -29,11 +29,12 @@ from ff.speed.timing import seconds
 __all__ = ["BaselineProcess", "Ours", "part", "serve"]
 
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
-OWN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}  # what `ff` sets for OpenMP
+# OMP_WAIT_POLICY and GOMP_SPINCOUNT as `ff/__init__.py` sets them for OpenMP.
+OWN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
 # Ctrl-C is for the process that asks. OpenMP reads its settings when torch loads it.
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-PLAIN = "import torch, ff.speed.runs; "
-SERVED = "import ff.machine, ff.speed.runs; ff.machine.keep_freed(); "
+WITHOUT_SETTINGS = "import torch, ff.speed.runs; "
+WITH_SETTINGS = "import ff.machine, ff.speed.runs; ff.machine.keep_freed(); "
 
 
 class Ours:
@@ -103,7 +104,7 @@ class BaselineProcess:
     ) -> None:
         self.batch, self.steps = DATASETS[dataset.name].batch_size, steps
         config = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
-        start = DEAF + (PLAIN if plain else SERVED) + "ff.speed.runs.serve()"
+        start = DEAF + (WITHOUT_SETTINGS if plain else WITH_SETTINGS) + "ff.speed.runs.serve()"
         kept = {n: v for n, v in os.environ.items() if not plain or OWN.get(n) != v}
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", start, json.dumps(config), str(torch.get_num_threads())],

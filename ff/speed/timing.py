@@ -22,7 +22,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def turns(rounds: int, costs: Sequence[Callable[[], float]]) -> np.ndarray:
-    """Seconds that each says it takes ``(n, rounds)``, asked turn by turn."""
+    """Seconds that each call returns, ``(n, rounds)``; they are called turn by turn."""
     return np.array([[cost() for cost in costs] for _ in range(rounds)]).T
 
 

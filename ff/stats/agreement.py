@@ -28,8 +28,8 @@ def agreement(
     Parameters
     ----------
     reference, other
-        Records of the same configuration but for what is compared; other widths and seeds than
-        those that both hold are left out, and so are layers.
+        Records of the same configuration but for what is compared. Only widths, seeds and layers
+        that both hold are compared.
     target
         Accuracy that counts as reached.
     bootstrap
@@ -93,8 +93,8 @@ def rounding(*folders: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `agreement` with bf16 as the other, for each width that was measured at
-        the primary condition in float32 as well. Without such a width, the table is empty.
+        As `agreement` with bf16 as the other, for each width that was measured in both precisions
+        at the default peer momentum, 0.9. Without such a width, the table is empty.
     """
     compared = [agreement(*both) for both in _both_precisions(folders)]
     return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
@@ -121,7 +121,7 @@ def rounding_origin(*folders: Path) -> str:
 
 
 def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
-    """Records in float32 and in bf16 of each width that has both, at the primary condition."""
+    """Records in float32 and bf16 of each width that has both at the default momentum, 0.9."""
     found: dict[tuple[int, str], list[Path]] = {}
     for folder in folders or (RESULTS, PRECISION):
         for path in sorted(folder.glob("*/layers.parquet")):

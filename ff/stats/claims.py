@@ -23,7 +23,7 @@ HALF = 16  # layers 1 to 16 of 32 count as shallow, 17 to 32 as deep
 FIRST = 4  # layers 1 to 4 are those that every configuration with a deep layer shares
 NARROW, WIDE = 100, 1000
 FEWEST = 5  # seeds that a verdict needs
-REJECTED = "; the paper finds it false"  # said behind the place of such a claim
+REJECTED = "; the paper finds it false"  # appended to the place in the paper
 
 Draw = Callable[[Evidence], np.ndarray]  # a statistic of one width: estimate, then resamples
 

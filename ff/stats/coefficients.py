@@ -26,7 +26,7 @@ _PERFECT = 1 - 1e-6  # beyond, Fisher's z is cut off: that of 1 is infinite
 
 
 def _rank_counts(values: np.ndarray) -> np.ndarray:
-    """Count, for each value, what each seed holds below it, and half of what it holds at par.
+    """Count, for each value, how many of each seed's values are smaller, ties counting half.
 
     (seeds, epochs, series) -> (seeds, seeds * epochs * series). A mid-rank in a resample is
     weights @ counts + 1/2, which makes Spearman's coefficient exact there without sorting again.

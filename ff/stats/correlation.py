@@ -144,8 +144,8 @@ def within_epoch(
     has an infinite z and counts as 0.999999.
 
     Parameters and result are those of `pooled`. With fewer than ten seeds there is no interval: so
-    few points say little, and a resample with two different ones, a tenth of those of five seeds,
-    correlates perfectly, whatever they are.
+    few points say little, and a tenth of the resamples of five seeds hold only two different ones,
+    which always correlate perfectly.
     """
     table = _table(_pairs(layers, readouts, column, overall, bootstrap, fisher_mean), bootstrap)
     ends = ["low", "high", "strength_low", "strength_high"]

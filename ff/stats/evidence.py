@@ -53,7 +53,7 @@ class Evidence:
 
     @cached_property
     def restricted_delay(self) -> np.ndarray:
-        """The same, but a layer that never reaches 0.7 counts with the last epoch."""
+        """Delay, with the last epoch for a layer that never reaches 0.7."""
         return np.minimum(self.delay, self.layers.epochs[-1])
 
     @cached_property
