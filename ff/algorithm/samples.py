@@ -72,9 +72,10 @@ class Samples:
         return xw.baddbmm_(self.codes * self.scale, weight[..., : self.codes.shape[2]].mT)
 
     def weight_gradient(self, scaled_da: Tensor, dtype: torch.dtype) -> Tensor:
-        """Σ da xᵀ over the first n samples, ``(S, n, D) -> (S, D, I)``.
+        """∂loss/∂W = Σ_n ∂loss/∂a_n x_nᵀ over the first M samples: ``(S, M, D) -> (S, D, I)``.
 
-        The gradients da = ∂loss/∂(x Wᵀ + b) come multiplied with the samples' scale.
+        `scaled_da` holds ∂loss/∂a of these samples, with a = x Wᵀ + b, each already multiplied by
+        the sample's scale.
         """
         first, *others = scaled_da.split(self.pixels.shape[1], dim=1)
         shared = sum(others, start=first)  # (S, B, D)
