@@ -13,6 +13,7 @@ from ff.book.markup import download
 from ff.book.pages import measured
 from ff.book.verdicts import verdict_table
 from ff.stats.claims import CLAIMS, Claim, verdicts
+from ff.stats.evidence import evidence
 from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(resamples=50)
@@ -96,6 +97,17 @@ def test_claims_that_compare_widths_need_both(narrow: Any) -> None:
     )
     assert "not measured" not in set(both.loc[pairs, "verdict"])
     assert (both.loc[pairs, "width"] == "1000 - 100").all()
+
+
+def test_two_widths_do_not_share_their_resamples() -> None:
+    """Of the same accuracies, the estimate is the same, and each width draws its own seeds."""
+    frames = synthetic(32, (2, 32), hidden=(100,))
+    both = [
+        pd.concat([rows, rows.assign(hidden=1000)]) for rows in (frames.layers, frames.readouts)
+    ]
+    narrow, wide = (found.gap for _, found in evidence(ff.Records(*both, runs=()), FEW))
+    np.testing.assert_array_equal(narrow[0], wide[0])
+    assert not np.array_equal(narrow[1:], wide[1:])
 
 
 @pytest.mark.parametrize("seeds", [1, 4])

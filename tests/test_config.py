@@ -346,6 +346,10 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 junk = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars)
 
 
+def test_each_key_has_values_to_try():
+    assert set(KEYS) <= set(VALID)
+
+
 @given(valid)
 def test_a_valid_configuration_survives_dump_json_and_yaml(values):
     config = Config(**values)

@@ -111,6 +111,15 @@ def test_the_digest_sees_code_params_and_results(book, name):
     assert executed.digest(book) == before
 
 
+def test_the_digest_sees_a_file_that_is_renamed(book):
+    path = book / "results" / "a.parquet"
+    path.parent.mkdir()
+    path.write_text("something")
+    before = executed.digest(book)
+    path.rename(path.with_name("b.parquet"))
+    assert executed.digest(book) != before
+
+
 def built(book: Path, failure: Exception | None = None) -> Path:
     """A site of that book, as far as the extension's seal on it is concerned."""
     site = book.parent / "_build" / "html"

@@ -96,8 +96,6 @@ def test_a_container_may_use_no_more_than_its_limit(monkeypatch, tmp_path, limit
     assert 0 < machine.available(CPU) <= expected
 
 
-# A process's own pages, without the libraries' files: freed ones are kept, so that the last is the
-# peak. The first run loads what every run needs.
 class Peak(TorchDispatchMode):
     """The most bytes that tensors ever held at once, of those that are made meanwhile."""
 
@@ -126,7 +124,9 @@ class Peak(TorchDispatchMode):
         (4, 300, 10),  # weights and momentum, twice while a checkpoint is read back
         ([*range(2, 13)], 8, 10),  # readouts
         (2, 100, 1000),  # samples and activities
-        (6, 20, 1000),  # activities that the readout sees
+        (6, 20, 1000),  # pixels of the samples
+        (32, 40, 240),  # activities that the readout sees
+        (2, 20, 15),  # a gradient
     ],
 )
 def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hidden, batch):
@@ -146,6 +146,8 @@ def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hid
     assert 0.95 * most < memory.needed(config, hidden) < 3 * most
 
 
+# A process's own pages, without the libraries' files: freed ones are kept, so that the last is the
+# peak. The first run loads what every run needs.
 MEASURE = """
 import json, sys
 import psutil, torch, ff

@@ -31,6 +31,19 @@ class Bytes(TorchDispatchMode):
         return out
 
 
+class Products(TorchDispatchMode):
+    """Notes the shapes of both factors of each batched matrix product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factors = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket is torch.ops.aten.bmm:
+            self.factors.append(tuple(tuple(factor.shape) for factor in args))
+        return func(*args, **(kwargs or {}))
+
+
 def multiplied(call) -> int:
     """Floating-point operations of a call, counted by torch."""
     with FlopCounterMode(display=False) as counter:
@@ -64,6 +77,22 @@ def test_products_alone_are_all_products_and_nothing_else():
     with Bytes() as other:
         assert multiplied(step) == 2 * roofline.operations(shapes)
     assert other.moved == 0
+
+
+def test_products_alone_have_the_factors_of_those_in_training():
+    """As many operations would be made with any two of the three sizes summed over."""
+    shapes = roofline.products([2], width=6, batch=4, pixels=9)
+    step = alone(shapes, 2, torch.float32, torch.device("cpu"))
+    with Products() as seen:
+        step()
+    assert seen.factors == [
+        ((2, 4, 9), (2, 9, 6)),  # first layer: images by weights
+        ((2, 6, 4), (2, 4, 9)),  # its gradient: slopes by images
+        ((2, 12, 6), (2, 6, 6)),  # second layer: three samples of each image
+        ((2, 6, 8), (2, 8, 6)),  # its gradient: positive and negative samples
+        ((2, 10, 6), (2, 6, 4)),  # readout: weights of ten classes by activities
+        ((2, 10, 4), (2, 4, 6)),  # its gradient
+    ]
 
 
 @pytest.mark.parametrize("layers", [2, 4])

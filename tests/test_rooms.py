@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import ff
+
 ROOT = Path(__file__).parent.parent
 FF = ROOT / "ff"
 
@@ -81,6 +83,16 @@ def first_lines(page: Path) -> list[str]:
 def test_the_library_is_imported_without_anything_that_takes_time():
     slow = {"torch", "pandas", "numpy", "scipy", "matplotlib", "pydantic", "pyarrow"}
     assert not slow & loaded("import ff")
+
+
+def test_training_and_reading_are_named_without_what_only_tables_and_figures_need():
+    found = loaded("import ff; ff.train; ff.Config; ff.read")
+    assert {"torch", "pyarrow"} <= found
+    assert not {"pandas", "matplotlib", "IPython"} & found
+
+
+def test_what_is_imported_later_is_listed_at_once():
+    assert "train" in dir(ff)
 
 
 def test_no_page_but_the_training_notebook_needs_torch():

@@ -16,7 +16,9 @@ from ff.switches.activation import ACTIVATIONS, Activation
 from ff.switches.goodness import GOODNESS, Goodness
 from ff.switches.negatives import NEGATIVES, Negatives
 
-ABSOLUTE = Goodness(lambda z: z.abs().sum(-1), torch.sign, factor=1.0, unit=float, source="a test")
+ABSOLUTE = Goodness(
+    lambda z: z.abs().sum(-1), torch.sign, factor=1.0, unit=lambda d: d / 2, source="a test"
+)
 CUBES = Goodness(lambda z: z.pow(3).sum(-1), torch.square, factor=3.0, unit=float, source="a test")
 TANH = Activation(torch.tanh, lambda z: 1 - z * z, straight_through=False, source="a test")
 NEXT = Negatives(lambda labels, classes, generator: (labels + 1) % classes, source="a test")
@@ -122,7 +124,7 @@ def test_another_goodness_leaves_the_normalization_between_layers_as_it_is(added
 
 def test_what_is_added_from_outside_trains_and_is_read_back(added, tmp_path):
     config = ff.Config(
-        **added, layers=[2, 3], hidden=20, seeds=2, epochs=8, learning_rate=0.01, threshold=0.5
+        **added, layers=[2, 3], hidden=20, seeds=2, epochs=8, learning_rate=0.01, threshold=1.0
     )
     records = ff.train(config, tmp_path)
     assert records.runs[0]["config"] | added == records.runs[0]["config"]

@@ -111,6 +111,23 @@ def test_order_and_wrong_labels_are_new_every_epoch_and_for_every_seed(tiny, few
             assert torch.equal(row.sort().values, torch.arange(len(few.train)))
 
 
+def test_negatives_are_drawn_anew_in_every_epoch_and_for_every_seed(tiny, few, monkeypatch):
+    """As the steps make them, with the images in the same order: it is not what differs."""
+    training, drawn = Training(tiny(batch_size=120), 10, (1, 2), few), []
+
+    def spy(images, labels, wrong, classes):
+        drawn.extend(wrong)
+        return samples(images, labels, wrong, classes)
+
+    monkeypatch.setattr("ff.algorithm.training.samples", spy)
+    monkeypatch.setattr(training, "_order", lambda epoch: torch.arange(120).expand(2, 120))
+    for _ in range(2):
+        training.run_epoch()
+    assert len(drawn) == 4, "a step in each of two epochs, of two seeds"
+    for one, other in itertools.combinations(drawn, 2):
+        assert (one == other).float().mean() < 0.5, "the same draw twice"
+
+
 def test_order_and_wrong_labels_are_independent_of_each_other(tiny, few):
     """A stream consumed by one purpose must not move another."""
     training, other = (Training(tiny(), 10, (1,), few) for _ in range(2))
