@@ -44,9 +44,9 @@ def parameters() -> str:
         meaning = NOTES.get(key) or str(field.description).split(". ")[0].rstrip(".")
         names = ", ".join(choices(key))
         assignment = f"{key}: {kind} = {_literal(default)}"
-        # papermill shows what stands behind a parameter as its help.
-        full, short = (f"{assignment}  # {note}" for note in (f"{meaning}: {names}", names))
-        lines.append(f"{assignment}  # {meaning}" if not names else min(full, short, key=_overlong))
+        # papermill shows what stands behind a parameter as its help. Names matter more.
+        line = f"{assignment}  # {meaning}: {names}" if names else f"{assignment}  # {meaning}"
+        lines.append(f"{assignment}  # {names}" if names and len(line) > LONGEST else line)
     return "\n".join([*lines, *OWN])
 
 
@@ -60,11 +60,6 @@ def files() -> dict[Path, str]:
         ROOT / "params" / "schema.json": schema(),
         NOTEBOOK: nbformat.writes(notebook) + "\n",
     }
-
-
-def _overlong(line: str) -> int:
-    """Characters beyond the line's end; of two lines that fit, the first is taken."""
-    return max(0, len(line) - LONGEST)
 
 
 def _literal(value: object) -> str:

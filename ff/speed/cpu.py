@@ -153,9 +153,8 @@ def _operations(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Where the time of a step goes: by kind of operation.
 
     Operations are timed in epochs of their own, of some steps, because timing each operation slows
-    the epoch down.
-    What they do not account for in the epochs beside them is Python, torch's way to an operation,
-    small ones, and the check of all weights with which an epoch ends.
+    the epoch down. What they do not account for in the epochs beside them is Python, torch's way to
+    an operation, small ones, and the check of all weights with which an epoch ends.
     """
     rows = []
     for hidden in (effort.wide, effort.narrow):
