@@ -23,7 +23,7 @@ from ff import records
 from ff.algorithm.training import Training
 from ff.book.notebook import configure, papermill
 from ff.data import DATASETS
-from ff.live import explore, training_lab, views
+from ff.live import explore, lab_views, training_lab, views
 from ff.live.lab import Lab
 from ff.live.selection import KINDS, Selection, conditions
 from ff.quantities import LAYER_QUANTITIES
@@ -616,28 +616,28 @@ def test_the_learning_rate_can_be_moved_while_the_network_trains(application):
 
 def test_histograms_say_how_many_samples_are_right():
     goodness = np.array([[[1.2, 1.4, 0.9, 1.1]], [[0.8, 0.7, 0.6, 1.3]]])  # 3 of 4, 3 of 4
-    html = views.histograms(goodness, threshold=1.0)
+    html = lab_views.histograms(goodness, threshold=1.0)
     assert "layer 1: 0.75" in html
     assert "axis: 0.5 to 1.5 thresholds" in html
-    assert "layer 1: 0.50" in views.histograms(goodness, threshold=2.0)
+    assert "layer 1: 0.50" in lab_views.histograms(goodness, threshold=2.0)
 
 
 def test_a_layer_that_has_diverged_says_so():
     goodness = np.full((2, 2, 3), np.nan)
     goodness[:, 0] = 1.5
-    html = views.histograms(goodness, threshold=1.0)
+    html = lab_views.histograms(goodness, threshold=1.0)
     assert "layer 2 has diverged" in html
     assert "layer 1 has diverged" not in html
 
 
 def test_many_layers_are_shown_by_some():
-    html = views.histograms(np.ones((2, 100, 3)), threshold=1.0)
+    html = lab_views.histograms(np.ones((2, 100, 3)), threshold=1.0)
     assert "16 of 100 layers" in html
     assert "layer 100:" in html
 
 
 def test_pictures_name_their_labels(few):
-    html = views.pictures(few.validation.images[:2], [3, 5], [4, 9], DATASETS["digits"])
+    html = lab_views.pictures(few.validation.images[:2], [3, 5], [4, 9], DATASETS["digits"])
     for text in ("positive: 3", "negative: 4", "5 with its true label", "wrong label 9", "neutral"):
         assert text in html
     assert html.count("data:image/png;base64,") == 6

@@ -1,7 +1,7 @@
 """An application for JupyterLab: watch a network learn.
 
-``ff.live.lab`` trains in small slices, ``ff.live.views`` turns what it measures into HTML, and this
-module arranges it on the screen.
+``ff.live.lab`` trains in small slices, ``ff.live.lab_views`` turns what it measures into HTML, and
+this module arranges it on the screen.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import pandas as pd
 from ff.config import Config
 from ff.data import DATASETS, load
 from ff.errors import ConfigError, FFError
-from ff.live import views
+from ff.live import lab_views, views
 from ff.live.charts import highlight
 from ff.live.controls import button, choice, grid, htmls, look, row
 from ff.live.lab import Lab
@@ -110,7 +110,7 @@ class TrainingLab(widgets.VBox):
         self.lab, self._refused, self._waiting = lab, "", False
         lab.change_rate(self._learning_rate())  # the slider may have moved since
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
-        self.pictures.value = views.pictures(
+        self.pictures.value = lab_views.pictures(
             lab.images[:PICTURES], labels, wrong, DATASETS[lab.training.dataset.name]
         )
         self._highlight.value = highlight(self._scope, max(lab.config.depths))
@@ -123,8 +123,8 @@ class TrainingLab(widgets.VBox):
         network = pd.Series(lab.network(), epochs)
         limits = (0, config.epochs)
         self.traces.value = views.traces(layers, network, "training accuracy", limits, TARGET)
-        self.histograms.value = views.histograms(lab.goodness, config.threshold)
-        self.status.value = views.status(lab.phase, config.epochs, layers, network)
+        self.histograms.value = lab_views.histograms(lab.goodness, config.threshold)
+        self.status.value = lab_views.status(lab.phase, config.epochs, layers, network)
         self.command.value = views.command(config)
         self.progress.value = lab.share
         self._enable()
