@@ -5,6 +5,7 @@ has. Threads then wait in other ways than ours, so that only an idle machine com
 """
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -159,6 +160,11 @@ def _listen(lines: SimpleQueue[str]) -> None:
             lines.put(line)
     lines.put("")  # the asking process is gone
     time.sleep(3)  # time to end by itself; an answer that takes longer has no reader any more
+    # Nobody reads a message either: a worker that is just passing a batch would print that its
+    # reader is gone, and this process that a worker is.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for worker in multiprocessing.active_children():
+        worker.kill()
     os._exit(1)
 
 
