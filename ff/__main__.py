@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import ff
+from ff import archives
 from ff.config import expects
-from ff.data import DATASETS
 from ff.params import parse, read_yaml
 from ff.records import TABLES, complete, describe
 
@@ -93,13 +93,11 @@ def data() -> None:
     """Data sets."""
 
 
-@data.command(epilog=f"Names: {', '.join(n for n, own in DATASETS.items() if own.torchvision)}.")
+@data.command(epilog=f"Names: {', '.join(archives.ARCHIVED)}.")
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download a data set and verify the checksums."""
-    from ff.data import fetch
-
-    click.echo(fetch(name))
+    click.echo(archives.fetch(name))
 
 
 @main.command()

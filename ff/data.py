@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import gzip
 import hashlib
-import os
-import socket
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 
-import platformdirs
-
+from ff import archives
 from ff.errors import DataError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["DATASETS", "Dataset", "Source", "Split", "fetch", "find", "load"]
+__all__ = ["DATASETS", "Dataset", "Source", "Split", "load"]
 
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
 CLASSES = 10  # of every data set in the table, and of the paper's samples
@@ -85,9 +75,6 @@ class Source:
         Images a step when the configuration names none.
     source
         Where it is published.
-    torchvision
-        Name of the class in torchvision that knows the archives; empty where nothing is
-        downloaded.
     """
 
     read: Callable[[], tuple[Split, Split, Split, str]]
@@ -95,7 +82,6 @@ class Source:
     classes: int
     batch_size: int
     source: str
-    torchvision: str = ""
 
     @property
     def pixels(self) -> int:
@@ -108,17 +94,14 @@ DATASETS = {
     "mnist": Source(
         lambda: _archived("mnist"), (28, 28), CLASSES, 1000,
         source="LeCun, Cortes and Burges, The MNIST database of handwritten digits (1998)",
-        torchvision="MNIST",
     ),
     "fashion-mnist": Source(
         lambda: _archived("fashion-mnist"), (28, 28), CLASSES, 1000,
         source="Xiao, Rasul and Vollgraf, Fashion-MNIST (2017)",
-        torchvision="FashionMNIST",
     ),
     "kmnist": Source(
         lambda: _archived("kmnist"), (28, 28), CLASSES, 1000,
         source="Clanuwat et al., Deep learning for classical Japanese literature (2018)",
-        torchvision="KMNIST",
     ),
     "digits": Source(
         lambda: _digits(), (28, 28), CLASSES, 50,
@@ -182,66 +165,9 @@ def _check(name: str, source: Source, split: Split) -> None:
     raise DataError(f"the data set {name!r} has {what}; its entry in DATASETS needs {right}")
 
 
-def find(name: str) -> Path | None:
-    """Folder that holds the four archives of a torchvision data set, or None."""
-    for folder in _folders(name):
-        if all(os.access(folder / file, os.R_OK) for file, _ in _archives(name)):
-            return folder
-    return None
-
-
-def fetch(name: str) -> Path:
-    """Download a torchvision data set's archives, checksums verified, into the first data folder.
-
-    Parameters
-    ----------
-    name
-        ``"mnist"``, ``"fashion-mnist"`` or ``"kmnist"``.
-
-    Returns
-    -------
-    Path
-        The folder that holds the four archives: below ``$FF_DATA`` if that is set, else in the
-        user's cache folder. Archives that are there and intact are kept.
-
-    Raises
-    ------
-    DataError
-        No mirror answers, an archive arrives damaged, or the folder cannot be written.
-    """
-    import torchvision.datasets
-    from torchvision.datasets.utils import check_integrity, download_url
-
-    archives = _archives(name)
-    folder = _folders(name)[0]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _patience(seconds=5), tempfile.TemporaryDirectory(dir=folder) as arriving:
-            # The smallest archive first: without a network, that is where it ends, within seconds.
-            for file, md5 in reversed(archives):
-                if check_integrity(folder / file, md5):
-                    continue
-                for mirror in getattr(torchvision.datasets, _torchvision(name)).mirrors:
-                    try:
-                        download_url(mirror + file, arriving, file, md5)
-                        break
-                    except (URLError, TimeoutError, ConnectionError, HTTPException, RuntimeError):
-                        continue
-                else:
-                    raise _absent(name)
-                os.replace(Path(arriving) / file, folder / file)
-    except OSError as error:
-        raise DataError(
-            f"cannot write {folder}: {error.strerror or error}; "
-            "set FF_DATA to a folder that you may write to"
-        ) from None
-    return folder
-
-
 def _archived(name: str) -> tuple[Split, Split, Split, str]:
-    """MNIST or a data set of its form, from the archives on disk or downloaded."""
-    folder = find(name) or fetch(name)
-    files = [_read_archive(folder / file, md5, name) for file, md5 in _archives(name)]
+    """MNIST or a data set of its format, from the archives on disk or downloaded."""
+    files = archives.contents(name)
     images, labels, test_images, test_labels = (_parse(content) for content in files)
     images, labels = images.flatten(1), labels.long()
     return (
@@ -250,6 +176,17 @@ def _archived(name: str) -> tuple[Split, Split, Split, str]:
         Split(test_images.flatten(1), test_labels.long()),
         _checksum(*files),
     )
+
+
+def _parse(content: bytes) -> Tensor:
+    """An IDX file: magic number with the number of dimensions, sizes, then bytes."""
+    import numpy as np
+    import torch
+
+    dimensions = content[3]
+    shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    return torch.from_numpy(values.reshape(shape).copy())
 
 
 def _digits() -> tuple[Split, Split, Split, str]:
@@ -277,73 +214,5 @@ def _digits() -> tuple[Split, Split, Split, str]:
     )
 
 
-def _torchvision(name: str) -> str:
-    """Name of the class in torchvision, and of the folder, of a data set that is downloaded."""
-    known = [own for own, source in DATASETS.items() if source.torchvision]
-    if name not in known:
-        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(known)}")
-    return DATASETS[name].torchvision
-
-
-@functools.cache
-def _archives(name: str) -> list[tuple[str, str]]:
-    """File name and MD5 of training images, training labels, test images, test labels."""
-    import torchvision.datasets
-
-    return getattr(torchvision.datasets, _torchvision(name)).resources
-
-
-def _folders(name: str) -> list[Path]:
-    """Where the archives may be, in torchvision's layout, the preferred place first."""
-    roots = [os.environ.get("FF_DATA"), platformdirs.user_cache_dir("ff")]
-    return [Path(root) / _torchvision(name) / "raw" for root in roots if root]
-
-
-def _read_archive(path: Path, md5: str, name: str) -> bytes:
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"cannot read {path}: {error.strerror}; set FF_DATA to a folder that you may read"
-        ) from None
-    if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5:
-        raise DataError(
-            f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch {name}'"
-        )
-    return gzip.decompress(packed)
-
-
-def _parse(content: bytes) -> Tensor:
-    """An IDX file: magic number with the number of dimensions, sizes, then bytes."""
-    import numpy as np
-    import torch
-
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-    return torch.from_numpy(values.reshape(shape).copy())
-
-
 def _checksum(*parts: bytes) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-@contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """Bound the wait for a server that does not answer."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _absent(name: str) -> DataError:
-    folder = _torchvision(name)
-    looked = " and ".join(str(folder) for folder in _folders(name))
-    return DataError(
-        f"{name} is not in {looked} and cannot be downloaded; run 'ff data fetch {name}' where "
-        f"there is a network, set FF_DATA to a folder that holds {folder}/raw/*.gz, or choose "
-        "dataset: digits, which needs no files"
-    )

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
-from ff import data
+from ff import archives, data
 from ff.algorithm.training import Training
 from ff.params import parse
 from ff.running import checkpoint
@@ -41,7 +41,7 @@ def archive(monkeypatch, tmp_path) -> Case:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in contents.items()]
-    monkeypatch.setattr(data, "_archives", lambda name: sums)
+    monkeypatch.setattr(archives, "_files", lambda name: sums)
     monkeypatch.setattr(data, "VALIDATION", 3)
     monkeypatch.setenv("FF_DATA", str(tmp_path))
     return folder / "a", lambda: data.load("mnist")

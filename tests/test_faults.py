@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
-from ff import data, records
+from ff import archives, records
 from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.running import checkpoint
@@ -157,7 +157,7 @@ def test_a_read_only_disk_refuses_a_run_and_keeps_a_finished_one(config, disk):
 def test_a_data_set_that_cannot_be_stored(disk, how, monkeypatch):
     monkeypatch.setenv("FF_DATA", str(disk.folder))
     sums = [(name, "0" * 32) for name in ("a", "b", "c", "d")]
-    monkeypatch.setattr(data, "_archives", lambda name: sums)
+    monkeypatch.setattr(archives, "_files", lambda name: sums)
 
     def download(url: str, root: str, filename: str, md5: str) -> None:
         (Path(root) / filename).write_bytes(bytes(1_000_000))

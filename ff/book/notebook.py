@@ -6,9 +6,9 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from ff.archives import fetch, find
 from ff.book.markup import Note
 from ff.config import Config
-from ff.data import fetch, find
 from ff.errors import ConfigError, DataError
 
 __all__ = ["configure", "default_folder", "papermill"]

@@ -12,7 +12,8 @@ import torch
 
 from ff import machine, records
 from ff.algorithm.precision import multiplies_bf16
-from ff.data import DATASETS, Dataset, find, load
+from ff.archives import ARCHIVED, find
+from ff.data import Dataset, load
 from ff.errors import DataError, RecordsError
 from ff.files import replacing
 from ff.speed.cpu import CPU, cpu
@@ -50,7 +51,7 @@ def bench(
     TrainingError
         The baseline's process has ended before its time.
     """
-    if DATASETS[name].torchvision and find(name) is None:
+    if name in ARCHIVED and find(name) is None:
         raise DataError(
             f"ff bench needs {name}, which is not on this machine; run 'ff data fetch {name}' first"
         )
