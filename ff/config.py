@@ -244,6 +244,11 @@ class Config(BaseModel):
             list(range(1, self.seeds + 1)) if isinstance(self.seeds, int) else self.seeds
         )
 
+    @property
+    def batch(self) -> int:
+        """Images a step: `batch_size`, or the data set's own."""
+        return self.batch_size or DATASETS[self.dataset].batch_size
+
 
 def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Configuration of a run of a former version, which names no switch that came later.

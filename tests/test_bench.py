@@ -140,10 +140,10 @@ def test_a_whole_run_is_extrapolated_from_some_epochs(monkeypatch):
     asked = []
     monkeypatch.setattr(gpu, "train", lambda config, out: asked.append(config.epochs))
     monkeypatch.setattr(gpu, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
-    spent, how = gpu._wall("digits", torch.device("cpu"), QUICK)
+    spent, how = gpu._wall("digits", QUICK)
     assert spent == 5 + 2 * 30
     assert how == "extrapolated from 1 and 5 epochs"
-    assert gpu._wall("digits", torch.device("cpu"), FULL) == (65, "measured")
+    assert gpu._wall("digits", FULL) == (65, "measured")
 
 
 def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):

@@ -94,7 +94,7 @@ def test_a_target_is_met_or_missed(value, target, words, expected):
 )
 def test_a_label_is_made_of_columns(work, label, beside):
     own = rows(work, ours=(1.0, "s"))
-    assert (labels.work(own), labels.beside(own)) == (label, beside)
+    assert (labels.work(own), labels.beside(own.iloc[0])) == (label, beside)
 
 
 def test_a_straight_line_names_the_spans_that_it_compares():
@@ -106,7 +106,7 @@ def test_a_straight_line_names_the_spans_that_it_compares():
         ]
     )
     assert labels.work(own) == "one of seeds 17 to 32"
-    assert labels.beside(own) == "one of seeds 5 to 16"
+    assert labels.beside(own.iloc[0]) == "one of seeds 5 to 16"
 
 
 def test_the_table_has_a_line_for_each_target():

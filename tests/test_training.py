@@ -101,7 +101,7 @@ def test_a_seed_does_not_depend_on_the_seeds_beside_it(tiny, few):
 def test_order_and_wrong_labels_are_new_every_epoch_and_for_every_seed(tiny, few):
     training = Training(tiny(), 10, (1, 2), few)
     orders = [training._order(epoch) for epoch in range(3)]
-    wrongs = [training._wrong("wrong", few.train, epoch) for epoch in range(3)]
+    wrongs = [training.wrong("wrong", few.train, epoch) for epoch in range(3)]
     for drawn in (orders, wrongs):
         flat = [rows for one in drawn for rows in one]
         for one, other in itertools.combinations(flat, 2):
@@ -132,7 +132,7 @@ def test_order_and_wrong_labels_are_independent_of_each_other(tiny, few):
     """A stream consumed by one purpose must not move another."""
     training, other = (Training(tiny(), 10, (1,), few) for _ in range(2))
     first = training._order(0)
-    other._wrong("wrong", few.train, 0)
+    other.wrong("wrong", few.train, 0)
     assert torch.equal(other._order(0), first), "drawing wrong labels changes the order"
     keys = [("order", 1, 0), ("wrong", 1, 0), ("weights", 1, 0), ("evaluation", 1), ("order", 10)]
     draws = [torch.rand(4, generator=stream(purpose, *key)) for purpose, *key in keys]

@@ -19,7 +19,7 @@ from ff.algorithm.readout import Readouts
 from ff.algorithm.samples import samples
 from ff.algorithm.streams import stream
 from ff.config import Config
-from ff.data import DATASETS, Dataset, Split
+from ff.data import Dataset, Split
 from ff.errors import ConfigError, DivergenceWarning
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.switches.negatives import NEGATIVES
@@ -103,7 +103,7 @@ class Training:
         epoch, split = self.epoch, self.dataset.train
         cooled = cool_down(epoch, self.config.epochs)
         theta, steps = self.network.layers[0].theta, len(split) // self.batch  # of every layer
-        order, wrong = self._order(epoch), self._wrong("wrong", split, epoch)
+        order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
         layers, depths, goodness = [], [], torch.empty(0)
         for step in range(steps):
             config = self.config
@@ -213,8 +213,22 @@ class Training:
         streams = [stream("order", seed, epoch, device=self.device) for seed in self.seeds]
         return torch.stack([torch.randperm(n, generator=g, device=self.device) for g in streams])
 
-    def _wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
-        """Each seed's labels of the negative samples: ``(S, n)``."""
+    def wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
+        """Draw the labels of negative samples.
+
+        Parameters
+        ----------
+        purpose, *key
+            What they are for, and the numbers that tell one draw for it from another, as in
+            `ff.algorithm.streams.stream`.
+        split
+            The n images.
+
+        Returns
+        -------
+        Tensor
+            A wrong label for each seed and image, ``(S, n)``.
+        """
         streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
         draw, classes = NEGATIVES[self.config.negatives].draw, self.dataset.classes
         return torch.stack([draw(split.labels, classes, generator) for generator in streams])
@@ -225,7 +239,7 @@ class Training:
         Returns its two tensors, ``(S, L, 8)`` and ``(S, K, 2)``.
         """
         # The same negative samples every epoch: differences are the network's, not the draw's.
-        wrong = self._wrong("evaluation", split)
+        wrong = self.wrong("evaluation", split)
         with multiplying(self.config.precision, self.device):
             return evaluate(self.network, self.readouts, split, wrong)
 
@@ -248,7 +262,7 @@ def batch_size(config: Config, dataset: Dataset) -> int:
     ConfigError
         It is larger than the data set.
     """
-    batch = config.batch_size or DATASETS[dataset.name].batch_size
+    batch = config.batch
     if batch > len(dataset.train):
         raise ConfigError(
             f"batch_size must be at most {len(dataset.train)} (the training images of "

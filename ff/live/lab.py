@@ -7,13 +7,10 @@ import numpy as np
 import torch
 
 from ff.algorithm.samples import samples
-from ff.algorithm.streams import stream
 from ff.algorithm.training import Training
 from ff.config import Config
-from ff.data import Dataset
+from ff.data import Dataset, Split
 from ff.errors import ConfigError
-from ff.switches.goodness import GOODNESS
-from ff.switches.negatives import NEGATIVES
 
 __all__ = ["Lab", "Phase"]
 
@@ -63,13 +60,11 @@ class Lab:
                 f"layers and hidden must make at most {WEIGHTS:,} weights to be watched here but "
                 f"{depth} layers of {width} units have {weights:,}; choose fewer or smaller layers"
             )
-        seed = config.seed_list[0]
-        self.training = Training(config, width, (seed,), dataset)
+        self.training = Training(config, width, config.seed_list[:1], dataset)
         self.share = 0.0
         self.images = dataset.validation.images[:WATCHED]
         self.labels = dataset.validation.labels[:WATCHED]
-        generator = stream("watched", seed, device=self.labels.device)
-        self.wrong = NEGATIVES[config.negatives].draw(self.labels, dataset.classes, generator)
+        (self.wrong,) = self.training.wrong("watched", Split(self.images, self.labels))
         self._goal = 0  # train until this epoch is completed
         self._steps = iter(())
         self._look()
@@ -170,5 +165,5 @@ class Lab:
         x = samples(self.images[None], self.labels[None], self.wrong[None], classes)
         goodness = torch.stack([g[0] for _, _, g, _ in network.activity(x)])  # (L, 3n)
         split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
-        unit = GOODNESS[training.config.goodness].unit(training.width)
+        unit = network.layers[0].goodness.unit(training.width)
         self.goodness = (split / unit).cpu().numpy()

@@ -34,7 +34,7 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
         Number of layers; None for the configuration's.
     """
     depth, data = depth or max(config.depths), DATASETS[config.dataset]
-    images = max(config.batch_size or data.batch_size, BATCH)
+    images = max(config.batch, BATCH)
     inner = (depth - 1) * width
     weights = data.pixels * width + inner * width + data.classes * len(config.depths) * inner
     # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
@@ -94,8 +94,7 @@ def chunks(
     TrainingError
         Not even one seed fits.
     """
-    batch = config.batch_size or DATASETS[config.dataset].batch_size
-    size = 3 * batch * width * 4  # bytes of one seed's float32 activations
+    size = 3 * config.batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
     most = max(1, int((CACHE if device.type == "cpu" else BUSY) / size))
     most = begun or min(most, fitting(config, width, device))

@@ -137,7 +137,7 @@ class Baseline:
 
     def __init__(self, config: Config, dataset: data.Dataset) -> None:
         source = data.DATASETS[dataset.name]
-        self.batch = config.batch_size or source.batch_size
+        self.batch = config.batch
         self.model = Model(config, source)
         layers = {"params": self.model.layers.parameters()}
         readout = {
@@ -181,11 +181,6 @@ class Baseline:
         """Accuracies as of `learn`, of the validation images or a few batches, without learning."""
         self.model.eval()
         return _mean([self.model(*batch)[1] for batch in _batches(self.validation, batches)])
-
-    def epoch(self) -> None:
-        """Learn from all training images, then evaluate."""
-        self.learn()
-        self.evaluate()
 
 
 class _Shuffled(Sampler[int]):

@@ -9,14 +9,12 @@ import psutil
 import torch
 
 from ff.algorithm.precision import multiplies_bf16
-from ff.config import Config
 from ff.data import Dataset
-from ff.running import memory
 from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, LAYERS, Effort
 from ff.speed.rate import SLOW, STEPS, share
-from ff.speed.runs import BaselineProcess, Ours, part
+from ff.speed.runs import BaselineProcess, Ours, part, side_by_side
 from ff.speed.timing import Stopwatch, seconds, timed, turns
 
 __all__ = ["cpu"]
@@ -178,13 +176,15 @@ def _operations(dataset: Dataset, effort: Effort) -> pd.DataFrame:
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Cost of a further layer, seed or epoch: where there are many, against where there are few."""
     short, hidden = part(dataset, 5), effort.narrow
-
-    def chunks(seeds: int) -> list[tuple[int, ...]]:
-        return memory.chunks(Config(dataset=dataset.name, seeds=seeds), hidden, CPU)
-
-    together = chunks(effort.seeds)[0]
+    together = side_by_side(dataset, LAYERS, hidden, effort.seeds, CPU)[0]
     deep = {n: Ours(short, n, hidden, together) for n in POINTS}
-    many = {n: [Ours(short, LAYERS, hidden, seeds) for seeds in chunks(n)] for n in POINTS}
+    many = {
+        n: [
+            Ours(short, LAYERS, hidden, seeds)
+            for seeds in side_by_side(dataset, LAYERS, hidden, n, CPU)
+        ]
+        for n in POINTS
+    }
     seeds: list[Callable[[], object]] = [
         lambda n=n: [run.learn() for run in many[n]] for n in POINTS
     ]

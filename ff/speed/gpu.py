@@ -9,13 +9,12 @@ import torch
 
 from ff.config import Config
 from ff.data import Dataset
-from ff.running import memory
 from ff.running.run import train
 from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, Effort
 from ff.speed.rate import share
-from ff.speed.runs import Ours, part
+from ff.speed.runs import Ours, part, side_by_side
 from ff.speed.timing import seconds
 
 __all__ = ["gpu"]
@@ -49,13 +48,13 @@ def gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         yield columns.table(columns.missing(products, (least, np.inf), why))
         yield columns.table(columns.missing(peak, most, why))
         return
-    spent, how = _wall(dataset.name, CUDA, effort)
+    spent, how = _wall(dataset.name, effort)
     yield columns.table(columns.rows(runs, {"ours": (spent, "s")}, within, how))
     yield share(dataset, effort, products, DEPTHS, least)
     yield columns.table(columns.rows(peak, _memory(dataset, effort), most))
 
 
-def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:
+def _wall(name: str, effort: Effort) -> tuple[float, str]:
     """Seconds of all runs of Table 1, written to disk; from how many epochs."""
 
     def run(epochs: int) -> float:
@@ -66,7 +65,7 @@ def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:
             seeds=effort.seeds,
             epochs=epochs,
             precision="tf32",
-            device=device.type,
+            device=CUDA.type,
         )
         with tempfile.TemporaryDirectory() as folder:
             return seconds(lambda: train(config, folder))
@@ -82,8 +81,7 @@ def _wall(name: str, device: torch.device, effort: Effort) -> tuple[float, str]:
 def _memory(dataset: Dataset, effort: Effort) -> columns.Quantities:
     """Peak of the heaviest network, against what it keeps and one layer's step beside that."""
     torch.cuda.reset_peak_memory_stats()
-    config = Config(dataset=dataset.name, layers=list(DEPTHS), seeds=effort.seeds)
-    chunk = memory.chunks(config, effort.wide, CUDA)[0]
+    chunk = side_by_side(dataset, DEPTHS, effort.wide, effort.seeds, CUDA)[0]
     ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, effort.wide, chunk, "tf32")
     ours.cost(ours.training.dataset)
     kept = ours.training.network.state() | ours.training.readouts.state()

@@ -11,7 +11,6 @@ NAMES = {
     "table 1": "all networks of Table 1",
     "operations": "a step by operations",
     "threads": "a step by threads",
-    "settings": "the baseline with our settings",
     "straight: layers": "the cost of a further layer",
     "straight: seeds": "the cost of a further seed",
     "straight: epochs": "the cost of a further epoch",
@@ -44,18 +43,17 @@ def work(own: Any) -> str:
     return ", ".join(filter(None, parts))
 
 
-def beside(own: Any) -> str:
+def beside(row: Any) -> str:
     """Say what it is compared with: "the baseline"; nothing if there is no comparison.
 
     Parameters
     ----------
-    own
-        Rows of one piece of work.
+    row
+        A row with work and beside.
     """
-    first = own.iloc[0]
-    if first["work"] in STRAIGHT:
-        return f"one of {STRAIGHT[first['work']]} {first['beside']}"
-    return BESIDE.get(first["beside"], "")
+    if row["work"] in STRAIGHT:
+        return f"one of {STRAIGHT[row['work']]} {row['beside']}"
+    return BESIDE.get(row["beside"], "")
 
 
 def network(row: Any) -> str:

@@ -9,14 +9,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ff.algorithm.precision import multiplies_bf16, multiplying, operands
-from ff.config import Config
-from ff.data import DATASETS, Dataset
-from ff.running import memory
+from ff.data import Dataset
 from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import Effort
 from ff.speed.roofline import Product, operations, products
-from ff.speed.runs import Ours
+from ff.speed.runs import Ours, side_by_side
 from ff.speed.timing import timed
 
 __all__ = ["SLOW", "alone", "share"]
@@ -51,11 +49,10 @@ def share(
     aim = target, np.inf
     if work.precision == "bf16" and not multiplies_bf16(device):
         return columns.table(columns.missing(work, aim, SLOW))
-    config = Config(dataset=dataset.name, layers=list(depths), seeds=int(work.seeds))
-    batch = DATASETS[dataset.name].batch_size
-    chunk = memory.chunks(config, hidden, device)[0]  # the seeds that train side by side
+    chunk = side_by_side(dataset, depths, hidden, int(work.seeds), device)[0]
     ours = Ours(dataset.to(device), depths, hidden, chunk, work.precision)
     steps = chain.from_iterable(iter(ours.training.steps, None))  # epoch after epoch
+    batch = ours.training.batch
     shapes = products(depths, hidden, batch)
     bare_step = alone(shapes, len(chunk), operands(work.precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -124,7 +123,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             aim[KEYS].to_dict()
             | {
                 "label": labels.work(own),
-                "against": labels.beside(own),
+                "against": labels.beside(aim),
                 "how": aim["how"].removeprefix("measured").removeprefix("not measured: "),
                 "verdict": _verdict(aim),
                 "ratio": labels.shown(aim),
@@ -237,7 +236,7 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
 def _verdict(judged: Any) -> str:
     """Whether the target is met; and if several runs disagree, in how many of them it is so."""
     said = labels.verdict(*judged[["value", "target_low", "target_high"]])
-    if "met" not in judged or np.isnan(judged["value"]):  # a single run, or none
+    if "met" not in judged:  # a single run
         return said
     runs = judged["files"]
     agree = judged["met"] if said == "met" else runs - judged["met"]

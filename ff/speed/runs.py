@@ -25,9 +25,10 @@ from ff.config import Config
 from ff.data import DATASETS, Dataset, Split, load
 from ff.errors import TrainingError
 from ff.quantities import CANDIDATES
+from ff.running import memory
 from ff.speed.timing import seconds
 
-__all__ = ["BaselineProcess", "Ours", "part", "serve"]
+__all__ = ["BaselineProcess", "Ours", "part", "serve", "side_by_side"]
 
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
 # OMP_WAIT_POLICY and GOMP_SPINCOUNT as `ff/__init__.py` sets them for OpenMP.
@@ -166,6 +167,25 @@ def _listen(lines: SimpleQueue[str]) -> None:
     for worker in multiprocessing.active_children():
         worker.kill()
     os._exit(1)
+
+
+def side_by_side(
+    dataset: Dataset, layers: int | Sequence[int], hidden: int, seeds: int, device: torch.device
+) -> list[tuple[int, ...]]:
+    """Divide seeds into those that `ff.train` would train side by side.
+
+    Parameters
+    ----------
+    dataset
+        What is learned.
+    layers, hidden, seeds
+        As in `ff.Config`, of one width.
+    device
+        Where.
+    """
+    layers = layers if isinstance(layers, int) else list(layers)
+    config = Config(dataset=dataset.name, layers=layers, seeds=seeds)
+    return memory.chunks(config, hidden, device)
 
 
 def part(dataset: Dataset, steps: int | None) -> Dataset:

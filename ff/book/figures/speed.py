@@ -118,7 +118,7 @@ def shares(own: Any) -> Figure:
     return figure
 
 
-@_drawn("straight: layers", "straight: seeds", "straight: epochs")
+@_drawn(*labels.STRAIGHT)
 def straight(own: Any) -> Figure:
     """Draw the cost against the number of layers, seeds and epochs, beside a straight line.
 
