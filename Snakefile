@@ -26,7 +26,7 @@ rule train:
         params="params/sweep/{run}.yaml",
         notebook="book/train.ipynb",
         # What decides the numbers. Figures and statistics may change without training again.
-        library=sources("ff.algorithm", "ff.running.run"),
+        library=sources("ff.running.run"),
     output:
         layers="book/results/{run}/layers.parquet",
         readouts="book/results/{run}/readouts.parquet",

@@ -12,7 +12,7 @@ import ff
 from ff import archives
 from ff.config import expects
 from ff.params import parse, read_yaml
-from ff.records import TABLES, complete, describe
+from ff.records import TABLES, complete, describe, diverged
 
 
 class _Group(click.Group):
@@ -72,7 +72,7 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
         records = ff.train(config, out, overwrite=overwrite, progress=True)
     complete(records)  # an error if nothing is left
-    for row in records.runs[0].get("diverged", []):
+    for row in diverged(records):
         click.echo(f"Warning: {describe(row)}", err=True)
     last = records.readouts.loc[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):

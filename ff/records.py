@@ -190,9 +190,9 @@ def finished(folder: str | Path, config: Config) -> Records | None:
     before, now = found.runs[0]["config"], config.model_dump(mode="json")
     if before != now:
         differs = [
-            f"{key} {before.get(key)!r} instead of {now[key]!r}"
+            f"{key} {before[key]!r} instead of {now[key]!r}"
             for key in now
-            if before.get(key) != now[key]
+            if before[key] != now[key]
         ]
         raise RecordsError(
             f"{folder} holds records of another configuration ({', '.join(differs)}); "
@@ -236,7 +236,8 @@ def complete(records: Records) -> Records:
     RecordsError
         No seed is left.
     """
-    lost = {(row["hidden"], row["seed"]) for run in records.runs for row in diverged(run)}
+    stopped = diverged(records)
+    lost = {(row["hidden"], row["seed"]) for row in stopped}
     tables = (getattr(records, name) for name in TABLES)
     kept = (
         rows[[key not in lost for key in zip(rows["hidden"], rows["seed"], strict=True)]]
@@ -244,8 +245,7 @@ def complete(records: Records) -> Records:
     )
     left = Records(*kept, runs=records.runs)
     if left.layers.empty:
-        row = next(row for run in records.runs for row in diverged(run))
-        raise RecordsError(f"no network is complete: {describe(row)}")
+        raise RecordsError(f"no network is complete: {describe(stopped[0])}")
     return left
 
 
@@ -266,20 +266,21 @@ def describe(row: dict[str, Any]) -> str:
     )
 
 
-def diverged(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Seeds of a run that were stopped, as `Records.runs` describes them.
+def diverged(records: Records) -> list[dict[str, Any]]:
+    """Seeds that were stopped, as `Records.runs` describes them.
 
     Parameters
     ----------
-    run
-        An entry of `Records.runs`.
+    records
+        Of any number of runs.
 
     Returns
     -------
     list of dict
         For each of these seeds: hidden, seed, layer or depth, epoch and reason.
     """
-    return run.get("diverged", [])  # files of former versions lack the key
+    # Files of former versions lack the key.
+    return [row for run in records.runs for row in run.get("diverged", [])]
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ff.errors import RecordsError
 from ff.records import TABLES, Records, diverged, provenance, read
 
@@ -33,8 +35,8 @@ def published(
     chosen = []
     for found in sorted(Path(folder).glob("*/layers.parquet")):
         config = provenance(found)[0]["config"]
-        widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
-        if config["peer_momentum"] == peer_momentum and (hidden is None or hidden in widths):
+        wanted = hidden is None or hidden in np.atleast_1d(config["hidden"])
+        if wanted and config["peer_momentum"] == peer_momentum:
             chosen.append(found.parent)
     if not chosen:
         raise RecordsError(
@@ -42,7 +44,7 @@ def published(
             "measure them with 'ff train --out' below that folder"
         )
     found = read(*chosen)
-    if lost := [row for run in found.runs for row in diverged(run)]:
+    if lost := diverged(found):
         raise RecordsError(
             f"{folder} holds a run whose seed {lost[0]['seed']} of width {lost[0]['hidden']} has "
             "diverged; publish runs in which every seed is complete"

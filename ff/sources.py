@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.util import resolve_name
 from pathlib import Path
 
-__all__ = ["imports", "sources"]
+__all__ = ["sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
 CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
@@ -42,26 +42,16 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
-            for name in imports(path, root):
+            for name in _imports(path, root):
                 waiting += _files(name, root)
     return sorted(path.relative_to(root) for path in found)
 
 
-def imports(path: Path, root: Path = ROOT) -> set[str]:
+def _imports(path: Path, root: Path) -> set[str]:
     """Full names that a file imports from its own package, wherever the statements stand.
 
-    Parameters
-    ----------
-    path
-        A file of a package.
-    root
-        Folder in which the package is.
-
-    Returns
-    -------
-    set of str
-        ``from ff import machine`` is ``ff.machine``, be it a module or another name. What stands
-        under ``if TYPE_CHECKING:`` is left out, since it is never run.
+    ``from ff import machine`` is ``ff.machine``, be it a module or another name. What stands under
+    ``if TYPE_CHECKING:`` is left out, since it is never run.
     """
     parts = path.relative_to(root).parts
     names: set[str] = set()

@@ -65,6 +65,6 @@ def test_a_name_without_a_file_is_refused(root: Path):
 
 
 def test_what_decides_the_numbers_is_found_in_this_package():
-    found = {path.as_posix() for path in sources("ff.algorithm", "ff.running.run")}
+    found = {path.as_posix() for path in sources("ff.running.run")}
     assert {"ff/algorithm/objective.py", "ff/config.py", "ff/data.py", "ff/records.py"} <= found
     assert not {path for path in found if path.startswith(("ff/book/", "ff/stats/", "ff/live/"))}

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ff.book.embed import ACCURACIES
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.quantities import words
 from ff.records import Records, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
@@ -17,11 +19,7 @@ from ff.stats.resampling import Bootstrap, cubes
 
 __all__ = ["KINDS", "Selection", "conditions"]
 
-KINDS = {
-    "training accuracy": "train_accuracy",
-    "validation accuracy": "validation_accuracy",
-    "validation AUROC": "validation_auroc",
-}
+KINDS = {words(column): column for column in ACCURACIES}
 
 # Keys of a configuration that the records of one condition may differ in.
 SHARED = {"dataset", "hidden", "seeds", "precision", "device"}
@@ -53,15 +51,13 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
             f"there are no records below {folder}; measure some with 'ff train --out' there"
         )
     keys = [key for key in Config.model_fields if key not in SHARED]
-    apart = [key for key in keys if len({str(config.get(key)) for config in configs.values()}) > 1]
+    apart = [key for key in keys if len({str(config[key]) for config in configs.values()}) > 1]
     standard = Config()
-    unusual = {
-        p: [c.get(key) != getattr(standard, key) for key in apart] for p, c in configs.items()
-    }
+    unusual = {p: [c[key] != getattr(standard, key) for key in apart] for p, c in configs.items()}
     groups: dict[str, dict[str, list[Path]]] = {}
     for path in sorted(paths, key=lambda path: unusual[path]):
         config = configs[path]
-        values = [f"{key.replace('_', ' ')} {config.get(key)}" for key in apart]
+        values = [f"{key.replace('_', ' ')} {config[key]}" for key in apart]
         named = groups.setdefault(config["dataset"], {})
         named.setdefault(", ".join(values) or "all runs", []).append(path)
     return {
@@ -98,7 +94,7 @@ class Selection:
     @property
     def overall(self) -> str:
         """What counts as the whole network's accuracy: the readout has no AUROC."""
-        return "train_accuracy" if self.column == "train_accuracy" else "validation_accuracy"
+        return ACCURACIES[self.column]
 
     @cached_property
     def layers(self) -> pd.DataFrame:

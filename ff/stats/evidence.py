@@ -1,7 +1,7 @@
 """The quantities that claims are about, each with its resamples."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -111,7 +111,5 @@ def evidence(records: Records, bootstrap: Bootstrap) -> Iterator[tuple[int, Evid
     networks = {cube.hidden: cube for cube in cubes(records.readouts, "depth", "train_accuracy")}
     for layers in cubes(records.layers, "layer", "train_accuracy"):
         # Each width draws its own resamples: the seeds of two widths have nothing in common.
-        own = Bootstrap(
-            bootstrap.resamples, bootstrap.level, bootstrap.random_state + layers.hidden
-        )
+        own = replace(bootstrap, random_state=bootstrap.random_state + layers.hidden)
         yield layers.hidden, Evidence(layers, networks[layers.hidden], own)
