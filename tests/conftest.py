@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from building import build
 
 import ff
 from ff.data import Dataset, Split, load
@@ -106,10 +106,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = ROOT / "_build" / "html"
     if not executed.is_current(built, ROOT / "book"):
         out = tmp_path_factory.mktemp("site")
-        start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
-        options = ["book/", "--path-output", str(out), "-W", "--keep-going", "-n"]
-        build = subprocess.run([*start, *options], cwd=ROOT, capture_output=True, text=True)
-        assert build.returncode == 0, build.stdout[-2000:] + build.stderr[-4000:]
+        done = build(ROOT, "--path-output", str(out), "-n")
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         built = out / "_build" / "html"
         assert executed.is_current(built, ROOT / "book"), "files have changed since: test again"
     return built

@@ -287,9 +287,7 @@ def test_a_checkpoint_of_before_a_switch_came_is_continued(tiny, few, monkeypatc
 
 def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tmp_path):
     """Whatever fits now: how products round depends on how many seeds train side by side."""
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    often(monkeypatch, few)
     config = tiny(seeds=5, epochs=2)
     two = 3 * 20 * 10 * 4 * 2  # bytes of the activities of two seeds
     monkeypatch.setattr(memory, "CACHE", two)

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ import executed  # pyright: ignore[reportMissingImports]
 import nbformat
 import pytest
 import yaml
+from building import build
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
@@ -56,12 +56,6 @@ def book(tmp_path: Path) -> Path:
     }
     (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
     return folder
-
-
-def build(book: Path) -> subprocess.CompletedProcess[str]:
-    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
-    options = ["book/", "-W", "--keep-going", "-n"]
-    return subprocess.run([*start, *options], cwd=book.parent, capture_output=True, text=True)
 
 
 def page(book: Path) -> executed.Page:
@@ -185,26 +179,26 @@ def test_a_build_runs_what_is_stale_and_removes_orphans(book):
     orphan.parent.mkdir(parents=True)
     nbformat.write(new_notebook(), orphan)
     site = book.parent / "_build" / "html"
-    first = build(book)
+    first = build(book.parent, "-n")
     assert first.returncode == 0, first.stdout + first.stderr
     assert not orphan.exists()
     html = (site / "runs" / "delay" / "layers-0016.html").read_text()
     assert "16 layers" in html
     assert "112" in html, "16 * 7 must have been computed"
     assert executed.is_current(site, book)
-    assert "[executed]" not in build(book).stdout, "nothing had changed"
+    assert "[executed]" not in build(book.parent, "-n").stdout, "nothing had changed"
 
     (book / "results").mkdir()
     (book / "results" / "new.parquet").touch()
     assert not executed.is_current(site, book)
-    assert build(book).stdout.count("[executed]") == 2
+    assert build(book.parent, "-n").stdout.count("[executed]") == 2
     assert executed.is_current(site, book)
 
 
 @pytest.mark.slow
 def test_a_failed_run_fails_the_build_and_leaves_no_page(book):
     nbformat.write(chapter("1 / (layers - 16)"), book / "delay.ipynb")
-    result = build(book)
+    result = build(book.parent, "-n")
     assert result.returncode != 0
     assert "runs/delay/layers-0016.ipynb failed" in result.stdout + result.stderr
     assert "ZeroDivisionError" in result.stdout + result.stderr

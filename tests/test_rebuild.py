@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from building import build
 
 from ff.results import RESULTS
 
@@ -47,16 +46,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def build(project: Path) -> dict[str, tuple[str, list[str], str]]:
+def built(project: Path) -> dict[str, tuple[str, list[str], str]]:
     """Build the book; return of each page Figure 4, the delays, and a verdict's row."""
-    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
-    run = subprocess.run(
-        [*start, "book/", "-W", "--keep-going"],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project)},
-        capture_output=True,
-        text=True,
-    )
+    run = build(project, env=os.environ | {"PYTHONPATH": str(project)})
     assert run.returncode == 0, run.stdout + run.stderr
     found = {}
     for name in ("rq1_delay", "runs/rq1_delay/layers-0002-hidden-0100"):
@@ -75,7 +67,7 @@ def build(project: Path) -> dict[str, tuple[str, list[str], str]]:
 
 
 def test_a_changed_value_changes_figure_table_and_verdict(project: Path) -> None:
-    before = build(project)
+    before = built(project)
     path = project / "book" / "results" / RUN / "layers.parquet"
     table = pq.read_table(path)
     frame = table.to_pandas()
@@ -85,7 +77,7 @@ def test_a_changed_value_changes_figure_table_and_verdict(project: Path) -> None
     frame.loc[chosen, "train_accuracy"] = 0.5  # layer 1 now crosses 0.7 a little later
     changed = pa.Table.from_pandas(frame, preserve_index=False)
     pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
-    after = build(project)
+    after = built(project)
 
     for name in before:
         (figure, delays, verdict), (new_figure, new_delays, new_verdict) = before[name], after[name]
