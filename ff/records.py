@@ -1,23 +1,17 @@
-"""Measurements as tidy tables, on disk as parquet with the run's provenance inside."""
+"""Measurements as tidy tables, written to disk with the provenance of their runs."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import platform
-import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ff import parquet
 from ff.config import Config, with_defaults
 from ff.errors import OVERWRITE, RecordsError
 from ff.files import replacing
@@ -36,10 +30,7 @@ __all__ = [
     "provenance",
     "read",
     "remove",
-    "save",
-    "short_commit",
     "table",
-    "versions",
     "write",
 ]
 
@@ -49,9 +40,6 @@ KEYS = {
 }
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
-KEY = b"ff"  # metadata key of the provenance
-SEAL = b"ff.sha256"  # metadata key of the SHA-256, computed with BLANK in the checksum's place
-BLANK = b"0" * 64
 
 
 @dataclass(frozen=True)
@@ -124,32 +112,12 @@ def write(records: Records, folder: str | Path) -> None:
         with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
                 aside = both.enter_context(replacing(folder / f"{name}.parquet"))
-                save(getattr(records, name), aside, records.runs)
+                parquet.save(getattr(records, name), aside, records.runs)
     except (OSError, pa.ArrowException) as error:
         raise RecordsError(
             f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
             "choose a folder that you may write to"
         ) from None
-
-
-def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
-    """Write one table as parquet.
-
-    Parameters
-    ----------
-    rows
-        The table.
-    path
-        The file.
-    note
-        Provenance, anything that JSON can hold; goes into the file's metadata.
-    """
-    arrow = pa.Table.from_pandas(rows, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({KEY: json.dumps(note), SEAL: BLANK})
-    buffer = io.BytesIO()
-    pq.write_table(arrow, buffer, compression="zstd", write_page_checksum=True)
-    content = buffer.getvalue()
-    path.write_bytes(content.replace(BLANK, _sha256(content)))
 
 
 def remove(folder: str | Path) -> None:
@@ -283,30 +251,6 @@ def diverged(records: Records) -> list[dict[str, Any]]:
     return [row for run in records.runs for row in run.get("diverged", [])]
 
 
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on, and the commit of the code if it is known."""
-    packages = {name: version(name) for name in ("ff", "torch", "torchvision", "numpy", "pandas")}
-    return {"python": platform.python_version(), **packages, "commit": _commit()}
-
-
-def short_commit(commit: str) -> str:
-    """Seven digits of a commit that `versions` has named, and ``+`` where `ff` was edited since."""
-    return commit[:7] + "+" * commit.endswith("+")
-
-
-def _commit() -> str:
-    """Commit of this source tree, with ``+`` where `ff` has been edited since; or ``unknown``."""
-    here = Path(__file__).parent
-    try:
-        run = [
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "."])
-        ]
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
-
-
 def _read_one(folder: Path) -> Records:
     frames = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
     runs = [provenance(folder / f"{name}.parquet") for name in TABLES]
@@ -316,27 +260,7 @@ def _read_one(folder: Path) -> Records:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        content = path.read_bytes()
-        note = pq.read_metadata(io.BytesIO(content)).metadata or {}
-        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-        kinds = {field.name: str(field.type) for field in arrow.schema}
-    except (FileNotFoundError, NotADirectoryError):
-        raise RecordsError(
-            f"there is no {path}; name a folder that 'ff train --out' has written"
-        ) from None
-    except (OSError, pa.ArrowException, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecordsError(
-            f"{path} is damaged ({reason}); delete it and train again, or restore it"
-        ) from None
-    # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
-    # with the blank: a damaged key does not pass for such a file.
-    seal, sealed = note.get(SEAL, BLANK), SEAL in note or SEAL in (arrow.schema.metadata or {})
-    if sealed and seal != _sha256(content.replace(seal, BLANK)):
-        raise RecordsError(
-            f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
-        )
+    arrow, kinds = parquet.read(path)
     keys = KEYS[path.stem]
     if absent := [key for key in keys if key not in kinds]:
         raise RecordsError(
@@ -349,11 +273,7 @@ def _read_table(path: Path) -> pd.DataFrame:
                 f"{path} has a column {name!r} of type {kind}, which is unknown; "
                 "it was not written by this version of ff, or is damaged"
             )
-    return arrow.replace_schema_metadata().to_pandas()  # without what pandas notes about columns
-
-
-def _sha256(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
+    return arrow.to_pandas()
 
 
 def provenance(path: Path) -> list[dict[str, Any]]:
@@ -373,7 +293,7 @@ def provenance(path: Path) -> list[dict[str, Any]]:
         The file is absent, damaged or of another kind.
     """
     try:
-        note = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
+        note = parquet.note(path)
         if not isinstance(note, list) or not note or not all("config" in run for run in note):
             raise ValueError
         return [{**run, "config": with_defaults(run["config"])} for run in note]

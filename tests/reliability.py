@@ -27,9 +27,9 @@ from ff import machine
 from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.data import load
-from ff.records import versions
 from ff.running import checkpoint, memory
 from ff.running import run as running_run
+from ff.versions import versions
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "book" / "results" / "reliability.json"

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 import ff
-from ff import records
+from ff import parquet, records
 from ff.book import pages
 from ff.book.figures import speed as performance_figures
 from ff.book.performance import speed, targets
@@ -194,7 +194,7 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
     """The median of the files, the least and the greatest; most files first."""
     for i, (value, device) in enumerate([(3.0, "b"), (5.0, "b"), (9.0, "b"), (7.0, "a")]):
         frame = measured(value, value - 0.5, value + 0.5)
-        records.save(frame, tmp_path / f"{i}.parquet", note(device, day=i + 1))
+        parquet.save(frame, tmp_path / f"{i}.parquet", note(device, day=i + 1))
     found: Any = report.read(tmp_path)
     ratio = found[found["quantity"] == "ratio"][["device_name", "value", "low", "high", "files"]]
     assert ratio.to_numpy().tolist() == [["b", 5, 2.5, 9.5, 3], ["a", 7, 6.5, 7.5, 1]]
@@ -219,7 +219,7 @@ def test_files_of_a_machine_are_taken_together(tmp_path):
 )
 def test_what_was_measured_otherwise_is_not_mixed(tmp_path, changes):
     for i, other in enumerate([{}, {}, changes]):
-        records.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **other))
+        parquet.save(measured(3.0 + i), tmp_path / f"{i}.parquet", note("b", **other))
     found: Any = report.read(tmp_path)
     assert found.groupby("machine", sort=False)["files"].max().tolist() == [2, 1]
     first, second = (own for _, own in found.groupby("machine", sort=False))
@@ -232,13 +232,13 @@ def test_what_was_measured_otherwise_is_not_mixed(tmp_path, changes):
 
 def test_of_two_days_the_later_comes_first(tmp_path):
     for i, commit in enumerate("ab"):
-        records.save(measured(3.0), tmp_path / f"{i}.parquet", note("m", day=i + 1, commit=commit))
+        parquet.save(measured(3.0), tmp_path / f"{i}.parquet", note("m", day=i + 1, commit=commit))
     assert report.read(tmp_path)["commit"].tolist() == 4 * ["b"] + 4 * ["a"]
 
 
 def test_a_file_of_other_columns_is_refused(tmp_path):
     former = measured(3.0).drop(columns="target_low")
-    records.save(former, tmp_path / "former.parquet", note("b"))
+    parquet.save(former, tmp_path / "former.parquet", note("b"))
     with pytest.raises(ff.RecordsError, match=r"no column 'target_low'.*measure anew with 'ff ben"):
         report.read(tmp_path)
 

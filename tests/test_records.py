@@ -17,8 +17,9 @@ import pytest
 import torch
 
 import ff
-from ff import records
+from ff import parquet, records
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.versions import versions
 
 TABLES = ("layers", "readouts")
 
@@ -103,7 +104,7 @@ def test_a_run_of_a_former_version_has_the_defaults_of_later_switches(tiny, tmp_
         path = tmp_path / f"{name}.parquet"
         rows, (run,) = pd.read_parquet(path), records.provenance(path)
         del run["config"]["goodness"], run["config"]["negatives"]
-        records.save(rows, path, [run])
+        parquet.save(rows, path, [run])
     assert ff.read(tmp_path).runs[0]["config"] == config.model_dump(mode="json")
     assert records.finished(tmp_path, config) is not None
 
@@ -113,7 +114,7 @@ def test_outside_a_repository_the_commit_is_unknown(monkeypatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(subprocess, "run", absent)
-    assert records.versions()["commit"] == "unknown"
+    assert versions()["commit"] == "unknown"
 
 
 # --- together

@@ -20,6 +20,7 @@ from ff.running.checkpoint import checkpoints, found, side_by_side
 from ff.running.interruption import Interruption
 from ff.running.lock import claim
 from ff.running.progress import Bar
+from ff.versions import versions
 
 __all__ = ["train"]
 
@@ -135,7 +136,7 @@ def _train(
         "batch_size": batch_size(config, dataset),
         "device": machine.name(device),
         "threads": torch.get_num_threads(),
-        "versions": records.versions(),
+        "versions": versions(),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(seconds, 1),
         "diverged": diverged,

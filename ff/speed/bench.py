@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ff import machine, records
+from ff import machine, parquet
 from ff.algorithm.precision import multiplies_bf16
 from ff.archives import ARCHIVED, find
 from ff.data import Dataset, load
@@ -19,6 +19,7 @@ from ff.files import replacing
 from ff.speed.cpu import CPU, cpu
 from ff.speed.effort import FULL, QUICK, Effort
 from ff.speed.gpu import CUDA, gpu
+from ff.versions import versions
 
 __all__ = ["bench", "measure"]
 
@@ -68,7 +69,7 @@ def bench(
     if out:
         with _writing(out), replacing(out) as aside:
             note = _provenance(dataset, effort, started)
-            records.save(pd.concat(parts, ignore_index=True), aside, note)
+            parquet.save(pd.concat(parts, ignore_index=True), aside, note)
 
 
 def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
@@ -117,7 +118,7 @@ def _provenance(dataset: Dataset, effort: Effort, started: datetime) -> dict[str
         "threads": torch.get_num_threads(),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
         "full": effort == FULL,
-        "versions": records.versions(),
+        "versions": versions(),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
     }

@@ -14,7 +14,7 @@ from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, LAYERS, Effort
 from ff.speed.rate import SLOW, STEPS, share
-from ff.speed.runs import BaselineProcess, Ours, part, side_by_side
+from ff.speed.runs import BaselineProcess, Ours, chunks, part
 from ff.speed.timing import Stopwatch, seconds, timed, turns
 
 __all__ = ["cpu"]
@@ -176,13 +176,10 @@ def _operations(dataset: Dataset, effort: Effort) -> pd.DataFrame:
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Cost of a further layer, seed or epoch: where there are many, against where there are few."""
     short, hidden = part(dataset, 5), effort.narrow
-    together = side_by_side(dataset, LAYERS, hidden, effort.seeds, CPU)[0]
+    together = chunks(dataset, LAYERS, hidden, effort.seeds, CPU)[0]
     deep = {n: Ours(short, n, hidden, together) for n in POINTS}
     many = {
-        n: [
-            Ours(short, LAYERS, hidden, seeds)
-            for seeds in side_by_side(dataset, LAYERS, hidden, n, CPU)
-        ]
+        n: [Ours(short, LAYERS, hidden, seeds) for seeds in chunks(dataset, LAYERS, hidden, n, CPU)]
         for n in POINTS
     }
     seeds: list[Callable[[], object]] = [

@@ -14,7 +14,7 @@ from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, EPOCHS, Effort
 from ff.speed.rate import share
-from ff.speed.runs import Ours, part, side_by_side
+from ff.speed.runs import Ours, chunks, part
 from ff.speed.timing import seconds
 
 __all__ = ["gpu"]
@@ -81,7 +81,7 @@ def _wall(name: str, effort: Effort) -> tuple[float, str]:
 def _memory(dataset: Dataset, effort: Effort) -> columns.Quantities:
     """Peak of the heaviest network, against what it keeps and one layer's step beside that."""
     torch.cuda.reset_peak_memory_stats()
-    chunk = side_by_side(dataset, DEPTHS, effort.wide, effort.seeds, CUDA)[0]
+    chunk = chunks(dataset, DEPTHS, effort.wide, effort.seeds, CUDA)[0]
     ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, effort.wide, chunk, "tf32")
     ours.cost(ours.training.dataset)
     kept = ours.training.network.state() | ours.training.readouts.state()

@@ -14,7 +14,7 @@ from ff.speed import columns
 from ff.speed.columns import Work
 from ff.speed.effort import Effort
 from ff.speed.roofline import Product, operations, products
-from ff.speed.runs import Ours, side_by_side
+from ff.speed.runs import Ours, chunks
 from ff.speed.timing import timed
 
 __all__ = ["SLOW", "alone", "share"]
@@ -49,7 +49,7 @@ def share(
     aim = target, np.inf
     if work.precision == "bf16" and not multiplies_bf16(device):
         return columns.table(columns.missing(work, aim, SLOW))
-    chunk = side_by_side(dataset, depths, hidden, int(work.seeds), device)[0]
+    chunk = chunks(dataset, depths, hidden, int(work.seeds), device)[0]
     ours = Ours(dataset.to(device), depths, hidden, chunk, work.precision)
     steps = chain.from_iterable(iter(ours.training.steps, None))  # epoch after epoch
     batch = ours.training.batch

@@ -1,18 +1,17 @@
 """What `ff bench` has measured, as tables and sentences."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from ff import parquet
 from ff.errors import RecordsError
-from ff.records import KEY, short_commit
 from ff.results import RESULTS
 from ff.speed import labels
 from ff.speed.columns import COLUMNS, KEYS
+from ff.versions import short_commit
 
 __all__ = ["disturbed", "lines", "measured", "origin", "read", "settings", "table"]
 
@@ -59,7 +58,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     """
     parts = []
     for path in sorted(folder.glob("*.parquet")):
-        note = json.loads((pq.read_schema(path).metadata or {})[KEY])
+        note = parquet.note(path)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
         machine = (

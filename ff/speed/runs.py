@@ -28,7 +28,7 @@ from ff.quantities import CANDIDATES
 from ff.running import memory
 from ff.speed.timing import seconds
 
-__all__ = ["BaselineProcess", "Ours", "part", "serve", "side_by_side"]
+__all__ = ["BaselineProcess", "Ours", "chunks", "part", "serve"]
 
 WORKERS = 4  # of the baseline: fewer batches than these would leave some idle
 # OMP_WAIT_POLICY and GOMP_SPINCOUNT as `ff/__init__.py` sets them for OpenMP.
@@ -169,7 +169,7 @@ def _listen(lines: SimpleQueue[str]) -> None:
     os._exit(1)
 
 
-def side_by_side(
+def chunks(
     dataset: Dataset, layers: int | Sequence[int], hidden: int, seeds: int, device: torch.device
 ) -> list[tuple[int, ...]]:
     """Divide seeds into those that `ff.train` would train side by side.

@@ -8,10 +8,11 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import Records, read, short_commit
+from ff.records import Records, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
 from ff.stats.resampling import Bootstrap
+from ff.versions import short_commit
 
 __all__ = ["agreement", "rounding", "rounding_origin"]
 
@@ -125,7 +126,7 @@ def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
     found: dict[tuple[int, str], list[Path]] = {}
     for folder in folders or (RESULTS, PRECISION):
         for path in sorted(folder.glob("*/layers.parquet")):
-            config = read(path.parent).runs[0]["config"]
+            config = provenance(path)[0]["config"]
             if config["peer_momentum"] == Config().peer_momentum:
                 key = config["hidden"], config["precision"]
                 found.setdefault(key, []).append(path.parent)
