@@ -219,8 +219,8 @@ class Training:
         Parameters
         ----------
         purpose, *key
-            What they are for, and the numbers that tell one draw for it from another, as in
-            `ff.algorithm.streams.stream`.
+            What they are for, and the numbers that tell one draw for it from another, such as the
+            epoch. They and the seed alone decide the labels.
         split
             The n images.
 
