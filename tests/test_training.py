@@ -325,6 +325,22 @@ def test_divergence_is_noticed_in_its_epoch_whether_or_not_it_is_evaluated(tiny,
     assert all(tensor.isfinite().all() for tensor in training.network.state().values())
 
 
+def test_a_layer_that_is_silent_for_some_steps_only_trains_on(tiny, few):
+    """Deep layers of wide networks are: no unit of one responds, until those below it change."""
+    training = Training(tiny(epochs=2), 10, (1, 2), few)
+    weight = training.network.layers[2].weight
+    for share in training.steps():
+        if share > 0.5:  # after a step of the second half in which every layer has responded
+            weight[0] = -1.0  # relu of anything is 0
+    silent = training.layers[0, 0, 2]
+    assert silent[LAYER_QUANTITIES.index("dead_units")] == 1, "it responds: this proves nothing"
+    assert silent[LAYER_QUANTITIES.index("validation_accuracy")] == 0.5
+    assert training.divergences() == []
+    weight[0] = weight[1]
+    training.run_epoch()
+    assert training.layers[0].isfinite().all()
+
+
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_of_several_readouts_the_one_that_diverges_is_named(tiny, few, layer):
     """Whichever of the layers that it sees its broken weight belongs to."""

@@ -105,6 +105,7 @@ class Training:
         theta, steps = self.network.layers[0].theta, len(split) // self.batch  # of every layer
         order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
         layers, depths, goodness = [], [], torch.empty(0)
+        dead = torch.ones(len(self.seeds), len(self.network.layers), device=self.device).bool()
         for step in range(steps):
             config = self.config
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
@@ -116,6 +117,8 @@ class Training:
                 rate = config.downstream_learning_rate * cooled
                 scores = self.readouts.learn(neutral, labels, rate)
             del neutral  # the next step, or the evaluation, makes as much of its own
+            if 2 * (step + 1) > steps:
+                dead &= (goodness == 0).all(-1)
             layers.append(objective.accuracy(goodness, theta))
             depths.append(torch.stack(scores, dim=-1))
             yield (step + 1) / steps
@@ -123,20 +126,19 @@ class Training:
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
         self.epoch = epoch + 1
-        finite, dead = (found.cpu() for found in self._health(goodness))
+        finite = self._sound(goodness).cpu()
         finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
         last = self.epoch == self.config.epochs
         if last or self.epoch % self.config.validation_index == 0:
             layer_values, depth_values = self.evaluate(self.dataset.validation)
             self.layers[:, epoch, :, 1:] = layer_values.cpu()
             self.depths[:, epoch, :, 2:4] = depth_values.cpu()
-            dead = self.layers[:, epoch, :, LAYER_QUANTITIES.index("dead_units")] == 1
             finite &= _finite(layer_values, depth_values)
         if last:
             layer_values, depth_values = self.evaluate(self.dataset.test)
             self.depths[:, epoch, :, 4] = depth_values[..., 1].cpu()
             finite &= _finite(layer_values, depth_values)
-        self._stop_diverged(finite, dead)
+        self._stop_diverged(finite, dead.cpu())
 
     def divergences(self) -> list[dict[str, Any]]:
         """Each seed that was stopped, with the layer or the readout's depth, epoch and reason."""
@@ -150,18 +152,20 @@ class Training:
         stopped = {"hidden": self.width, "seed": self.seeds[s]}
         return stopped | where | {"epoch": epoch, "reason": reason}
 
-    def _health(self, goodness: Tensor) -> tuple[Tensor, Tensor]:
-        """Which layers and readouts have finite numbers, ``(S, L + K)``; which layers are dead.
+    def _sound(self, goodness: Tensor) -> Tensor:
+        """Which layers and readouts have finite numbers: ``(S, L + K)``.
 
-        Looks at the last step's goodness, ``(S, L, 2B)``, and at the weights after it. A layer is
-        dead, ``(S, L)``, if none of its units responds to any sample.
+        Looks at the last step's goodness, ``(S, L, 2B)``, and at the weights after it.
         """
         weights = [layer.weight.flatten(1).isfinite().all(-1) for layer in self.network.layers]
         finite = goodness.isfinite().all(-1) & torch.stack(weights, dim=1)
-        return torch.cat([finite, self.readouts.finite()], dim=1), (goodness == 0).all(-1)
+        return torch.cat([finite, self.readouts.finite()], dim=1)
 
     def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
         """End the seeds of which a part has diverged; a network that has no seed left ends whole.
+
+        Dead is a layer of which no unit has responded to any sample in the epoch's second half. One
+        that was silent for some steps trains on: it can come back when the layers below it change.
 
         A diverged layer measures nothing: it is on no side of any threshold. Nor do the layers
         and readouts above it, which see nothing else. A diverged readout says nothing about any

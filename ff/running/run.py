@@ -68,8 +68,9 @@ def train(
     Warns
     -----
     DivergenceWarning
-        A layer or readout has diverged: its numbers are no longer finite, or all units of the
-        layer are dead. That seed stops in this epoch, and the others go on.
+        A layer or readout has diverged: its numbers are no longer finite, or no unit of
+        the layer has responded to any sample in the second half of an epoch. That seed stops in
+        this epoch, and the others go on.
     """
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, machine.choose(config.device))
