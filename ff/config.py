@@ -18,11 +18,13 @@ from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.negatives import NEGATIVES
 
-__all__ = ["BF16_WIDTHS", "Config", "choices", "expects", "schema", "with_defaults"]
+__all__ = ["BF16_WIDTHS", "WHICH", "Config", "choices", "expects", "schema", "with_defaults"]
 
 # Widths at which precision "auto" may take bf16, since it passed the comparison of
 # `ff.agreement.rounding` there. None has passed yet; tf32 has not been compared.
 BF16_WIDTHS: tuple[int, ...] = ()
+# Keys that say which networks are trained and where, not how.
+WHICH = ("layers", "hidden", "seeds", "device")
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,14 @@ class Config(BaseModel):
     def batch(self) -> int:
         """Images a step: `batch_size`, or the data set's own."""
         return self.batch_size or DATASETS[self.dataset].batch_size
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """How networks are trained: all keys but those that say which and where, as JSON has them.
+
+        ``layers``, ``hidden``, ``seeds`` and ``device`` are left out; the batch size is `batch`.
+        """
+        return self.model_dump(mode="json", exclude=set(WHICH)) | {"batch_size": self.batch}
 
 
 def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:

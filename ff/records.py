@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # its import takes a third of a second, which only tables are
 
 __all__ = [
     "Records",
+    "below",
     "complete",
+    "condition",
     "describe",
     "diverged",
     "finished",
@@ -180,12 +182,13 @@ def read(*folders: str | Path) -> Records:
     Raises
     ------
     RecordsError
-        A file is absent or damaged, the two tables of a folder come from different runs, or two
-        folders hold the same width and seed.
+        A file is absent or damaged, the two tables of a folder come from different runs, two
+        folders hold the same width and seed, or the runs are not of one `condition`.
     """
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
     parts = [_read_one(Path(folder)) for folder in folders]
+    _check_condition([condition(run) for part in parts for run in part.runs])
     layers, readouts = (joined([getattr(part, name) for part in parts]) for name in TABLES)
     twice = layers.duplicated(KEYS["layers"])
     if twice.any():
@@ -194,6 +197,36 @@ def read(*folders: str | Path) -> Records:
             f"width {width}, seed {seed} is in more than one of the folders; read each once"
         )
     return Records(layers, readouts, tuple(run for part in parts for run in part.runs))
+
+
+def below(folder: str | Path) -> list[Path]:
+    """Folders of records at any depth below a folder, sorted.
+
+    Names that begin with a dot are left out: other tools keep copies and leftovers there.
+
+    Parameters
+    ----------
+    folder
+        Where ``ff train --out`` has written.
+    """
+    found = Path(folder).rglob("layers.parquet")
+    names = ((path.parent, path.relative_to(folder).parts) for path in found)
+    return sorted(path for path, parts in names if not any(part[0] == "." for part in parts))
+
+
+def condition(run: Mapping[str, Any]) -> dict[str, Any]:
+    """How a run trained its networks, as `ff.Config.condition`.
+
+    Records of one condition may be read together.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    # Not validated: it may name an entry of a switch's table that this process does not have.
+    config = Config.model_construct(**run["config"] | {"batch_size": run["batch_size"]})
+    return config.condition
 
 
 def complete(records: Records) -> Records:
@@ -249,6 +282,16 @@ def diverged(records: Records) -> list[dict[str, Any]]:
     """
     # Files of former versions lack the key.
     return [row for run in records.runs for row in run.get("diverged", [])]
+
+
+def _check_condition(conditions: Sequence[dict[str, Any]]) -> None:
+    """Refuse records that were not trained in one way."""
+    values = {key: {repr(each[key]): None for each in conditions} for key in conditions[0]}
+    if differs := [f"{key} ({', '.join(own)})" for key, own in values.items() if len(own) > 1]:
+        raise RecordsError(
+            f"the records are not of one condition: they differ in {', '.join(differs)}; read "
+            "those of each condition on their own"
+        )
 
 
 def _read_one(folder: Path) -> Records:

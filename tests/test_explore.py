@@ -34,7 +34,7 @@ USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
 
 def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=100, seeds=5, epochs=12)
-    return ({"config": config.model_dump(mode="json") | changes},)
+    return ({"config": config.model_dump(mode="json") | changes, "batch_size": config.batch},)
 
 
 @pytest.fixture

@@ -299,21 +299,28 @@ def test_the_floor_is_products_and_memory():
     assert floor(rows(PRODUCTS._replace(device="cuda"), **facts)).empty
 
 
-def test_bf16_is_compared_where_a_width_was_measured_in_both_precisions(tmp_path):
-    for name, precision, momentum in (
-        ("one", "float32", 0.9),
-        ("two", "bf16", 0.9),
-        ("other", "bf16", 0.09),  # not the primary condition: would be the same seeds twice
+def test_precisions_are_compared_where_a_width_was_measured_in_both_on_one_device(tmp_path):
+    for name, device, changes in (
+        ("one", "cpu (x86_64, 2 cores)", {}),
+        ("two", "cpu (arm64, 8 cores)", {"precision": "bf16"}),
+        ("three", "cpu (arm64, 8 cores)", {"precision": "tf32"}),
+        ("card", "NVIDIA H100", {"precision": "bf16"}),  # another order of the images: no pair
+        ("other", "cpu", {"precision": "bf16", "peer_momentum": 0.09}),  # another condition
+        (".copy", "cpu", {}),  # nobody's
     ):
         found = synthetic.records(hidden=(100,))
-        run = {"config": {"hidden": 100, "precision": precision, "peer_momentum": momentum}}
+        config = ff.Config(hidden=100, seeds=5, **changes)
+        run = {"config": config.model_dump(mode="json"), "batch_size": 1000, "device": device}
         run |= {"versions": {"commit": 40 * "a"}}
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
     table: Any = agreement.rounding(tmp_path)
-    assert set(table["hidden"]) == {100}
+    assert table.groupby(["hidden", "device", "precision"]).size().to_dict() == {
+        (100, "cpu", "bf16"): 3,
+        (100, "cpu", "tf32"): 3,
+    }
     assert (table["difference"] == 0).all()
-    said = "Trained: width 100 in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa."
-    assert agreement.rounding_origin(tmp_path) == said
+    said = "Trained: width 100, cpu, in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa; "
+    assert agreement.rounding_origin(tmp_path).startswith(said)
     assert agreement.rounding_origin(tmp_path / "one") == ""
     assert agreement.rounding(tmp_path / "one").empty
 

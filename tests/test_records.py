@@ -37,7 +37,13 @@ def made(
     return ff.Records(
         records.table(layers.numpy(), LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
         records.table(readouts.numpy(), READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
-        ({"config": {**standard, **values, **config}, "started": "2025-01-01"},),
+        (
+            {
+                "config": {**standard, **values, **config},
+                "batch_size": config.get("batch_size", 1000),
+                "started": "2025-01-01",
+            },
+        ),
     )
 
 
@@ -303,7 +309,7 @@ def test_published_results_of_all_widths(results):
 
 
 def test_published_results_of_table_1s_momentum(results):
-    found = ff.published(100, 0.09, folder=results)
+    found = ff.published(100, peer_momentum=0.09, folder=results)
     assert [run["config"]["peer_momentum"] for run in found.runs] == [0.09]
 
 
@@ -325,13 +331,88 @@ def test_a_run_with_a_lost_seed_is_not_published(results):
 
 
 def test_one_width_of_a_run_of_several(tiny, tmp_path):
-    ff.train(tiny(hidden=[4, 5], batch_size=1300, epochs=1), tmp_path / "both")
-    found = ff.published(5, folder=tmp_path)
+    config = tiny(hidden=[4, 5], batch_size=1300, epochs=1)
+    ff.train(config, tmp_path / "both")
+    found = ff.published(5, folder=tmp_path, **config.condition)
     assert found.layers["hidden"].unique().tolist() == [5]
     assert found.readouts["hidden"].unique().tolist() == [5]
     assert len(found.runs) == 1
 
 
-def test_results_that_were_never_measured(results):
-    with pytest.raises(ff.RecordsError, match=r"no results of width 7 and peer momentum 0.9 in"):
-        ff.published(7, folder=results)
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"hidden": 7},
+            "no results of hidden=7 in .*, which has width 100, 1000 in this condition",
+        ),
+        ({"seeds": [9]}, r"no results of seeds=\[9\] in"),
+        ({"layers": 4}, "no results of layers=4 in .*width 100, 1000 in this condition"),
+        ({"device": "cuda"}, "no results of device='cuda' in"),
+        (
+            {"dataset": "digits"},
+            "which has those of the defaults and of peer_momentum=0.09; measure",
+        ),
+    ],
+)
+def test_results_that_were_never_measured(results, asked, message):
+    with pytest.raises(ff.RecordsError, match=message):
+        ff.published(folder=results, **asked)
+    with pytest.raises(ff.RecordsError, match="which has no records; measure them with"):
+        ff.published(folder=results / "empty", **asked)
+
+
+def test_what_is_asked_for_by_a_wrong_name_is_refused(results):
+    with pytest.raises(ff.ConfigError, match="did you mean 'peer_momentum'"):
+        ff.published(folder=results, peer_momentums=0.09)
+    with pytest.raises(ff.ConfigError, match="threshold must be a number above 0"):
+        ff.published(folder=results, threshold=-1.0)
+
+
+def test_seeds_and_depths_are_chosen_among_what_was_measured(results):
+    found = ff.published(100, folder=results, seeds=[2, 3, 8], layers=2)
+    assert (
+        sorted(found.layers["seed"].unique()) == sorted(found.readouts["seed"].unique()) == [2, 3]
+    )
+    assert sorted(found.layers["layer"].unique()) == [1, 2]
+    assert found.readouts["depth"].unique().tolist() == [2]
+    assert len(ff.published(folder=results, device="auto").runs) == 3
+
+
+OTHERS = {
+    "dataset": "fashion-mnist",
+    "epochs": 31,
+    "batch_size": 50,
+    "learning_rate": 0.01,
+    "threshold": 2.0,
+    "goodness": "of my own",  # an entry of a table that this process does not have
+    "precision": "bf16",
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_another_condition_beside_the_results_changes_none_of_them(results, key):
+    before = ff.published(folder=results)
+    written(results / "another", hidden=100, seeds=(5,), **{key: OTHERS[key]})
+    assert_equal(ff.published(folder=results), before)
+    if key != "goodness":
+        (run,) = ff.published(folder=results, **{key: OTHERS[key]}).runs
+        assert run["config"]["seeds"] == [5]
+    both = (results / "one", results / "another")
+    was = before.runs[0]["config"][key] if key != "batch_size" else 1000
+    named = re.escape(f"they differ in {key} ({was!r}, {OTHERS[key]!r})")
+    with pytest.raises(ff.RecordsError, match=named):
+        ff.read(*both)
+
+
+@pytest.mark.parametrize("name", [".one", ".ipynb_checkpoints/one", "deep/.trash/one"])
+def test_what_lies_below_a_name_that_begins_with_a_dot_is_nobodys(results, name):
+    before = ff.published(folder=results)
+    shutil.copytree(results / "one", results / name)  # would be the same seeds twice
+    assert_equal(ff.published(folder=results), before)
+    assert records.below(results / name) == [results / name], "named, it is read"
+
+
+def test_runs_of_a_batch_size_named_or_left_to_the_data_set_are_of_one_condition(results):
+    written(results / "named", hidden=100, seeds=(5,), batch_size=1000)
+    assert 5 in set(ff.published(100, folder=results).layers["seed"])

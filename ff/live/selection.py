@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ff.book.embed import ACCURACIES
-from ff.config import Config
+from ff.config import WHICH, Config
 from ff.errors import RecordsError
 from ff.quantities import words
-from ff.records import Records, read
+from ff.records import Records, below, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.resampling import Bootstrap, cubes
@@ -21,8 +21,9 @@ __all__ = ["KINDS", "Selection", "conditions"]
 
 KINDS = {words(column): column for column in ACCURACIES}
 
-# Keys of a configuration that the records of one condition may differ in.
-SHARED = {"dataset", "hidden", "seeds", "precision", "device"}
+# Keys that make no choice of their own: the data set has one, and the same seed cannot be read
+# together at two depths, so that depth tells runs apart.
+SHARED = {"dataset", *WHICH} - {"layers"}
 
 
 def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
@@ -37,14 +38,14 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
     -------
     dict of dict of Records
         The inner names are such as ``"peer momentum 0.9"``, defaults first, or ``"all runs"``
-        where the runs differ in nothing but data set, width, seeds, precision and device.
+        where the runs differ in nothing but data set, width, seeds and device.
 
     Raises
     ------
     RecordsError
         There are none, or some cannot be read or put together.
     """
-    paths = sorted(path.parent for path in Path(folder).glob("**/layers.parquet"))
+    paths = below(folder)
     configs = {path: read(path).runs[0]["config"] for path in paths}
     if not paths:
         raise RecordsError(

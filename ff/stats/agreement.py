@@ -8,7 +8,7 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import Records, provenance, read
+from ff.records import Records, below, condition, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
 from ff.stats.resampling import Bootstrap
@@ -84,7 +84,7 @@ def agreement(
 
 
 def rounding(*folders: Path) -> pd.DataFrame:
-    """What bf16 changes, beside the spread over seeds.
+    """What a coarser precision changes, beside the spread over seeds.
 
     Parameters
     ----------
@@ -94,10 +94,16 @@ def rounding(*folders: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `agreement` with bf16 as the other, for each width that was measured in both precisions
-        at the default peer momentum, 0.9. Without such a width, the table is empty.
+        As `agreement`, with float32 as the reference, and before its columns the `device` and the
+        other `precision`: for each width, device and precision that was measured beside float32 in
+        the default condition. Without any, the table is empty.
     """
-    compared = [agreement(*both) for both in _both_precisions(folders)]
+    compared = []
+    for device, reference, other in _pairs(folders):
+        table = agreement(reference, other)
+        table.insert(0, "device", device)
+        table.insert(1, "precision", other.runs[0]["config"]["precision"])
+        compared.append(table)
     return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
 
 
@@ -110,30 +116,34 @@ def rounding_origin(*folders: Path) -> str:
         As in `rounding`.
     """
     said = []
-    for both in _both_precisions(folders):
+    for device, *both in _pairs(folders):
         width = both[0].runs[0]["config"]["hidden"]
         sides = (
             f"{side.runs[0]['config']['precision']} at commit "
             + " and ".join(sorted({short_commit(run["versions"]["commit"]) for run in side.runs}))
             for side in both
         )
-        said.append(f"width {width} in {' and in '.join(sides)}")
+        said.append(f"width {width}, {device}, in {' and in '.join(sides)}")
     return f"Trained: {'; '.join(said)}." if said else ""
 
 
-def _both_precisions(folders: Sequence[Path]) -> list[tuple[Records, Records]]:
-    """Records in float32 and bf16 of each width that has both at the default momentum, 0.9."""
-    found: dict[tuple[int, str], list[Path]] = {}
+def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
+    """Device, records in float32 and in another precision, in the default condition else.
+
+    A seed orders the images differently on another kind of device: only runs of one kind are pairs.
+    """
+    found: dict[tuple[int, str, str], list[Path]] = {}
     for folder in folders or (RESULTS, PRECISION):
-        for path in sorted(folder.glob("*/layers.parquet")):
-            config = provenance(path)[0]["config"]
-            if config["peer_momentum"] == Config().peer_momentum:
-                key = config["hidden"], config["precision"]
-                found.setdefault(key, []).append(path.parent)
+        for path in below(folder):
+            (run,) = provenance(path / "layers.parquet")
+            config, precision = run["config"], run["config"]["precision"]
+            if condition(run) == Config(precision=precision).condition:
+                device = run["device"].split(" (")[0]  # without the number of cores
+                found.setdefault((config["hidden"], device, precision), []).append(path)
     return [
-        (read(*found[width, "float32"]), read(*found[width, "bf16"]))
-        for width in sorted({width for width, _ in found})
-        if (width, "float32") in found and (width, "bf16") in found
+        (device, read(*found[width, device, "float32"]), read(*paths))
+        for (width, device, precision), paths in sorted(found.items())
+        if precision != "float32" and (width, device, "float32") in found
     ]
 
 
