@@ -8,10 +8,11 @@ from ff.config import Config
 from ff.errors import RecordsError
 from ff.records import TABLES, Records, below, condition, diverged, provenance, read
 
-__all__ = ["PRECISION", "RESULTS", "published"]
+__all__ = ["DEVICES", "PRECISION", "RESULTS", "published"]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
+DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
 
 
 def published(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ff.config import Config
 from ff.errors import RecordsError
@@ -14,7 +15,7 @@ from ff.stats.delay import TARGET, seed_delays
 from ff.stats.resampling import Bootstrap
 from ff.versions import short_commit
 
-__all__ = ["agreement", "rounding", "rounding_origin"]
+__all__ = ["agreement", "rounding", "rounding_origin", "unpaired"]
 
 
 def agreement(
@@ -65,20 +66,35 @@ def agreement(
                 lambda weights, d=differences: weights @ d / len(d), len(differences)
             )
             low, high = bootstrap.interval(draws)
-            spread = values.std(ddof=1) if len(values) > 1 else np.nan
+            rows.append(_row(hidden, quantity, len(seeds), deepest, values, mean, low, high))
+    return pd.DataFrame(rows)
+
+
+def unpaired(reference: Records, other: Records, target: float = TARGET) -> pd.DataFrame:
+    """Compare records of which a seed is two different runs, such as on two kinds of device.
+
+    Parameters
+    ----------
+    reference, other
+        Records of the same configuration and widths.
+    target
+        Accuracy that counts as reached.
+
+    Returns
+    -------
+    DataFrame
+        As `agreement`, but `seeds` are those of `other`, and `low` and `high` are Student's 95 %
+        interval for the difference of two means, of seeds that vary alike on both sides.
+    """
+    deepest = min(int(np.max(records.layers["layer"])) for records in (reference, other))
+    both = [_summaries(records, deepest, target) for records in (reference, other)]
+    rows = []
+    for hidden, theirs in both[1].groupby("hidden"):
+        for quantity in theirs:
+            x, y = theirs[quantity], both[0].loc[hidden, quantity]
+            low, high = stats.ttest_ind(x, y).confidence_interval()
             rows.append(
-                {
-                    "hidden": hidden,
-                    "quantity": quantity,
-                    "seeds": len(seeds),
-                    "layers": deepest,
-                    "reference": values.mean(),
-                    "difference": float(mean),
-                    "low": float(low),
-                    "high": float(high),
-                    "spread": spread,
-                    "within": bool(max(-low, high) < spread),
-                }
+                _row(hidden, quantity, len(x), deepest, y, np.mean(x) - np.mean(y), low, high)
             )
     return pd.DataFrame(rows)
 
@@ -145,6 +161,32 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
         for (width, device, precision), paths in sorted(found.items())
         if precision != "float32" and (width, device, "float32") in found
     ]
+
+
+def _row(
+    hidden: object,
+    quantity: str,
+    seeds: int,
+    deepest: int,
+    reference: np.ndarray,
+    difference: float,
+    low: float,
+    high: float,
+) -> dict[str, object]:
+    """What is said of a difference; `reference` are the values of the seeds it is measured from."""
+    spread = float(np.std(reference, ddof=1)) if len(reference) > 1 else np.nan
+    return {
+        "hidden": hidden,
+        "quantity": quantity,
+        "seeds": seeds,
+        "layers": deepest,
+        "reference": float(np.mean(reference)),
+        "difference": float(difference),
+        "low": float(low),
+        "high": float(high),
+        "spread": spread,
+        "within": bool(max(-low, high) < spread),
+    }
 
 
 def _summaries(records: Records, deepest: int, target: float) -> pd.DataFrame:
