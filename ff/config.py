@@ -21,7 +21,7 @@ from ff.switches.negatives import NEGATIVES
 __all__ = ["BF16_WIDTHS", "WHICH", "Config", "choices", "expects", "schema", "with_defaults"]
 
 # Widths at which precision "auto" may take bf16, since it passed the comparison of
-# `ff.agreement.rounding` there. None has passed yet; tf32 has not been compared.
+# `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
 BF16_WIDTHS: tuple[int, ...] = ()
 # Keys that say which networks are trained and where, not how.
 WHICH = ("layers", "hidden", "seeds", "device")

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import synthetic
+from scipy import stats
 
 import ff
 from ff.records import Records
-from ff.stats.agreement import agreement
+from ff.stats.agreement import agreement, unpaired
 from ff.stats.resampling import Bootstrap
 
 FEW = Bootstrap(200)
@@ -67,3 +68,22 @@ def test_records_without_a_common_seed_are_refused() -> None:
     )
     with pytest.raises(ff.RecordsError, match="no seed of a width in common; train the same"):
         agreement(one, rest)
+
+
+def test_seeds_that_are_no_pairs_are_compared_as_two_samples() -> None:
+    records = synthetic.records(seeds=12)
+    fewer = Records(
+        records.layers.query("seed <= 3"), records.readouts.query("seed <= 3"), records.runs
+    )
+    table: Any = unpaired(records, shifted(fewer, 0.05)).set_index("quantity")
+    row: Any = table.loc["accuracy of layers, mean of epochs"]
+    per_seed: Any = records.layers.groupby("seed")["train_accuracy"].mean()
+    values = per_seed.to_numpy(float)
+    x, y = values[:3] + 0.05, values
+    assert (row["seeds"], row["layers"]) == (3, 4)
+    assert row["difference"] == pytest.approx(x.mean() - y.mean(), abs=1e-6)
+    pooled = (2 * x.var(ddof=1) + 11 * y.var(ddof=1)) / 13
+    half = stats.t.ppf(0.975, 13) * np.sqrt(pooled * (1 / 3 + 1 / 12))
+    assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-5)
+    assert row["spread"] == pytest.approx(values.std(ddof=1), rel=1e-5)
+    assert table.loc["network's accuracy at the end", "difference"] != 0, "not paired by seed"

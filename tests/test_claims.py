@@ -11,7 +11,7 @@ from synthetic import records as synthetic
 import ff
 from ff.book.markup import download
 from ff.book.pages import measured
-from ff.book.verdicts import verdict_table
+from ff.book.verdicts import verdict_comparison, verdict_table
 from ff.stats.claims import CLAIMS, Claim, verdicts
 from ff.stats.evidence import evidence
 from ff.stats.resampling import Bootstrap
@@ -154,6 +154,22 @@ def test_tables_of_a_page_escape_and_say_what_they_hold() -> None:
     assert 'href="./rq1_delay.html#claim-rq1-h1"' in html
     link = download(pd.DataFrame({"a": [1]}), '"><script>')._repr_html_()
     assert "<script>" not in link
+
+
+def test_verdicts_of_two_conditions_stand_side_by_side_and_those_that_differ_are_named() -> None:
+    data = synthetic(32, (2, 32), hidden=(100, 1000))
+    same = verdict_comparison({"one": data, "two": data})._repr_html_()
+    decided = verdicts(data)["verdict"].isin(["supported", "not supported", "undecided"]).sum()
+    assert f"<p>{decided} of {decided} verdicts are the same.</p>" in same
+    assert same.count("<tr>") == decided + 1
+    backwards = synthetic(32, (2, 32), hidden=(100, 1000), start=30, delay=-0.5, epochs=30)
+    other = verdict_comparison({"one": data, "two": backwards})._repr_html_()
+    statement = next(claim.statement for claim in CLAIMS if claim.key == "rq1-h1")
+    assert f"<li>{statement} Width 100: one: supported, two: not supported</li>" in other
+    narrow = synthetic(32, (2, 32), hidden=(100,))
+    fewer = verdict_comparison({"<b>": data, "two": narrow})._repr_html_()
+    assert "1000" not in re.sub("<[^>]+>", " ", fewer), "a claim that one of them cannot judge"
+    assert "<th>&lt;b&gt;</th>" in fewer
 
 
 @pytest.mark.parametrize("seeds", [9, 10])

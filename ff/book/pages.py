@@ -1,7 +1,9 @@
 """What a page of the book says of its measurements: on what it rests, and how they were made."""
 
 import json
+from collections.abc import Callable, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
-from ff.records import Records, read
+from ff.config import Config
+from ff.records import Records, below, condition
+from ff.records import provenance as origins
 from ff.results import RESULTS
+from ff.versions import short_commit
 
 __all__ = [
     "differences",
@@ -21,6 +26,7 @@ __all__ = [
     "provenance",
 ]
 
+COLUMNS = ("Seeds", "Precision", "Commit", "Started (UTC)", "Minutes")  # of a run
 ENOUGH = 10  # seeds for an interval that needs no warning
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
@@ -49,57 +55,41 @@ def measured(records: Records, layers: int | None = None) -> Note:
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 
 
-def provenance(folder: Path = RESULTS) -> pd.DataFrame:
-    """One row for each published run: what, where, when and for how long.
+def provenance(folder: Path = RESULTS) -> Html:
+    """Where published measurements come from: a table for each condition, a row for each run.
+
+    Runs that trained the same networks on the same machine stand together, below what they share.
 
     Parameters
     ----------
     folder
         Where the results are; the book's by default.
     """
-    rows = {}
-    for path in sorted(folder.glob("*/layers.parquet")):
-        records = read(path.parent)
-        (run,) = records.runs
-        seeds = np.unique(records.layers["seed"])
-        rows[path.parent.name] = {
-            "width": run["config"]["hidden"],
-            "layers": max(np.atleast_1d(run["config"]["layers"])),
-            "seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}",
-            "momentum": run["config"]["peer_momentum"],
-            "precision": run["config"]["precision"],
-            "device": run["device"],
-            "threads": run["threads"],
-            "hours": round(run["wall_seconds"] / 3600, 2),
-            "started": run["started"][:16],
-            "torch": run["versions"]["torch"],
-            "commit": run["versions"]["commit"][:10],
-            "data SHA-256": run["dataset"]["sha256"][:10],
-        }
-    return pd.DataFrame(rows).T
+    runs = [run for path in below(folder) for run in origins(path / "layers.parquet")]
+    return Html("".join(map(_table, _grouped(runs, _condition))))
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:
-    """What bf16 changes, rounded to the digits that matter.
+    """What another precision or device changes, rounded to the digits that matter.
 
     Parameters
     ----------
     table
-        Result of `ff.agreement.rounding`.
+        Result of `ff.agreement.rounding` or `ff.agreement.unpaired`.
     """
     rows = []
     for row in table.to_dict("records"):
         digits = 2 if row["quantity"].startswith("delay") else 4
         shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
-        interval = f"[{shown['low']}, {shown['high']}]"
         rows.append(
             {
+                **{name: row[name] for name in ("precision", "device") if name in row},
                 "units": row["hidden"],
-                "quantity": row["quantity"],
-                "seeds": row["seeds"],
                 "layers": row["layers"],
-                "float32": shown["reference"],
-                "bf16 minus float32": f"{shown['difference']} {interval}",
+                "seeds": row["seeds"],
+                "quantity": row["quantity"],
+                "reference": shown["reference"],
+                "difference": f"{shown['difference']} [{shown['low']}, {shown['high']}]",
                 "spread over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }
@@ -210,6 +200,85 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
                 f"<figcaption>{depth} layers of {width}<br>{links}</figcaption></figure>"
             )
     return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
+
+
+def _grouped(runs: list[dict[str, Any]], key: Callable) -> list[list[dict[str, Any]]]:
+    """Runs that have a key in common, ascending."""
+    return [list(own) for _, own in groupby(sorted(runs, key=key), key)]
+
+
+def _config(run: dict[str, Any]) -> Config:
+    """Configuration of a run; not validated, since its data set may be unknown here."""
+    return Config.model_construct(**run["config"])
+
+
+def _condition(run: dict[str, Any]) -> tuple[list[str], str]:
+    """How a condition differs from the defaults, which come first, and its data."""
+    standard = Config().condition
+    differs = [
+        f"{key.replace('_', ' ')} {value} instead of {standard[key]}"
+        for key, value in condition(run).items()
+        if value != standard[key]
+    ]
+    return differs, run["dataset"]["sha256"]
+
+
+def _origin(run: dict[str, Any]) -> tuple[Any, ...]:
+    """Which networks a run trained, and where."""
+    config, versions = _config(run), run["versions"]
+    machine = (run["device"], run["threads"], versions["python"], versions["torch"])
+    return config.widths, machine, config.depths
+
+
+def _table(runs: list[dict[str, Any]]) -> str:
+    """Runs of one condition and the same data."""
+    differs, data = _condition(runs[0])
+    title = ", ".join(differs) or "the defaults"
+    config = runs[0]["config"]
+    small = (
+        f"{config['dataset']}, {config['precision']}, {config['epochs']} epochs; "
+        f"data SHA-256 {data[:10]}\N{HORIZONTAL ELLIPSIS}"
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    return (
+        f'<table class="ff-runs"><caption>{escape(title[0].upper() + title[1:])}'
+        f"<small>{escape(small)}</small></caption><thead><tr>{head}</tr></thead>"
+        f"{''.join(map(_part, _grouped(runs, _origin)))}</table>"
+    )
+
+
+def _part(runs: list[dict[str, Any]]) -> str:
+    """Runs of one table that trained the same networks on the same machine."""
+    widths, (device, threads, python, torch), depths = _origin(runs[0])
+    title = f"{_ranges(widths)} units a layer on {device}"
+    small = (
+        f"networks of depth {_ranges(depths)}; {threads} thread{'s' if threads > 1 else ''}; "
+        f"Python {python}, torch {torch}"
+    )
+    rows = "".join(map(_row, sorted(runs, key=lambda run: _config(run).seed_list)))
+    return (
+        f'<tbody><tr><th scope="rowgroup" colspan="{len(COLUMNS)}">{escape(title)}'
+        f"<small>{escape(small)}</small></th></tr>{rows}</tbody>"
+    )
+
+
+def _row(run: dict[str, Any]) -> str:
+    """A run, in `COLUMNS`."""
+    cells = (
+        run["config"]["precision"],
+        short_commit(run["versions"]["commit"]),
+        run["started"][:16].replace("T", " "),
+        f"{run['wall_seconds'] / 60:.1f}",
+    )
+    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{_ranges(_config(run).seed_list)}</th>{shown}</tr>'
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers in short, such as "1, 3 to 5"."""
+    first = [number for number in numbers if number - 1 not in numbers]
+    last = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(f"{a} to {b}" if a < b else f"{a}" for a, b in zip(first, last, strict=True))
 
 
 def _polyline(trace: pd.Series, look: str) -> str:

@@ -10,7 +10,7 @@ from ff.book.markup import DASH, MINUS, SIGNS, Html, badge
 from ff.records import Records
 from ff.stats.claims import REJECTED, verdicts
 
-__all__ = ["verdict_summary", "verdict_table"]
+__all__ = ["verdict_comparison", "verdict_summary", "verdict_table"]
 
 TESTED = ("supported", "not supported", "undecided")
 COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
@@ -58,6 +58,41 @@ def verdict_table(records: Records, chapter: str | None = None, link: str = "") 
     return Html(f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>')
 
 
+def verdict_comparison(conditions: dict[str, Records]) -> Html:
+    """The paper's claims under several conditions, side by side, and which verdicts differ.
+
+    Parameters
+    ----------
+    conditions
+        What each is called, and its measurements of networks of 32 layers. A claim is left out if
+        any of them lacks a width that it needs.
+    """
+    found = {name: _decided(records) for name, records in conditions.items()}
+    first, *others = found.values()
+    rows, changed = [], []
+    for index in (index for index in first if all(index in other for other in others)):
+        each = {name: decided[index] for name, decided in found.items()}
+        statement, width = escape(first[index]["statement"]), _width(index[1])
+        if len({row["verdict"] for row in each.values()}) > 1:
+            said = ", ".join(f"{name}: {row['verdict']}" for name, row in each.items())
+            changed.append(f"<li>{statement} {width}: {said}</li>")
+        cells = "".join(f"<td>{_number(row)}<br>{_badge(row)}</td>" for row in each.values())
+        rows.append(f"<tr><td>{statement}<br><small>{width}</small></td>{cells}</tr>")
+    head = "".join(f"<th>{escape(name)}</th>" for name in conditions)
+    same = f"{len(rows) - len(changed)} of {len(rows)} verdicts are the same"
+    differ = f"; these are not:</p><ul>{''.join(changed)}</ul>" if changed else ".</p>"
+    return Html(
+        f'<p>{same}{differ}<table class="ff-verdicts"><thead><tr><th>The paper says</th>{head}</tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _decided(records: Records) -> dict[Any, dict[str, Any]]:
+    """The verdicts that were reached, by claim and width."""
+    table = verdicts(records).set_index(["key", "width"])
+    return table.loc[table["verdict"].isin(TESTED)].to_dict("index")
+
+
 def _width(width: str) -> str:
     return "Width " + width.replace("-", MINUS)
 
@@ -81,17 +116,24 @@ def _row(rows: pd.DataFrame, link: str) -> str:
     numbers, badges = [], []
     for row in rows.to_dict("records"):
         label = _width(row["width"])
-        value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
-        if not np.isnan(row["low"]):
-            value += f" [{row['low']:.3g}, {row['high']:.3g}]"
-        value = value.replace("-", MINUS)
-        count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
-        numbers.append(f"{label}: {value}{count}")
-        decided = badge(row["paper"], row["verdict"])
-        badges.append(decided if len(rows) == 1 else f"{label}: {decided}")
+        numbers.append(f"{label}: {_number(row)}")
+        badges.append(_badge(row) if len(rows) == 1 else f"{label}: {_badge(row)}")
     return (
         f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
         f"<small>{escape(first['where'])}{REJECTED if first['rejected'] else ''}</small></td>"
         f"<td>{'<br>'.join(numbers)}<br><small>{estimand}</small></td>"
         f"<td>{'<br>'.join(badges)}</td></tr>"
     )
+
+
+def _number(row: Any) -> str:
+    """What is measured, with its interval and number of seeds."""
+    value = "not measured" if np.isnan(row["value"]) else f"<b>{row['value']:.3g}</b>"
+    if not np.isnan(row["low"]):
+        value += f" [{row['low']:.3g}, {row['high']:.3g}]"
+    count = "" if row["seeds"] == "0" else f", {row['seeds']} seeds"
+    return value.replace("-", MINUS) + count
+
+
+def _badge(row: Any) -> str:
+    return badge(row["paper"], row["verdict"])

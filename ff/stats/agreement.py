@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,8 +66,8 @@ def agreement(
             mean, draws = bootstrap.draw(
                 lambda weights, d=differences: weights @ d / len(d), len(differences)
             )
-            low, high = bootstrap.interval(draws)
-            rows.append(_row(hidden, quantity, len(seeds), deepest, values, mean, low, high))
+            found = (mean, *bootstrap.interval(draws))
+            rows.append(_row(hidden, quantity, len(seeds), deepest, values, found))
     return pd.DataFrame(rows)
 
 
@@ -92,10 +93,9 @@ def unpaired(reference: Records, other: Records, target: float = TARGET) -> pd.D
     for hidden, theirs in both[1].groupby("hidden"):
         for quantity in theirs:
             x, y = theirs[quantity], both[0].loc[hidden, quantity]
-            low, high = stats.ttest_ind(x, y).confidence_interval()
-            rows.append(
-                _row(hidden, quantity, len(x), deepest, y, np.mean(x) - np.mean(y), low, high)
-            )
+            test: Any = stats.ttest_ind(x, y)
+            found = (np.mean(x) - np.mean(y), *test.confidence_interval())
+            rows.append(_row(hidden, quantity, len(x), deepest, y, found))
     return pd.DataFrame(rows)
 
 
@@ -164,16 +164,10 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
 
 
 def _row(
-    hidden: object,
-    quantity: str,
-    seeds: int,
-    deepest: int,
-    reference: np.ndarray,
-    difference: float,
-    low: float,
-    high: float,
+    hidden: object, quantity: str, seeds: int, deepest: int, reference: Any, found: Sequence[Any]
 ) -> dict[str, object]:
-    """What is said of a difference; `reference` are the values of the seeds it is measured from."""
+    """What is `found`, difference and interval, beside the values of the reference's seeds."""
+    difference, low, high = map(float, found)
     spread = float(np.std(reference, ddof=1)) if len(reference) > 1 else np.nan
     return {
         "hidden": hidden,
@@ -181,9 +175,9 @@ def _row(
         "seeds": seeds,
         "layers": deepest,
         "reference": float(np.mean(reference)),
-        "difference": float(difference),
-        "low": float(low),
-        "high": float(high),
+        "difference": difference,
+        "low": low,
+        "high": high,
         "spread": spread,
         "within": bool(max(-low, high) < spread),
     }
