@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ff.config import Config
 from ff.errors import RecordsError
@@ -87,6 +86,8 @@ def unpaired(reference: Records, other: Records, target: float = TARGET) -> pd.D
         As `agreement`, but `seeds` are those of `other`, and `low` and `high` are Student's 95 %
         interval for the difference of two means, of seeds that vary alike on both sides.
     """
+    from scipy import stats  # takes a second: only where it is used
+
     deepest = min(int(np.max(records.layers["layer"])) for records in (reference, other))
     both = [_summaries(records, deepest, target) for records in (reference, other)]
     rows = []
