@@ -3,8 +3,10 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup, Tag
 from synthetic import records as synthetic
 
 import ff
@@ -33,7 +35,7 @@ def hostile(tiny, few, monkeypatch, tmp_path) -> ff.Records:
 
 def test_markup_in_provenance_is_shown_as_text(hostile, tmp_path):
     shown = [
-        pages.provenance(tmp_path)._repr_html_(),  # pyright: ignore[reportCallIssue]
+        pages.provenance(tmp_path)._repr_html_(),
         pages.measured(hostile)._repr_html_(),
         pages.grid(synthetic(), {"delay": PAYLOAD})._repr_html_(),
         download(hostile.layers, PAYLOAD)._repr_html_(),
@@ -43,6 +45,95 @@ def test_markup_in_provenance_is_shown_as_text(hostile, tmp_path):
         assert "&lt;script&gt;" in html, "the payload is not shown at all"
         assert "<script" not in html
         assert "<img" not in html
+
+
+def publish(folder: Path, *, device: str = "cpu", commit: str = "0" * 40, **changes: Any) -> None:
+    """Write records of a run; `changes` are keys of its configuration."""
+    config = {"layers": 4, "hidden": 100, "seeds": 2, **changes}
+    run = {
+        "config": ff.Config().model_dump(mode="json") | config,
+        "batch_size": changes.get("batch_size", 1000),
+        "dataset": {"name": "mnist", "sha256": "d" * 64},
+        "device": device,
+        "threads": 1,
+        "versions": {"python": "3.12.0", "torch": "2.11.0", "commit": commit},
+        "started": "2026-11-23T22:03:29+00:00",
+        "wall_seconds": 90.0,
+    }
+    few = synthetic(seeds=1, epochs=1)
+    records.write(ff.Records(few.layers, few.readouts, (run,)), folder)
+
+
+def tables(folder: Path) -> dict[str, dict[str, list[list[str]]]]:
+    """Rows of the page, below the headings of their tables and of the parts of these."""
+    found = BeautifulSoup(pages.provenance(folder)._repr_html_(), "html.parser")
+
+    def title(part: Tag) -> str:
+        return str(part.find(string=True))
+
+    shown: dict[str, dict[str, list[list[str]]]] = {}
+    for table in found("table"):
+        parts = shown.setdefault(title(table.select("caption")[0]), {})
+        for part in table("tbody"):
+            rows = [[cell.text for cell in row(["th", "td"])] for row in part("tr")[1:]]
+            parts.setdefault(title(part), []).extend(rows)
+    return shown
+
+
+@pytest.mark.parametrize("folder", [results.RESULTS, results.PRECISION, results.DEVICES])
+def test_every_run_is_shown_with_seeds_precision_device_commit_and_date(folder):
+    shown = [
+        (part.rpartition(" on ")[2], *row)
+        for parts in tables(folder).values()
+        for part, rows in parts.items()
+        for row in rows
+    ]
+    expected = []
+    for path in records.below(folder):
+        (run,) = records.provenance(path / "layers.parquet")
+        seeds = ff.Config.model_construct(**run["config"]).seed_list
+        assert len(seeds) == seeds[-1] - seeds[0] + 1
+        named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        commit, date = run["versions"]["commit"][:7], run["started"][:10]
+        minutes = f"{run['wall_seconds'] / 60:.1f}"
+        precision = run["config"]["precision"]
+        expected.append((run["device"], named, precision, commit, date, minutes))
+    assert sorted(shown) == sorted(expected)
+
+
+def test_runs_are_grouped_by_condition_and_sorted(tmp_path):
+    publish(tmp_path / "a", hidden=1000, device="gpu")
+    publish(tmp_path / "b", hidden=100, seeds=[1, 3, 4, 5], commit="1" * 40 + "+")
+    publish(tmp_path / "c", hidden=20, seeds=[10])
+    publish(tmp_path / "d", hidden=20, seeds=[9])
+    publish(tmp_path / "e", goodness="sum", hidden=20)
+    publish(tmp_path / "f" / "deeper", peer_momentum=0.09, precision="bf16")
+    publish(tmp_path / ".copy", peer_momentum=0.5)
+    end, plain = ["2026-11-23", "1.5"], ["float32", "0000000", "2026-11-23", "1.5"]
+    found = tables(tmp_path)
+    assert found == {
+        "The defaults": {
+            "20 units a layer on cpu": [["9", *plain], ["10", *plain]],
+            "100 units a layer on cpu": [["1, 3 to 5", "float32", "1111111+", *end]],
+            "1000 units a layer on gpu": [["1 to 2", *plain]],
+        },
+        "Goodness sum instead of squares": {"20 units a layer on cpu": [["1 to 2", *plain]]},
+        "Peer momentum 0.09 instead of 0.9, precision bf16 instead of float32": {
+            "100 units a layer on cpu": [["1 to 2", "bf16", "0000000", *end]]
+        },
+    }
+    assert list(found) == sorted(found, key=lambda title: (title != "The defaults", title))
+    assert [part.split()[0] for part in found["The defaults"]] == ["20", "100", "1000"]
+
+
+@pytest.mark.parametrize("key", sorted(ff.Config().condition))
+def test_every_key_of_a_condition_makes_a_table_of_its_own(tmp_path, key):
+    usual = ff.Config().condition[key]
+    publish(tmp_path / "a", **{key: 2 * usual})
+    publish(tmp_path / "b")
+    standard, other = tables(tmp_path)
+    assert standard == "The defaults"
+    assert other.lower() == f"{key.replace('_', ' ')} {2 * usual} instead of {usual}"
 
 
 def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):

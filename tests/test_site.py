@@ -223,6 +223,34 @@ def test_charts_keep_their_text_legible_on_a_phone(site, chromium):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [420, 800, 1400])
+def test_every_run_is_in_sight(site, chromium, width):
+    tab = chromium.new_page(viewport={"width": width, "height": 800})
+    tab.goto((site / "provenance.html").as_uri())
+    tables = tab.locator(".ff-runs")
+    assert tables.count() > 3
+    # A column is cut where its text is wider than its cell, or its cell beyond what is around it.
+    cut = tables.evaluate_all(
+        """all => all.flatMap(table => {
+          const room = table.closest(".cell_output").getBoundingClientRect();
+          return [...table.querySelectorAll("caption, th, td")].filter(cell => {
+            const box = cell.getBoundingClientRect();
+            return box.left < Math.max(room.left, 0) - 1
+              || box.right > Math.min(room.right, innerWidth) + 1
+              || cell.scrollWidth > cell.clientWidth + 1;
+          }).map(cell => cell.textContent);
+        })"""
+    )
+    assert not cut
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    lines = tables.locator("tbody td").evaluate_all(
+        "all => all.map(cell => cell.clientHeight / parseFloat(getComputedStyle(cell).lineHeight))"
+    )
+    assert max(lines) < 2, "a cell needs a second line"
+    tab.close()
+
+
+@pytest.mark.browser
 def test_a_dark_page_is_printed_light(site, chromium):
     tab = chromium.new_page(color_scheme="dark")
     tab.goto((site / "intro.html").as_uri())

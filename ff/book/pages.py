@@ -26,7 +26,7 @@ __all__ = [
     "provenance",
 ]
 
-COLUMNS = ("Seeds", "Precision", "Commit", "Started (UTC)", "Minutes")  # of a run
+COLUMNS = ("Seeds", "Precision", "Commit", "Date", "Minutes")  # of a run
 ENOUGH = 10  # seeds for an interval that needs no warning
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
@@ -267,7 +267,7 @@ def _row(run: dict[str, Any]) -> str:
     cells = (
         run["config"]["precision"],
         short_commit(run["versions"]["commit"]),
-        run["started"][:16].replace("T", " "),
+        run["started"][:10],
         f"{run['wall_seconds'] / 60:.1f}",
     )
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
