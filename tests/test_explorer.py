@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ff
+from ff.records import below, condition, provenance
 from ff.results import RESULTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-FOLDERS = [p.parent for p in RESULTS.glob("*/layers.parquet") if "momentum" not in p.parent.name]
+FOLDERS = [
+    path
+    for path in below(RESULTS)
+    if condition(provenance(path / "layers.parquet")[0]) == ff.Config().condition
+]
 if not FOLDERS:
     pytest.skip("there are no published measurements", allow_module_level=True)
 COLUMNS = {

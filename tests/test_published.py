@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import ff
+from ff.records import below, condition, provenance
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.claims import verdicts
@@ -16,8 +17,8 @@ from ff.stats.resampling import Bootstrap
 
 DEPTHS = (2, 4, 8, 16, 32)
 TARGET, PAIR = np.float32(0.7), "1000 - 100"
-FILES = sorted(RESULTS.glob("*/layers.parquet"))
-if not FILES:
+FOLDERS = below(RESULTS)
+if not FOLDERS:
     pytest.skip("there are no published measurements", allow_module_level=True)
 
 
@@ -29,8 +30,9 @@ def momentum(request: pytest.FixtureRequest) -> float:
 @pytest.fixture(scope="module")
 def tables(momentum: float) -> Any:
     """A condition, straight from the files."""
-    other = [path.parent for path in FILES if "momentum-0.09" in path.parent.name]
-    folders = other if momentum == 0.09 else [p.parent for p in FILES if p.parent not in other]
+    wanted = ff.Config(peer_momentum=momentum).condition
+    runs = {folder: provenance(folder / "layers.parquet")[0] for folder in FOLDERS}
+    folders = [folder for folder, run in runs.items() if condition(run) == wanted]
     return tuple(
         pd.concat([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
         for name in ("layers", "readouts")
