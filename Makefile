@@ -5,6 +5,7 @@
 # make lint   ruff, pyright, and no outputs in notebooks
 # make env    install the locked environment into .venv (the targets above do it when needed)
 # make generated  write what is made from ff.Config: params/schema.json, the parameters of book/train.ipynb
+# make numbers    write what follows from the results: what one finds in README.md, what params/ tells to expect
 # make lock   resolve requirements.lock anew; needs uv
 # make clean  remove everything that was built; .venv stays
 #
@@ -20,7 +21,7 @@ BIN = .venv/bin
 STAMP = .venv/.installed
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
-.PHONY: book test retest audit lint env generated lock clean
+.PHONY: book test retest audit lint env generated numbers lock clean
 
 book: $(STAMP)
 	$(BIN)/jupyter-book build book/ -W --keep-going -n
@@ -58,6 +59,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 generated: $(STAMP)
 	$(BIN)/python -m ff.book.generated
+
+numbers: $(STAMP)
+	$(BIN)/python -m ff.book.computed
 
 lock:
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \

@@ -1,0 +1,142 @@
+"""What README and params/ say of the results follows from the results."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import records as synthetic
+
+import ff
+from ff.book.computed import expected, files, put
+from ff.book.findings import findings
+from ff.stats.delay import mean_delay
+from ff.stats.resampling import Bootstrap
+
+FEW = Bootstrap(50)
+
+
+def test_the_numbers_are_up_to_date():
+    stale = [
+        path.name
+        for path, content in files().items()
+        if path.read_text(encoding="utf-8") != content
+    ]
+    assert not stale, "results have changed: run make numbers"
+
+
+def told(records: ff.Records, other: ff.Records | None = None) -> str:
+    return "\n".join(findings(records, other or records, FEW))
+
+
+def constant(seeds: int = 10, jitter: float = 0.5) -> ff.Records:
+    """Width 100, each layer half an epoch later than the one before."""
+    return synthetic(32, (32,), seeds, epochs=25, delay=0.5, jitter=jitter, noise=1e-4)
+
+
+def slowing(seeds: int = 10) -> ff.Records:
+    """Width 1000, each layer half an epoch later up to layer 16, from there on a whole one."""
+    records = synthetic(48, (48,), seeds, epochs=40, delay=0.5, noise=1e-4, hidden=(1000,))
+    kept = [*range(1, 17), *range(18, 50, 2)]
+    layers = records.layers.query("layer in @kept")
+    numbers = np.searchsorted(kept, layers["layer"]) + 1
+    return ff.Records(layers.assign(layer=numbers), records.readouts.assign(depth=32), ())
+
+
+def joined(*parts: ff.Records) -> ff.Records:
+    layers, readouts = [p.layers for p in parts], [p.readouts for p in parts]
+    return ff.Records(pd.concat(layers), pd.concat(readouts), ())
+
+
+def one_more(records: ff.Records) -> ff.Records:
+    """The records with a made-up further seed, worse than the last one."""
+    tables = []
+    for table in (records.layers, records.readouts):
+        seed = table["seed"].max()
+        new = table[table["seed"] == seed].assign(seed=seed + 1)
+        accuracies = [name for name in table if str(name).endswith("_accuracy")]
+        new[accuracies] = new[accuracies] * np.float32(0.7)
+        tables.append(pd.concat([table, new], ignore_index=True))
+    return ff.Records(tables[0], tables[1], records.runs)
+
+
+def test_each_layer_that_is_named_is_where_it_was_put():
+    text = told(constant(jitter=0))  # 0.7 is reached 0.41 epochs before 0.75: 1.6, 5.1, 9.1, 17.1
+    assert (
+        "At width 100, an accuracy of 0.7 is reached in epoch 2 by layer 1, in epoch 6 by layer 8, "
+        "in epoch 10 by layer 16 and in epoch 18 by layer 32." in text
+    )
+
+
+def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
+    records = constant()
+    late = records.layers["layer"].isin([1, 20, 31, 32])
+    records.layers.loc[late, "train_accuracy"] = 0.5
+    assert "and not within the run by layers 1, 20 and 31 to 32." in told(records)
+    records.layers["train_accuracy"] = 0.5 + 0.1 * (records.layers["epoch"] / 25)
+    assert "is reached not within the run by layers 1 to 32." in told(records)
+
+
+def test_a_constant_delay_is_as_the_paper_says():
+    text = told(constant())
+    assert "The delay per layer is about the same at every depth, as the paper says: " in text
+    (ratio,) = re.findall(r"a further one costs ([\d.]+) times", text)
+    assert float(ratio) == pytest.approx(1, abs=0.1)
+
+
+def test_a_delay_that_is_not_constant_is_contrary_to_the_paper():
+    text = told(slowing())
+    assert "The delay per layer is not the same at every depth, contrary to the paper: " in text
+    (ratio,) = re.findall(r"a further one costs ([\d.]+) times", text)
+    assert float(ratio) == pytest.approx(2, abs=0.1)
+
+
+def test_widths_with_different_verdicts_have_a_sentence_each():
+    text = told(joined(constant(), slowing(5)))
+    assert "At width 100, the delay per layer is about the same at every depth, as the" in text
+    assert "At width 1000, the delay per layer is not the same at every depth, contrary" in text
+    assert "With 10 seeds at width 100 and 5 seeds at width 1000 (units" in text
+    assert "at width 1000 in no layer that 5 seeds could show." in text
+
+
+def test_what_is_not_decided_is_said_to_be_open():
+    text = told(constant(4))
+    assert "It is open whether deeper layers learn later than shallower ones (too few" in text
+    assert "It is open whether deep layers learn later at width 1000 than at width 100 (not" in text
+    assert "paper says" not in text
+    assert "at width 100 in no layer that 4 seeds could show." in text
+
+
+def test_reversed_verdicts_are_counted():
+    counts = r"(\d+) of (\d+) verdicts on the paper's claims are the same, and (\w+) (?:is|are) the"
+    same, of, opposite = re.findall(counts, told(constant()))[0]
+    assert (same, opposite) == (of, "none")
+    backwards = constant()
+    backwards.layers["layer"] = 33 - backwards.layers["layer"]
+    same, _, opposite = re.findall(counts, told(constant(), backwards))[0]
+    assert 0 < int(opposite) <= int(of) - int(same)
+    text = told(backwards)
+    assert "Deeper layers do not always learn later than shallower ones, contrary to" in text
+
+
+def test_a_further_seed_changes_the_numbers():
+    records = ff.published(100)
+    more = one_more(records)
+    count = records.layers["seed"].nunique()
+    assert f"With {count + 1} seeds at width 100 (units" in told(more)
+    config = ff.Config(layers=16, hidden=100)
+    before, after = (
+        expected(config, part, mean_delay(part.layers, bootstrap=FEW)) for part in (records, more)
+    )
+    assert f"# Expect (mean of {count} seeds): layer 1 " in before
+    assert f"# Expect (mean of {count + 1} seeds): layer 1 " in after
+    final = more.readouts.query("depth == 16 and epoch == epoch.max()")["test_accuracy"].mean()
+    assert after.endswith(f"readout {final:.3f} (test).\n")
+    assert not before.endswith(f"readout {final:.3f} (test).\n")
+
+
+def test_a_file_without_the_place_for_numbers_is_refused(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("Nothing.", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README.md has 0 places for numbers but needs one: x"):
+        put(path, "x", "1")
