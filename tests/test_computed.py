@@ -72,7 +72,7 @@ def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
     records = constant()
     late = records.layers["layer"].isin([1, 20, 31, 32])
     records.layers.loc[late, "train_accuracy"] = 0.5
-    assert "and not within the run by layers 1, 20 and 31 to 32." in told(records)
+    assert "and not within the run by layers 1, 20, 31 and 32." in told(records)
     records.layers["train_accuracy"] = 0.5 + 0.1 * (records.layers["epoch"] / 25)
     assert "is reached not within the run by layers 1 to 32." in told(records)
 

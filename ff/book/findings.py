@@ -160,16 +160,17 @@ def _delays(delays: pd.DataFrame) -> str:
 
 
 def _layers(numbers: Iterable[int]) -> str:
-    """Numbers of layers, such as "layers 1 and 14 to 21"."""
+    """Numbers of layers, such as "layers 1, 2 and 14 to 21"."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][-1] + 1:
             spans[-1].append(number)
         else:
             spans.append([number])
-    ends = [sorted({span[0], span[-1]}) for span in spans]
-    several = len(spans) > 1 or len(spans[0]) > 1
-    return f"layer{'s' if several else ''} {_listed(' to '.join(map(str, span)) for span in ends)}"
+    texts: list[str] = []
+    for span in spans:
+        texts += [f"{span[0]} to {span[-1]}"] if len(span) > 2 else map(str, span)
+    return f"layer{'s' if len(spans[0]) > 1 or len(spans) > 1 else ''} {_listed(texts)}"
 
 
 def _within(records: Records, bootstrap: Bootstrap) -> str:
