@@ -8,7 +8,7 @@ import pytest
 from synthetic import records as synthetic
 
 import ff
-from ff.book.computed import expected, files, put
+from ff.book.computed import ROOT, expected, files, put
 from ff.book.findings import findings
 from ff.stats.delay import mean_delay
 from ff.stats.resampling import Bootstrap
@@ -140,3 +140,18 @@ def test_a_file_without_the_place_for_numbers_is_refused(tmp_path):
     path.write_text("Nothing.", encoding="utf-8")
     with pytest.raises(ValueError, match=r"README.md has 0 places for numbers but needs one: x"):
         put(path, "x", "1")
+
+
+@pytest.mark.slow
+def test_the_quick_run_gives_about_what_its_header_tells():
+    path = ROOT / "params" / "quick.yaml"
+    header = re.search(
+        r"layer 1 ([\d.]+), layer 8 ([\d.]+), readout ([\d.]+)\.\n", path.read_text("utf-8")
+    )
+    records = ff.train(ff.Config.load(path, device="cpu"))
+    found = [records.layers.query(f"epoch == epoch.max() and layer == {layer}") for layer in (1, 8)]
+    found.append(records.readouts.query("epoch == epoch.max() and depth == 8"))
+    values = [rows["validation_accuracy"].mean() for rows in found]
+    assert header is not None
+    near = [pytest.approx(float(number), abs=0.02) for number in header.groups()]
+    assert values == near, "processors round differently, but not by so much: edit the header"
