@@ -26,6 +26,7 @@ __all__ = [
     "complete",
     "condition",
     "describe",
+    "device",
     "diverged",
     "finished",
     "joined",
@@ -227,6 +228,18 @@ def condition(run: Mapping[str, Any]) -> dict[str, Any]:
     # Not validated: it may name an entry of a switch's table that this process does not have.
     config = Config.model_construct(**run["config"] | {"batch_size": run["batch_size"]})
     return config.condition
+
+
+def device(run: Mapping[str, Any]) -> str:
+    """Kind of device that a run was trained on: ``"CPU"``, or the name of a GPU.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    name = run["device"].split(" (")[0]  # without the number of cores
+    return "CPU" if name == "cpu" else name
 
 
 def complete(records: Records) -> Records:

@@ -174,9 +174,10 @@ def test_verdicts_of_two_conditions_stand_side_by_side_and_those_that_differ_are
 
 @pytest.mark.parametrize("seeds", [9, 10])
 def test_a_page_says_on_what_it_rests(seeds: int) -> None:
-    run = {"config": {"hidden": 100, "precision": "bf16", "dataset": "mnist"}}
+    run: Any = {"config": {"hidden": 100, "precision": "bf16", "dataset": "mnist"}}
+    run["device"] = "cpu (x86_64, 2 cores)"
     frames = synthetic(seeds=seeds)
     note = measured(ff.Records(frames.layers, frames.readouts, (run,)), 4)
     rests = "Networks of 4 layers. Measured on mnist over 12 epochs; width 100: "
-    assert note.text.startswith(f"{rests}{seeds} seeds in bf16.")
+    assert note.text.startswith(f"{rests}{seeds} seeds in bf16 on CPU.")
     assert ("rough" in note.text) == (seeds < 10)

@@ -315,11 +315,11 @@ def test_precisions_are_compared_where_a_width_was_measured_in_both_on_one_devic
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
     table: Any = agreement.rounding(tmp_path)
     assert table.groupby(["hidden", "device", "precision"]).size().to_dict() == {
-        (100, "cpu", "bf16"): 3,
-        (100, "cpu", "tf32"): 3,
+        (100, "CPU", "bf16"): 3,
+        (100, "CPU", "tf32"): 3,
     }
     assert (table["difference"] == 0).all()
-    said = "Trained: width 100, cpu, in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa; "
+    said = "Trained: width 100, CPU, in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa; "
     assert agreement.rounding_origin(tmp_path).startswith(said)
     assert agreement.rounding_origin(tmp_path / "one") == ""
     assert agreement.rounding(tmp_path / "one").empty

@@ -181,8 +181,8 @@ def _within(records: Records, bootstrap: Bootstrap) -> str:
     pearson = table.loc[table["coefficient"] == "pearson"]
     return (
         "A layer's accuracy and the network's both rise as training goes on, and any two curves "
-        "that rise correlate. Among the seeds of one epoch, a correlation is certain "
-        f"(95{NBSP}% interval without 0) "
+        "that rise correlate. Among the seeds of one epoch, a correlation is left "
+        f"(95{NBSP}% interval without 0, each layer taken alone) "
         f"{_listed(_left(own) for _, own in pearson.groupby('hidden'))}."
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
-from ff.records import Records, below, condition
+from ff.records import Records, below, condition, device
 from ff.records import provenance as origins
 from ff.results import RESULTS
 from ff.versions import short_commit
@@ -46,7 +46,7 @@ def measured(records: Records, layers: int | None = None) -> Note:
     parts = []
     for width, count in seeds.items():
         runs = [run for run in records.runs if width in np.atleast_1d(run["config"]["hidden"])]
-        how = ", ".join(sorted({run["config"]["precision"] for run in runs}))
+        how = ", ".join(sorted({f"{run['config']['precision']} on {device(run)}" for run in runs}))
         parts.append(f"width {width}: {count} seed{'s' if count > 1 else ''} in {how}")
     depth = "" if layers is None else f"Networks of {layers} layers. "
     few = min(seeds.values()) < ENOUGH

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import Records, below, condition, provenance, read
+from ff.records import Records, below, condition, device, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
 from ff.stats.resampling import Bootstrap
@@ -116,9 +116,9 @@ def rounding(*folders: Path) -> pd.DataFrame:
         the default condition. Without any, the table is empty.
     """
     compared = []
-    for device, reference, other in _pairs(folders):
+    for where, reference, other in _pairs(folders):
         table = agreement(reference, other)
-        table.insert(0, "device", device)
+        table.insert(0, "device", where)
         table.insert(1, "precision", other.runs[0]["config"]["precision"])
         compared.append(table)
     return pd.concat(compared, ignore_index=True) if compared else pd.DataFrame()
@@ -133,14 +133,14 @@ def rounding_origin(*folders: Path) -> str:
         As in `rounding`.
     """
     said = []
-    for device, *both in _pairs(folders):
+    for where, *both in _pairs(folders):
         width = both[0].runs[0]["config"]["hidden"]
         sides = (
             f"{side.runs[0]['config']['precision']} at commit "
             + " and ".join(sorted({short_commit(run["versions"]["commit"]) for run in side.runs}))
             for side in both
         )
-        said.append(f"width {width}, {device}, in {' and in '.join(sides)}")
+        said.append(f"width {width}, {where}, in {' and in '.join(sides)}")
     return f"Trained: {'; '.join(said)}." if said else ""
 
 
@@ -155,12 +155,11 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
             (run,) = provenance(path / "layers.parquet")
             config, precision = run["config"], run["config"]["precision"]
             if condition(run) == Config(precision=precision).condition:
-                device = run["device"].split(" (")[0]  # without the number of cores
-                found.setdefault((config["hidden"], device, precision), []).append(path)
+                found.setdefault((config["hidden"], device(run), precision), []).append(path)
     return [
-        (device, read(*found[width, device, "float32"]), read(*paths))
-        for (width, device, precision), paths in sorted(found.items())
-        if precision != "float32" and (width, device, "float32") in found
+        (where, read(*found[width, where, "float32"]), read(*paths))
+        for (width, where, precision), paths in sorted(found.items())
+        if precision != "float32" and (width, where, "float32") in found
     ]
 
 
