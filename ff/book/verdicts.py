@@ -76,14 +76,17 @@ def verdict_comparison(conditions: dict[str, Records]) -> Html:
         if len({row["verdict"] for row in each.values()}) > 1:
             said = ", ".join(f"{name}: {row['verdict']}" for name, row in each.items())
             changed.append(f"<li>{statement} {width}: {said}</li>")
-        cells = "".join(f"<td>{_number(row)}<br>{_badge(row)}</td>" for row in each.values())
+        cells = "".join(
+            f'<td data-condition="{escape(name)}">{_number(row)}<br>{_badge(row)}</td>'
+            for name, row in each.items()
+        )
         rows.append(f"<tr><td>{statement}<br><small>{width}</small></td>{cells}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in conditions)
     same = f"{len(rows) - len(changed)} of {len(rows)} verdicts are the same"
     differ = f"; these are not:</p><ul>{''.join(changed)}</ul>" if changed else ".</p>"
     return Html(
-        f'<p>{same}{differ}<table class="ff-verdicts"><thead><tr><th>The paper says</th>{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        f'<p>{same}{differ}<table class="ff-verdicts ff-beside"><thead><tr>'
+        f"<th>The paper says</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 

@@ -149,18 +149,22 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
 
     A seed orders the images differently on another kind of device: only runs of one kind are pairs.
     """
-    found: dict[tuple[int, str, str], list[Path]] = {}
+    found: dict[tuple[int, str, str], dict[Path, set[int]]] = {}
     for folder in folders or (RESULTS, PRECISION):
         for path in below(folder):
             (run,) = provenance(path / "layers.parquet")
-            config, precision = run["config"], run["config"]["precision"]
-            if condition(run) == Config(precision=precision).condition:
-                found.setdefault((config["hidden"], device(run), precision), []).append(path)
-    return [
-        (where, read(*found[width, where, "float32"]), read(*paths))
-        for (width, where, precision), paths in sorted(found.items())
-        if precision != "float32" and (width, where, "float32") in found
-    ]
+            config = Config.model_construct(**run["config"])
+            if condition(run) == Config(precision=config.precision).condition:
+                key = (config.widths[0], device(run), config.precision)
+                found.setdefault(key, {})[path] = set(config.seed_list)
+    pairs = []
+    for (width, where, precision), paths in sorted(found.items()):
+        seeds = set().union(*paths.values())
+        reference = found.get((width, where, "float32"), {})
+        shared = [path for path, own in reference.items() if own & seeds]
+        if precision != "float32" and shared:
+            pairs.append((where, read(*shared), read(*paths)))
+    return pairs
 
 
 def _row(
