@@ -92,8 +92,9 @@ def test_every_run_is_shown_with_seeds_precision_device_commit_and_date(folder):
     for path in records.below(folder):
         (run,) = records.provenance(path / "layers.parquet")
         seeds = ff.Config.model_construct(**run["config"]).seed_list
-        assert len(seeds) == seeds[-1] - seeds[0] + 1
-        named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        first, last = min(seeds), max(seeds)
+        assert len(seeds) == last - first + 1
+        named = f"{first} to {last}" if first < last else str(first)
         commit, date = run["versions"]["commit"][:7], run["started"][:10]
         minutes = f"{run['wall_seconds'] / 60:.1f}"
         precision = run["config"]["precision"]
