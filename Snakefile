@@ -6,12 +6,48 @@
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
 training. To add seeds, add a file. A run that is cut off continues from its last checkpoint.
+A file that `ff train -f` refuses is no run: the others are trained, and the sweep fails.
 On a cluster: profiles/slurm and profiles/kubernetes.
 """
 
+import re
+import sys
+
+from ff.config import Config
+from ff.errors import ConfigError
 from ff.sources import sources
 
-RUNS = glob_wildcards("params/sweep/{run}.yaml").run
+NAME = "[^./][^/]*"  # of a run; ._x.yaml is none
+# On a cluster, a job's command names its run: Snakemake splits it at commas and quotes it badly,
+# and Slurm replaces % and \ in the path of its log.
+LOST = r"""[,%\\"]|^'|'$|'.*[$`]|[$`].*'"""
+
+RUNS, REFUSED = [], {}
+for run in glob_wildcards(f"params/sweep/{{run,{NAME}}}.yaml").run:
+    path = f"params/sweep/{run}.yaml"
+    try:
+        if re.search(r"[{}\n]", run):  # Snakemake and papermill read braces in a path
+            raise ConfigError(f"{path} cannot have braces or a line break in its name; rename it")
+        Config.load(path)  # what `ff train -f` refuses, papermill might read as something else
+        RUNS.append(run)
+    except ConfigError as error:
+        REFUSED[run] = error
+if REFUSED:
+    print("These are no runs:", *REFUSED.values(), sep="\n", file=sys.stderr)
+
+
+wildcard_constraints:
+    run=NAME,
+
+
+def accepted(wildcards):
+    """A run's file; an error if it was refused and the run is asked for by name."""
+    path = f"params/sweep/{wildcards.run}.yaml"
+    if wildcards.run in REFUSED:
+        raise REFUSED[wildcards.run]
+    if workflow.non_local_exec and (lost := re.search(LOST, wildcards.run)):
+        raise ConfigError(f"{path} cannot have {lost[0]!r} in its name on a cluster; rename it")
+    return path
 
 
 rule all:
@@ -19,11 +55,21 @@ rule all:
         expand(
             "book/results/{run}/{table}.parquet", run=RUNS, table=["layers", "readouts"]
         ),
+        ["records/sweep/refused"] if REFUSED else [],
+
+
+rule refused:  # fails, so that the sweep does, too; the runs are trained all the same
+    output:
+        "records/sweep/refused",
+    localrule: True
+    retries: 0
+    shell:
+        "echo some files of params/sweep are no runs: the first lines say why >&2; false"
 
 
 rule train:
     input:
-        params="params/sweep/{run}.yaml",
+        params=accepted,
         notebook="book/train.ipynb",
         # What decides the numbers. Figures and statistics may change without training again.
         library=sources("ff.running.run"),
@@ -37,5 +83,5 @@ rule train:
         mem_mb=4000,
         runtime="8h",
     shell:
-        "OMP_NUM_THREADS={threads} papermill {input.notebook} {log.notebook}"
-        " -f {input.params} -p out $(dirname {output.layers})"
+        "OMP_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q}"
+        " -f {input.params:q} -p out \"$(dirname {output.layers:q})\""

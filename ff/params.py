@@ -1,6 +1,11 @@
-"""Files of parameters: plain YAML, read without the surprises of YAML 1.1."""
+"""Files of parameters: plain YAML, read without the surprises of YAML 1.1.
+
+What is accepted of a file, papermill reads as the same values.
+"""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +22,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping.
+        The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping, or holds
+        a number such as 1e-3, which papermill reads as text.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -25,14 +31,15 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name an existing file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text; write it again as plain YAML") from None
-    values = parse(text, str(path))
+    with _plain(str(path)):
+        values = yaml.load(text, _FileLoader)
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"{path} must hold lines of the form 'key: value'")
     return values
 
 
 def parse(text: str, source: str) -> Any:
-    """Read plain YAML: no tags, no key twice, decimal integers, and 1e-3 is a number.
+    """Read plain YAML: no tags, no dates, no key twice, decimal integers, and 1e-3 is a number.
 
     Parameters
     ----------
@@ -46,8 +53,15 @@ def parse(text: str, source: str) -> Any:
     ConfigError
         The text is not plain YAML.
     """
-    try:
+    with _plain(source):
         return yaml.load(text, _Loader)
+
+
+@contextmanager
+def _plain(source: str) -> Iterator[None]:
+    """Say in one sentence why a text is refused."""
+    try:
+        yield
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(
@@ -69,6 +83,9 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, f"{node.value} is not decimal")
         return self.construct_yaml_int(node)
 
+    def construct_date(self, node: yaml.ScalarNode) -> None:
+        raise yaml.constructor.ConstructorError(None, None, f"{node.value} is a date")
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value]
         for key in keys:
@@ -78,8 +95,23 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
-_Loader.add_implicit_resolver(  # 1e-3 is a number
-    "tag:yaml.org,2002:float",
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_date)
+_Loader.add_constructor("exponent", _Loader.construct_yaml_float)
+_Loader.add_implicit_resolver(  # 1e-3 is a number, though YAML 1.1 wants a point in it
+    "exponent",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
+
+
+class _FileLoader(_Loader):
+    """The same for a file, which papermill reads, too: what that takes for text is no number."""
+
+    def construct_exponent(self, node: yaml.ScalarNode) -> float:
+        number = yaml.safe_dump(float(node.value)).split()[0]
+        raise yaml.constructor.ConstructorError(
+            None, None, f"papermill reads {node.value} as text and {number} as a number"
+        )
+
+
+_FileLoader.add_constructor("exponent", _FileLoader.construct_exponent)

@@ -1,8 +1,6 @@
 """The sweep's rules, run by Snakemake itself on small runs of digits."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -12,13 +10,10 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-import yaml
+import sweeping
+from sweeping import PATIENCE, RUN, write
 
 import ff
-
-ROOT = Path(__file__).parent.parent
-RUN = {"dataset": "digits", "layers": [2, 3], "hidden": 30, "seeds": [1, 2], "epochs": 3}
-PATIENCE = 300  # seconds that a busy machine may need to start a kernel
 
 # Trains, and prints the files of the package's modules that it took.
 TRAIN = """
@@ -38,37 +33,21 @@ pytest.importorskip("snakemake", reason="the extra 'sweep' is not installed")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what the rules read, with two small runs to make, and a checkpoint every epoch."""
-    for name in ("ff", "profiles"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "book/train.ipynb", "pyproject.toml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    checkpoint = tmp_path / "ff" / "running" / "checkpoint.py"
-    text, found = re.subn(r"(?m)^EVERY = .*", "EVERY = 0", checkpoint.read_text(encoding="utf-8"))
-    assert found == 1
-    checkpoint.write_text(text, encoding="utf-8")
+    sweeping.copy(tmp_path)
     write(tmp_path, "one")
     write(tmp_path, "two", seeds=[3])
     return tmp_path
 
 
-def write(project: Path, run: str, **changes: object) -> None:
-    path = project / "params" / "sweep" / f"{run}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(RUN | changes), encoding="utf-8")
-
-
 @pytest.fixture
 def start(project: Path) -> Callable[..., subprocess.Popen[str]]:
     """Begin ``snakemake`` there, with arguments."""
-    paths = [str(project), str(Path(sys.executable).parent), os.environ["PATH"]]
-    own = {"PYTHONPATH": paths[0], "PATH": os.pathsep.join(paths[1:]), "HOME": str(project)}
 
     def call(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=project,
-            env=os.environ | own,
+            env=sweeping.environment(project),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -152,9 +131,59 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(project, start, snakemake)
     pd.testing.assert_frame_equal(found.readouts, undisturbed.readouts)
 
 
+def test_a_run_may_have_an_odd_name_and_a_file_that_begins_with_a_dot_is_no_run(project, snakemake):
+    odd = """-n 'a' "b" $HOME $(false) `false` [1]*? (2),%j;&|<>#\\ ~=!"""
+    for name in (odd, ".x", "._one"):
+        write(project, name)
+    assert scheduled(snakemake("--dry-run")) == sorted([odd, "one", "two"])
+    target = f"book/results/{odd}/layers.parquet"
+    snakemake(target)
+    assert len(ff.read(project / "book" / "results" / odd).layers) == 2 * 3 * 3  # seeds, ...
+    assert "Nothing to be done" in snakemake(target)
+
+
+def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snakemake):
+    sweep = project / "params" / "sweep"
+    (sweep / "two.yaml").write_text("layers: 010\nepochs: 1:30\n", encoding="utf-8")
+    write(project, "three", layers=1)
+    write(project, "{four}")
+    reasons = [
+        "params/sweep/two.yaml is not plain YAML (010 is not decimal)",
+        "params/sweep/three.yaml: layers must be an integer of at least 2",
+        "params/sweep/{four}.yaml cannot have braces or a line break in its name",
+    ]
+    planned = snakemake("--dry-run")
+    assert scheduled(planned) == ["one"]
+    assert all(reason in planned for reason in reasons)
+
+    process = start()
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, printed
+    assert all(reason in printed for reason in reasons)
+    assert {path.name for path in (project / "book" / "results").iterdir()} == {"one"}
+    assert {path.name for path in (project / "records" / "sweep").iterdir()} == {"one.ipynb"}
+    assert ff.read(project / "book" / "results" / "one")
+
+    process = start("book/results/two/layers.parquet")  # asked for by name
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, printed
+    assert f"ConfigError: {reasons[0]}" in printed
+    assert not (project / "records" / "sweep" / "two.ipynb").exists()
+
+
 def test_the_slurm_profile_submits_each_run_as_a_job(snakemake):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     printed = snakemake("--profile", "profiles/slurm", "--dry-run")
     assert scheduled(printed) == ["one", "two"]
     assert "runtime=480" in printed
     assert "mem_mb=4000" in printed
+
+
+@pytest.mark.parametrize("name", ["a,b", "it's $HOME", "'c'", "50%"])
+def test_a_name_that_would_not_reach_a_job_is_refused_on_a_cluster(project, start, name):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    write(project, name)
+    process = start("--profile", "profiles/slurm")
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, printed
+    assert f"ConfigError: params/sweep/{name}.yaml cannot have" in printed

@@ -1,0 +1,127 @@
+"""Whatever file `ff train -f` accepts, `papermill -f` reads as the same values."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from papermill.iorw import read_yaml_file
+from papermill.translators import PythonTranslator
+
+import ff
+from ff.book.notebook import configure
+from ff.params import parse, read_yaml
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "params").rglob("*.yaml"))
+
+ACCEPTED = [
+    *("0", "-0", "+7", "1_000", "1_", "08", "0o10", "0xg", "9" * 30, "_1", "1,000", "1 2", "٣"),
+    *("1.5", "1.", ".5", "-.5", "1_0.5_", "1.0e-3", "1.e+3", ".5e-2", "1:30.5", "1e3x", "1_0e3"),
+    *(".inf", "-.INF", ".nan", "nan", "~", "null", "", "true", "on", "Yes", "off", "y", "2001-1-1"),
+    *("'010'", '"1e-3"', '"\\x41"', "'2001-01-01'", "|\n  1e3", ">\n  1:30", "\n  a\n  b"),
+    *("[1, [2]]", "[]", "{}", "{1: a, yes: b}", "{1: a, 1.0: b}", "{=: 1}", "&x 1", "&x [*x]"),
+    *("{<<: {a: 1}, a: 2}", "{<<: [{a: 1}, {a: 2}]}"),
+]
+REFUSED = {  # and what papermill reads
+    "010": 8,
+    "-010": -8,
+    "0_0": 0,
+    "0x1F": 31,
+    "0b11": 3,
+    "1:30": 90,
+    "-1:30:00": -5400,
+    "[010]": [8],
+    "1e3": "1e3",
+    "1E-3": "1E-3",
+    "1.5e3": "1.5e3",
+    "-.5e-2": "-.5e-2",
+    "1e999": "1e999",
+    "1e٣": "1e٣",
+    "[1e3]": ["1e3"],
+    "2001-01-01": "2001-01-01",
+    "2001-01-01 10:00:00": "2001-01-01 10:00:00",
+    "!!str 1": "1",
+    "!!int 010": 8,
+    "! 1": 1,
+    "{a: 1, a: 2}": {"a": 2},
+    "{<<: {a: 1}, <<: {b: 1}}": {"a": 1, "b": 1},
+    "8\nlayers: 9": 9,
+}
+
+
+@pytest.fixture(scope="session")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("params") / "params.yaml"
+
+
+@pytest.mark.parametrize("value", ACCEPTED)
+def test_both_read_the_same(path, value):
+    path.write_text(f"layers: {value}\n", encoding="utf-8")
+    assert repr(read_yaml(path)) == repr(read_yaml_file(str(path)))
+
+
+@pytest.mark.parametrize("value", REFUSED)
+def test_what_papermill_reads_as_something_else_is_refused(path, value):
+    path.write_text(f"layers: {value}\n", encoding="utf-8")
+    assert read_yaml_file(str(path)) == {"layers": REFUSED[value]}
+    with pytest.raises(ff.ConfigError, match="is not plain YAML"):
+        read_yaml(path)
+
+
+def test_a_number_that_papermill_takes_for_text_is_refused_with_a_remedy(path):
+    path.write_text("learning_rate: 1e-5\n", encoding="utf-8")
+    with pytest.raises(ff.ConfigError, match=r"papermill reads 1e-5 as text and 1\.0e-05 as a num"):
+        read_yaml(path)
+    path.write_text("learning_rate: 1.0e-05\n", encoding="utf-8")
+    assert read_yaml(path) == read_yaml_file(str(path)) == parse("learning_rate: 1e-5", "here")
+
+
+scalars = st.one_of(
+    st.sampled_from(ACCEPTED),
+    st.sampled_from([*REFUSED, "*x", "<<"]),
+    st.text("0179_.:eE+-", min_size=1, max_size=6),
+    st.text("01_.:eE+-x~[]{}&*<!?|>'\"#,% \n\t\r\x85\ufeff", max_size=8),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(scalars, inner, max_size=3).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
+        | inner.map(lambda value: f"&x {value}")
+    ),
+    max_leaves=3,
+)
+keys = st.sampled_from(["layers", "seeds", '"a"', "&x a", "<<"])
+texts = st.dictionaries(keys, values, min_size=1, max_size=2).map(
+    lambda lines: "".join(f"{key}: {value}\n" for key, value in lines.items())
+)
+
+
+@settings(max_examples=500)
+@given(texts)
+def test_whatever_is_accepted_both_read_the_same(path, text):
+    path.write_text(text, encoding="utf-8", newline="")
+    try:
+        values = read_yaml(path)
+    except ff.ConfigError:
+        return
+    assert repr(values) == repr(read_yaml_file(str(path)))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_notebook_trains_what_a_shipped_file_says(path):
+    notebook = nbformat.read(ROOT / "book" / "train.ipynb", as_version=4)
+    (defaults,) = (c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
+    namespace: dict[str, object] = {}
+    exec(defaults, namespace)
+    exec(PythonTranslator.codify(read_yaml_file(str(path))), namespace)  # papermill's second cell
+    config, _ = configure(namespace)
+    assert config == ff.Config.load(path)
+
+
+def test_there_are_shipped_files():
+    assert any(path.parent.name == "sweep" for path in FILES)
