@@ -5,7 +5,8 @@
     snakemake --touch                   # after a clone: take the committed results as up to date
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
-training. To add seeds, add a file. A run that is cut off continues from its last checkpoint.
+training. To add seeds, add a file, call snakemake, then `make numbers`, and commit. A run that is
+cut off continues from its last checkpoint.
 A file that `ff train -f` refuses is no run: the others are trained, and the sweep fails.
 On a cluster: profiles/slurm and profiles/kubernetes.
 """
@@ -13,8 +14,10 @@ On a cluster: profiles/slurm and profiles/kubernetes.
 import re
 import sys
 
+from ff.book.generated import DEFAULTS
 from ff.config import Config
 from ff.errors import ConfigError
+from ff.params import read_yaml
 from ff.sources import sources
 
 NAME = "[^./][^/]*"  # of a run; ._x.yaml is none
@@ -29,6 +32,10 @@ for run in glob_wildcards(f"params/sweep/{{run,{NAME}}}.yaml").run:
         if re.search(r"[{}\n]", run):  # Snakemake and papermill read braces in a path
             raise ConfigError(f"{path} cannot have braces or a line break in its name; rename it")
         Config.load(path)  # what `ff train -f` refuses, papermill might read as something else
+        if absent := sorted(DEFAULTS.keys() - read_yaml(path).keys()):
+            raise ConfigError(
+                f"{path} must say {', '.join(absent)}: the notebook has defaults of its own"
+            )
         RUNS.append(run)
     except ConfigError as error:
         REFUSED[run] = error

@@ -1,11 +1,10 @@
 """Files of parameters: plain YAML, read without the surprises of YAML 1.1.
 
-What is accepted of a file, papermill reads as the same values.
+What is accepted of a file, papermill reads as the same values, but for numbers such as 1e-3: it
+takes these for text, of which the training notebook makes numbers.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping, or holds
-        a number such as 1e-3, which papermill reads as text.
+        The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -31,8 +29,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name an existing file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text; write it again as plain YAML") from None
-    with _plain(str(path)):
-        values = yaml.load(text, _FileLoader)
+    values = parse(text, str(path))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"{path} must hold lines of the form 'key: value'")
     return values
@@ -53,15 +50,8 @@ def parse(text: str, source: str) -> Any:
     ConfigError
         The text is not plain YAML.
     """
-    with _plain(source):
-        return yaml.load(text, _Loader)
-
-
-@contextmanager
-def _plain(source: str) -> Iterator[None]:
-    """Say in one sentence why a text is refused."""
     try:
-        yield
+        return yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(
@@ -96,22 +86,8 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_date)
-_Loader.add_constructor("exponent", _Loader.construct_yaml_float)
-_Loader.add_implicit_resolver(  # 1e-3 is a number, though YAML 1.1 wants a point in it
-    "exponent",
+_Loader.add_implicit_resolver(  # 1e-3 is a number
+    "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
-
-
-class _FileLoader(_Loader):
-    """The same for a file, which papermill reads, too: what that takes for text is no number."""
-
-    def construct_exponent(self, node: yaml.ScalarNode) -> float:
-        number = yaml.safe_dump(float(node.value)).split()[0]
-        raise yaml.constructor.ConstructorError(
-            None, None, f"papermill reads {node.value} as text and {number} as a number"
-        )
-
-
-_FileLoader.add_constructor("exponent", _FileLoader.construct_exponent)

@@ -154,20 +154,6 @@ def test_every_refused_key_gets_its_sentence():
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("1e-3", "1.0e-3"), ("1E5", "1.0e+5"), ("2.5e4", "2.5e+4")]
-)
-def test_a_number_that_yaml_reads_as_text_gets_a_hint(text, number):
-    message = refusal(learning_rate=text)
-    assert message.endswith(f"YAML reads {text} as text and {number} as a number")
-    assert yaml.safe_load(number) == float(text), "the hint itself must work"
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "0.001", "1e", "e3", "ten"])
-def test_other_text_gets_no_hint(text):
-    assert "YAML" not in refusal(learning_rate=text)
-
-
-@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("layers", 2),

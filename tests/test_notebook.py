@@ -88,7 +88,7 @@ def test_auto_takes_digits_elsewhere_and_says_so(offline):
 BAD = [
     ({"layer": 4}, "unknown key 'layer'; did you mean 'layers'?"),
     ({"layers": 1}, "layers must be an integer of at least 2"),
-    ({"learning_rate": "1e-2"}, "YAML reads 1e-2 as text and 1.0e-2 as a number"),
+    ({"learning_rate": "fast"}, "learning_rate must be a number above 0 but got 'fast'"),
     ({"seeds": []}, "seeds must be an integer of at least 1"),
     ({"dataset": "MNIST"}, "dataset must be mnist, fashion-mnist"),
     ({"dataset": None}, "dataset must be mnist"),

@@ -147,10 +147,12 @@ def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snake
     (sweep / "two.yaml").write_text("layers: 010\nepochs: 1:30\n", encoding="utf-8")
     write(project, "three", layers=1)
     write(project, "{four}")
+    (sweep / "five.yaml").write_text("dataset: digits\nlayers: 2\nhidden: 9\n", encoding="utf-8")
     reasons = [
         "params/sweep/two.yaml is not plain YAML (010 is not decimal)",
         "params/sweep/three.yaml: layers must be an integer of at least 2",
         "params/sweep/{four}.yaml cannot have braces or a line break in its name",
+        "params/sweep/five.yaml must say seeds: the notebook has defaults of its own",
     ]
     planned = snakemake("--dry-run")
     assert scheduled(planned) == ["one"]

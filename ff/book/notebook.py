@@ -10,10 +10,12 @@ from ff.archives import fetch, find
 from ff.book.markup import Note
 from ff.config import Config
 from ff.errors import ConfigError, DataError
+from ff.params import parse
 
 __all__ = ["configure", "default_folder", "papermill"]
 
 KNOWN = {*Config.model_fields, "out", "overwrite"}
+NUMBERS = {key for key, field in Config.model_fields.items() if field.annotation is float}
 ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # in every command
 
 
@@ -93,6 +95,9 @@ def _is_parameter(name: str, value: Any) -> bool:
 
 def _config(values: dict[str, Any], dataset: Any) -> Config:
     chosen = {**values, "dataset": dataset}
+    for key, value in values.items():  # of a file, papermill reads 1e-3 as text
+        if isinstance(value, str) and key in NUMBERS:
+            chosen[key] = parse(value, key)
     if chosen.get("seeds") is None:
         chosen["seeds"] = 3 if dataset == "digits" else 1  # a first look within two minutes
     return Config(**chosen)
