@@ -16,7 +16,8 @@ import sys
 
 from ff.book.generated import DEFAULTS
 from ff.config import Config
-from ff.errors import ConfigError
+from ff.errors import ConfigError, TrainingError
+from ff.machine import choose
 from ff.params import read_yaml
 from ff.sources import sources
 
@@ -47,21 +48,42 @@ wildcard_constraints:
     run=NAME,
 
 
+def check_device(run):
+    """Refuse a run whose device is not here, before Snakemake deletes the results it has."""
+    if not (workflow.non_local_exec_or_dryrun or workflow.touch):  # it would be trained here
+        choose(Config.load(f"params/sweep/{run}.yaml").device)
+
+
+def wanted(wildcards):
+    """The results of every run but those whose device is not here, which are named."""
+    runs, elsewhere = [], []
+    for run in RUNS:
+        try:
+            check_device(run)
+            runs.append(run)
+        except TrainingError:
+            elsewhere.append(run)
+    if elsewhere:
+        print("Left as they are, for want of their device:", *elsewhere, file=sys.stderr)
+    return expand(
+        "book/results/{run}/{table}.parquet", run=runs, table=["layers", "readouts"]
+    )
+
+
 def accepted(wildcards):
-    """A run's file; an error if it was refused and the run is asked for by name."""
+    """A run's file; an error if the run was refused, or cannot be trained, and is asked for."""
     path = f"params/sweep/{wildcards.run}.yaml"
     if wildcards.run in REFUSED:
         raise REFUSED[wildcards.run]
     if workflow.non_local_exec and (lost := re.search(LOST, wildcards.run)):
         raise ConfigError(f"{path} cannot have {lost[0]!r} in its name on a cluster; rename it")
+    check_device(wildcards.run)
     return path
 
 
 rule all:
     input:
-        expand(
-            "book/results/{run}/{table}.parquet", run=RUNS, table=["layers", "readouts"]
-        ),
+        wanted,
         ["records/sweep/refused"] if REFUSED else [],
 
 
@@ -89,6 +111,7 @@ rule train:
     resources:
         mem_mb=4000,
         runtime="8h",
+        gpu=lambda wildcards, input: int(Config.load(input.params).device == "cuda"),
     shell:
         "OMP_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q}"
         " -f {input.params:q} -p out \"$(dirname {output.layers:q})\""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ff import parquet
-from ff.config import Config, with_defaults
+from ff.config import WHICH, Config, with_defaults
 from ff.errors import OVERWRITE, RecordsError
 from ff.files import replacing
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
@@ -189,7 +189,7 @@ def read(*folders: str | Path) -> Records:
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
     parts = [_read_one(Path(folder)) for folder in folders]
-    _check_condition([condition(run) for part in parts for run in part.runs])
+    _check_condition([run for part in parts for run in part.runs])
     layers, readouts = (joined([getattr(part, name) for part in parts]) for name in TABLES)
     twice = layers.duplicated(KEYS["layers"])
     if twice.any():
@@ -225,9 +225,8 @@ def condition(run: Mapping[str, Any]) -> dict[str, Any]:
     run
         An entry of `Records.runs`.
     """
-    # Not validated: it may name an entry of a switch's table that this process does not have.
-    config = Config.model_construct(**run["config"] | {"batch_size": run["batch_size"]})
-    return config.condition
+    config = run["config"] | {"batch_size": run["batch_size"]}
+    return {key: value for key, value in config.items() if key not in WHICH}
 
 
 def device(run: Mapping[str, Any]) -> str:
@@ -297,9 +296,16 @@ def diverged(records: Records) -> list[dict[str, Any]]:
     return [row for run in records.runs for row in run.get("diverged", [])]
 
 
-def _check_condition(conditions: Sequence[dict[str, Any]]) -> None:
-    """Refuse records that were not trained in one way."""
-    values = {key: {repr(each[key]): None for each in conditions} for key in conditions[0]}
+def _check_condition(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse records that were not trained in one way, or not on the same images."""
+    sums = [run.get("dataset", {}).get("sha256") for run in runs]
+    each = [
+        condition(run) | {"the images' SHA-256": sum_} for run, sum_ in zip(runs, sums, strict=True)
+    ]
+    values = {
+        key: {repr(own.get(key)): None for own in each}
+        for key in dict.fromkeys(k for own in each for k in own)
+    }
     if differs := [f"{key} ({', '.join(own)})" for key, own in values.items() if len(own) > 1]:
         raise RecordsError(
             f"the records are not of one condition: they differ in {', '.join(differs)}; read "

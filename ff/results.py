@@ -1,18 +1,21 @@
 """The measurements that the book rests on."""
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import TABLES, Records, below, condition, diverged, provenance, read
+from ff.records import TABLES, Records, below, condition, device, diverged, provenance, read
 
 __all__ = ["DEVICES", "PRECISION", "RESULTS", "published"]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
+KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
 
 
 def published(
@@ -32,7 +35,7 @@ def published(
         Any key of `ff.Config`. What makes a condition has `ff.Config`'s default unless it is asked
         for: ``peer_momentum=0.09`` reads what was measured at Table 1's value. The others choose
         among what was measured: ``seeds`` these alone, ``layers`` networks of these depths,
-        ``device`` the runs whose configuration names it.
+        ``device`` what was trained on such a device.
 
     Raises
     ------
@@ -41,16 +44,16 @@ def published(
     RecordsError
         Nothing of the kind was measured, or a seed of it has diverged.
     """
-    asked |= {} if hidden is None else {"hidden": hidden}
+    if hidden is not None:
+        asked["hidden"] = np.array(hidden).tolist()  # also of numpy's integers, or a tuple
     config = Config(**asked)
-    runs = {path: provenance(path / "layers.parquet")[0] for path in below(folder)}
-    chosen = [path for path, run in runs.items() if _is_of(run, config, asked)]
+    runs = {path: provenance(path / "layers.parquet") for path in below(folder)}
+    chosen = [path for path, own in runs.items() if any(_is_of(run, config, asked) for run in own)]
     if not chosen:
-        raise RecordsError(
-            f"no results of {_named(asked)} in {folder}, which has {_there(runs.values(), config)};"
-            " measure them with 'ff train --out' below that folder"
-        )
+        raise RecordsError(_nothing(asked, folder, runs.values(), config))
     found = _part(read(*chosen), config, asked)
+    if absent := _absent(found, config, asked):
+        raise RecordsError(_nothing(asked | absent, folder, runs.values(), config))
     kept = set(zip(found.layers["hidden"], found.layers["seed"], strict=True))
     for row in diverged(found):
         if (row["hidden"], row["seed"]) in kept:
@@ -69,19 +72,44 @@ def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:
         and ("hidden" not in asked or not set(own.widths).isdisjoint(config.widths))
         and ("seeds" not in asked or not set(own.seed_list).isdisjoint(config.seed_list))
         and ("layers" not in asked or set(own.depths) >= set(config.depths))
-        and ("device" not in asked or own.device == config.device)
+        and ("device" not in asked or config.device in ("auto", KINDS.get(device(run), "cuda")))
     )
 
 
-def _there(runs: Collection[dict[str, Any]], config: Config) -> str:
-    """What there is instead: widths of the condition, or other conditions."""
-    same = [run for run in runs if condition(run) == config.condition]
-    widths = {width for run in same for width in Config.model_construct(**run["config"]).widths}
-    if widths:
-        return f"width {', '.join(map(str, sorted(widths)))} in this condition"
+def _absent(found: Records, config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """Widths and seeds that are asked for and were not measured."""
+    wanted = {"hidden": ("hidden", config.widths), "seeds": ("seed", config.seed_list)}
+    absent = {
+        key: sorted(set(values) - set(found.layers[column]))
+        for key, (column, values) in wanted.items()
+        if key in asked
+    }
+    return {key: values for key, values in absent.items() if values}
+
+
+def _nothing(
+    asked: dict[str, Any], folder: str | Path, runs: Iterable[list[dict[str, Any]]], config: Config
+) -> str:
+    """What is absent, and what there is."""
+    there = _there([run for own in runs for run in own], config)
+    return (
+        f"no results of {_named(asked)} in {folder}, which has {there}; measure them with "
+        "'ff train --out' below that folder"
+    )
+
+
+def _there(runs: Sequence[dict[str, Any]], config: Config) -> str:
+    """What there is instead: networks of the condition, or other conditions."""
+    same = [Config.model_construct(**r["config"]) for r in runs if condition(r) == config.condition]
+    if same:
+        widths, seeds, depths = (
+            ", ".join(map(str, sorted({value for own in same for value in getattr(own, name)})))
+            for name in ("widths", "seed_list", "depths")
+        )
+        return f"in this condition hidden {widths}, seeds {seeds} and layers {depths}"
     standard = Config().condition
     others = [
-        _named({key: value for key, value in condition(run).items() if value != standard[key]})
+        _named({k: value for k, value in condition(run).items() if value != standard.get(k)})
         for run in runs
     ]
     return f"those of {' and of '.join(dict.fromkeys(others))}" if others else "no records"

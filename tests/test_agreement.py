@@ -87,3 +87,8 @@ def test_seeds_that_are_no_pairs_are_compared_as_two_samples() -> None:
     assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-5)
     assert row["spread"] == pytest.approx(values.std(ddof=1), rel=1e-5)
     assert table.loc["network's accuracy at the end", "difference"] != 0, "not paired by seed"
+    assert table["within"].tolist()[:2] == [False, False], "far above"
+    below = unpaired(records, shifted(fewer, -0.05))
+    assert below["within"].tolist()[:2] == [False, False], "far below"
+    with pytest.raises(ff.RecordsError, match="the reference has no width 100"):
+        unpaired(synthetic.records(hidden=(7,)), fewer)

@@ -166,6 +166,8 @@ def test_verdicts_of_two_conditions_stand_side_by_side_and_those_that_differ_are
     other = verdict_comparison({"one": data, "two": backwards})._repr_html_()
     statement = next(claim.statement for claim in CLAIMS if claim.key == "rq1-h1")
     assert f"<li>{statement} Width 100: one: supported, two: not supported</li>" in other
+    changed = other.count("<li>")
+    assert f"<p>{decided - changed} of {decided} verdicts are the same; not the same:" in other
     narrow = synthetic(32, (2, 32), hidden=(100,))
     fewer = verdict_comparison({"<b>": data, "two": narrow})._repr_html_()
     assert "1000" not in re.sub("<[^>]+>", " ", fewer), "a claim that one of them cannot judge"

@@ -10,6 +10,7 @@ from synthetic import records as synthetic
 import ff
 from ff.book.computed import ROOT, expected, files, put
 from ff.book.findings import findings
+from ff.stats.claims import verdicts
 from ff.stats.delay import mean_delay
 from ff.stats.resampling import Bootstrap
 
@@ -17,9 +18,11 @@ FEW = Bootstrap(50)
 
 
 def test_the_numbers_are_up_to_date():
+    written = files()
+    assert len(written) == 1 + 10, "README and the paper's ten configurations"
     stale = [
         path.name
-        for path, content in files().items()
+        for path, content in written.items()
         if path.read_text(encoding="utf-8") != content
     ]
     assert not stale, "results have changed: run make numbers"
@@ -74,7 +77,7 @@ def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
     records.layers.loc[late, "train_accuracy"] = 0.5
     assert "and not within the run by layers 1, 20, 31 and 32." in told(records)
     records.layers["train_accuracy"] = 0.5 + 0.1 * (records.layers["epoch"] / 25)
-    assert "is reached not within the run by layers 1 to 32." in told(records)
+    assert "At width 100, no layer reaches an accuracy of 0.7 within the run." in told(records)
 
 
 def test_a_constant_delay_is_as_the_paper_says():
@@ -105,6 +108,14 @@ def test_what_is_not_decided_is_said_to_be_open():
     assert "It is open whether deep layers learn later at width 1000 than at width 100 (not" in text
     assert "paper says" not in text
     assert "at width 100 in no layer that 4 seeds could show." in text
+    assert text.endswith("the momentum of peer normalization (0.09 in Table 1).")
+
+
+def test_only_verdicts_that_were_reached_at_both_momenta_are_counted():
+    both = joined(constant(), slowing(5))
+    text = told(both, constant())
+    found = verdicts(constant())["verdict"].isin(["supported", "not supported", "undecided"]).sum()
+    assert f"{found} of {found} verdicts" in text
 
 
 def test_reversed_verdicts_are_counted():

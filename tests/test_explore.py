@@ -133,6 +133,25 @@ def test_conditions_are_told_apart_with_the_usual_one_first(folder):
     assert len(found["digits"][OTHER].layers) == 2 * 3 * 6
 
 
+def test_the_same_seeds_on_two_devices_are_two_conditions(measured, tmp_path):
+    for name, device in (("one", "cpu (x86_64, 2 cores)"), ("two", "NVIDIA H100")):
+        run = measured.runs[0] | {"device": device}
+        records.write(ff.Records(measured.layers, measured.readouts, (run,)), tmp_path / name)
+    records.write(measured, tmp_path / ".copy")  # nobody's
+    assert list(conditions(tmp_path)["digits"]) == ["device CPU", "device NVIDIA H100"]
+
+
+def test_a_batch_size_named_or_left_to_the_data_set_is_one_condition(measured, tmp_path):
+    config = measured.runs[0]["config"] | {"seeds": [6], "batch_size": 50}
+    run = measured.runs[0] | {"config": config}
+    other = (
+        rows[rows["seed"] == 1].assign(seed=6) for rows in (measured.layers, measured.readouts)
+    )
+    records.write(measured, tmp_path / "one")
+    records.write(ff.Records(*other, runs=(run,)), tmp_path / "two")
+    assert list(conditions(tmp_path)["digits"]) == ["all runs"]
+
+
 def test_runs_that_differ_in_nothing_are_one_condition(measured, tmp_path):
     records.write(measured, tmp_path / "one")
     assert list(conditions(tmp_path)["digits"]) == ["all runs"]

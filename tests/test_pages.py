@@ -147,6 +147,17 @@ def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 with the records")
 
 
+def test_silent_layers_are_counted_by_stretches(tmp_path):
+    rows = [(1, 3, 7), (1, 3, 8), (1, 3, 9), (1, 3, 11), (1, 4, 9), (2, 3, 10)]
+    silent = [dict(zip(("seed", "layer", "step"), row, strict=True)) for row in rows]
+    run = {"hidden": 5, "seeds": [1, 2], "device": "card", "steps": 30, "silent": silent}
+    (tmp_path / "silence.json").write_text(json.dumps([run, run | {"silent": []}]))
+    text = pages.silences(tmp_path).text
+    assert text.startswith("In 4 trainings of 30 steps, of 32 layers of 5 units on an card, a")
+    assert text.endswith("fell silent 4 times, for at most 3 steps in a row.")
+    assert "at most 2 steps" in pages.silences().text
+
+
 def test_the_reference_has_every_name_that_ff_offers():
     text = "".join(path.read_text(encoding="utf-8") for path in BOOK.glob("api*.md"))
     absent = set(ff.__all__) - set(re.findall(r"^\.\. auto\w+:: ff\.(\w+)$", text, re.MULTILINE))

@@ -1,4 +1,7 @@
-"""Whatever file `ff train -f` accepts, a notebook that papermill -f runs trains the same."""
+"""What a file says that `ff train -f` accepts, the notebook that papermill -f runs trains, too.
+
+What it does not say has defaults of its own in the notebook: the sweep wants these keys named.
+"""
 
 import re
 from pathlib import Path

@@ -321,6 +321,15 @@ def test_precisions_are_compared_where_a_width_was_measured_in_both_on_one_devic
     assert (table["difference"] == 0).all()
     said = "Trained: width 100, CPU, in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa; "
     assert agreement.rounding_origin(tmp_path).startswith(said)
+    run = {**run, "config": ff.Config(hidden=100, seeds=[9]).model_dump(mode="json")}
+    run |= {"device": "cpu", "versions": {"commit": 40 * "b"}}  # a seed that has no pair
+    alone = (rows.assign(seed=9) for rows in (found.layers, found.readouts))
+    alone = [
+        rows.drop_duplicates(["epoch", key])
+        for rows, key in zip(alone, ("layer", "depth"), strict=True)
+    ]
+    records.write(ff.Records(*alone, runs=(run,)), tmp_path / "alone")
+    assert "bbbbbbb" not in agreement.rounding_origin(tmp_path)
     assert agreement.rounding_origin(tmp_path / "one") == ""
     assert agreement.rounding(tmp_path / "one").empty
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,6 +42,7 @@ def made(
             {
                 "config": {**standard, **values, **config},
                 "batch_size": config.get("batch_size", 1000),
+                "device": "cpu (x86_64, 2 cores)",
                 "started": "2025-01-01",
             },
         ),
@@ -323,6 +325,9 @@ def test_a_run_with_a_lost_seed_is_not_published(results):
     with pytest.raises(ff.RecordsError, match="seed 2 of width 200 has diverged"):
         ff.published(folder=results)
     assert len(ff.published(100, folder=results).runs) == 2, "another width is not concerned"
+    assert len(ff.published(200, folder=results, seeds=1).runs) == 1, "nor is another seed"
+    with pytest.raises(ff.RecordsError, match="no results of layers="):
+        ff.published(100, folder=results, layers=[3, 4])
     left = records.complete(ff.read(results / "lost", results / "one"))
     assert left.layers.groupby("hidden")["seed"].unique().map(list).to_dict() == {
         100: [1, 2],
@@ -344,10 +349,15 @@ def test_one_width_of_a_run_of_several(tiny, tmp_path):
     [
         (
             {"hidden": 7},
-            "no results of hidden=7 in .*, which has width 100, 1000 in this condition",
+            "no results of hidden=7 in .* condition hidden 100, 1000, seeds 1, 2, 3, 4 and layers",
         ),
         ({"seeds": [9]}, r"no results of seeds=\[9\] in"),
-        ({"layers": 4}, "no results of layers=4 in .*width 100, 1000 in this condition"),
+        (
+            {"layers": 4},
+            "no results of layers=4 in .*condition hidden 100, 1000, .* and layers 2, 3;",
+        ),
+        ({"hidden": [100, 7]}, r"no results of hidden=\[7\] in"),
+        ({"seeds": 5, "hidden": 100}, r"no results of seeds=\[5\], hidden=100 in"),
         ({"device": "cuda"}, "no results of device='cuda' in"),
         (
             {"dataset": "digits"},
@@ -370,13 +380,32 @@ def test_what_is_asked_for_by_a_wrong_name_is_refused(results):
 
 
 def test_seeds_and_depths_are_chosen_among_what_was_measured(results):
-    found = ff.published(100, folder=results, seeds=[2, 3, 8], layers=2)
+    width: Any = np.int64(100)
+    found = ff.published(width, folder=results, seeds=[2, 3], layers=2)
     assert (
         sorted(found.layers["seed"].unique()) == sorted(found.readouts["seed"].unique()) == [2, 3]
     )
     assert sorted(found.layers["layer"].unique()) == [1, 2]
     assert found.readouts["depth"].unique().tolist() == [2]
-    assert len(ff.published(folder=results, device="auto").runs) == 3
+    for device in ("auto", "cpu"):
+        assert len(ff.published(folder=results, device=device).runs) == 3
+
+
+def test_a_folder_of_two_runs_is_read_whole(results):
+    records.write(ff.read(results / "one", results / "wide"), results / "both")
+    for name in ("one", "wide"):
+        shutil.rmtree(results / name)
+    assert ff.published(1000, folder=results).layers["hidden"].unique().tolist() == [1000]
+    assert sorted(ff.published(100, folder=results).layers["seed"].unique()) == [1, 2, 3, 4]
+
+
+def test_records_of_other_images_under_the_same_name_are_not_read_together(tmp_path):
+    for name, digest in (("one", "a"), ("two", "b")):
+        own = made(seeds=(1,) if name == "one" else (2,))
+        run = {**own.runs[0], "dataset": {"name": "mnist", "sha256": digest}}
+        records.write(ff.Records(own.layers, own.readouts, (run,)), tmp_path / name)
+    with pytest.raises(ff.RecordsError, match=r"differ in the images' SHA-256 \('a', 'b'\)"):
+        ff.read(tmp_path / "one", tmp_path / "two")
 
 
 OTHERS = {
@@ -387,6 +416,7 @@ OTHERS = {
     "threshold": 2.0,
     "goodness": "of my own",  # an entry of a table that this process does not have
     "precision": "bf16",
+    "dropout": 0.5,  # of a later version, which this one does not know
 }
 
 
@@ -395,11 +425,11 @@ def test_another_condition_beside_the_results_changes_none_of_them(results, key)
     before = ff.published(folder=results)
     written(results / "another", hidden=100, seeds=(5,), **{key: OTHERS[key]})
     assert_equal(ff.published(folder=results), before)
-    if key != "goodness":
+    if key not in ("goodness", "dropout"):
         (run,) = ff.published(folder=results, **{key: OTHERS[key]}).runs
         assert run["config"]["seeds"] == [5]
     both = (results / "one", results / "another")
-    was = before.runs[0]["config"][key] if key != "batch_size" else 1000
+    was = before.runs[0]["config"].get(key) if key != "batch_size" else 1000
     named = re.escape(f"they differ in {key} ({was!r}, {OTHERS[key]!r})")
     with pytest.raises(ff.RecordsError, match=named):
         ff.read(*both)

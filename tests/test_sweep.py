@@ -1,5 +1,6 @@
 """The sweep's rules, run by Snakemake itself on small runs of digits."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 import sweeping
+import torch
 from sweeping import PATIENCE, RUN, write
 
 import ff
@@ -171,6 +173,30 @@ def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snake
     assert process.returncode == 1, printed
     assert f"ConfigError: {reasons[0]}" in printed
     assert not (project / "records" / "sweep" / "two.ipynb").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
+def test_a_run_whose_device_is_not_here_is_left_as_it_is_but_submitted_to_a_cluster(
+    project, snakemake
+):
+    for path in (project / "params" / "sweep").iterdir():
+        path.unlink()
+    write(project, "card", device="cuda")
+    folder = project / "book" / "results" / "card"
+    folder.mkdir(parents=True)
+    for name in ("layers", "readouts"):  # stale results, which Snakemake would delete
+        (folder / f"{name}.parquet").touch()
+        os.utime(folder / f"{name}.parquet", (1e9, 1e9))
+    printed = snakemake()
+    assert "Left as they are, for want of their device: card" in printed
+    assert len(list(folder.iterdir())) == 2
+    planned = snakemake("--dry-run")
+    assert scheduled(planned) == ["card"], planned
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    printed = snakemake("--profile", "profiles/slurm", "--dry-run")
+    assert printed.count("gpu=1") == 1
+    snakemake("--touch")
+    assert "Nothing to be done" in snakemake("--dry-run")
 
 
 def test_the_slurm_profile_submits_each_run_as_a_job(snakemake):

@@ -54,7 +54,7 @@ class Training:
         ``READOUT_QUANTITIES``, ``(S, E, K, 5)``. NaN where nothing was measured.
     diverged
         Per seed: part, epoch, reason; ``(S, 3)``. Part 1 to L is a layer, those after it are the
-        readouts; epochs count from 1; reason is 1 if all units were dead, 0 if a number was not
+        readouts; epochs count from 1; reason is 1 if the layer was dead, 0 if a number was not
         finite. Zeros while the seed trains.
 
     Raises

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS
+from ff.book.verdicts import decided
 from ff.records import Records
 from ff.stats.claims import verdicts
 from ff.stats.correlation import POINTS, within_epoch
@@ -18,7 +19,6 @@ __all__ = ["findings"]
 
 NAMED = (1, 8, 16, 32)  # layers whose epoch is told
 NBSP = "\N{NO-BREAK SPACE}"
-DECIDED = ("supported", "not supported")
 PAPER = {"agrees": ", as the paper says", "differs": ", contrary to the paper"}
 
 
@@ -98,7 +98,7 @@ def findings(records: Records, other: Records, bootstrap: Bootstrap = Bootstrap(
         f"{_told(WIDER_SHALLOW, table)} {_told(WIDER_DEEP, table)}",
         f"{_told(CORRELATED, table)} {_told(RANKED, table)}",
         _within(records, bootstrap),
-        _same(table, verdicts(other, bootstrap), other),
+        _same(decided(table), decided(verdicts(other, bootstrap)), other),
     ]
 
 
@@ -156,6 +156,8 @@ def _delays(delays: pd.DataFrame) -> str:
     if len(there) < len(delays):
         parts.append(f"not within the run by {_layers(delays.loc[delays['censored'], 'layer'])}")
     width = delays["hidden"].iloc[0]
+    if not len(there):
+        return f"At width {width}, no layer reaches an accuracy of {TARGET} within the run."
     return f"At width {width}, an accuracy of {TARGET} is reached {_listed(parts)}."
 
 
@@ -197,14 +199,16 @@ def _left(rows: pd.DataFrame) -> str:
     return f"at width {width} in {_layers(left['layer'])} (r = {' to '.join(ends)})"
 
 
-def _same(table: pd.DataFrame, other: pd.DataFrame, records: Records) -> str:
-    """How many verdicts stay at the other momentum."""
-    both = table.merge(other, on=["key", "width"])
-    one, two = both["verdict_x"], both["verdict_y"]
-    opposite = np.sum((one != two) & one.isin(DECIDED) & two.isin(DECIDED))
+def _same(one: dict[Any, Any], other: dict[Any, Any], records: Records) -> str:
+    """How many verdicts stay at the other momentum, of those that were reached at both."""
+    both = [(one[index]["verdict"], other[index]["verdict"]) for index in one if index in other]
+    if not both:
+        return "All this is with 0.9 as the momentum of peer normalization (0.09 in Table 1)."
+    same = sum(x == y for x, y in both)
+    opposite = sum(x != y and "undecided" not in (x, y) for x, y in both)
     return (
         "All this is with 0.9 as the momentum of peer normalization. With 0.09, as in Table 1 "
-        f"({_seeds(records.layers)}), {(one == two).sum()} of {len(both)} verdicts on the paper's "
+        f"({_seeds(records.layers)}), {same} of {len(both)} verdicts on the paper's "
         f"claims are the same, and {opposite or 'none'} {'are' if opposite > 1 else 'is'} the "
         "opposite."
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from html import escape
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ __all__ = [
     "grid",
     "measured",
     "provenance",
+    "silences",
 ]
 
 COLUMNS = ("Seeds", "Precision", "Commit", "Date", "Minutes")  # of a run
@@ -44,10 +45,10 @@ def measured(records: Records, layers: int | None = None) -> Note:
     epochs = records.layers["epoch"].max()
     seeds = records.layers.groupby("hidden")["seed"].nunique().to_dict()
     parts = []
-    for width, count in seeds.items():
+    for width, number in seeds.items():
         runs = [run for run in records.runs if width in np.atleast_1d(run["config"]["hidden"])]
         how = ", ".join(sorted({f"{run['config']['precision']} on {device(run)}" for run in runs}))
-        parts.append(f"width {width}: {count} seed{'s' if count > 1 else ''} in {how}")
+        parts.append(f"width {width}: {number} seed{'s' if number > 1 else ''} in {how}")
     depth = "" if layers is None else f"Networks of {layers} layers. "
     few = min(seeds.values()) < ENOUGH
     rough = " Intervals from so few seeds are rough, and tend to be too narrow." * few
@@ -145,6 +146,29 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
         ),
     ]
     return pd.DataFrame(rows, columns=["What was done", "What came of it"])
+
+
+def silences(folder: Path = RESULTS) -> Note:
+    """How often layers fell silent, and for how long, as ``tests/silence.py`` counted it.
+
+    Parameters
+    ----------
+    folder
+        Where the results are; the book's by default.
+    """
+    runs = json.loads((folder / "silence.json").read_text(encoding="utf-8"))
+    steps: dict[tuple[int, int, int], set[int]] = {}
+    for number, run in enumerate(runs):
+        for row in run["silent"]:
+            steps.setdefault((number, row["seed"], row["layer"]), set()).add(row["step"])
+    starts = [(own, step) for own in steps.values() for step in own if step - 1 not in own]
+    stretches = [next(i for i in count() if step + i not in own) for own, step in starts]
+    longest = max(stretches, default=0)
+    return Note(
+        f"In {sum(len(run['seeds']) for run in runs)} trainings of {runs[0]['steps']} steps, of 32 "
+        f"layers of {runs[0]['hidden']} units on an {runs[0]['device']}, a layer fell silent "
+        f"{len(starts)} times, for at most {longest} step{'s' if longest > 1 else ''} in a row."
+    )
 
 
 def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:

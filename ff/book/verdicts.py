@@ -10,7 +10,7 @@ from ff.book.markup import DASH, MINUS, SIGNS, Html, badge
 from ff.records import Records
 from ff.stats.claims import REJECTED, verdicts
 
-__all__ = ["verdict_comparison", "verdict_summary", "verdict_table"]
+__all__ = ["decided", "verdict_comparison", "verdict_summary", "verdict_table"]
 
 TESTED = ("supported", "not supported", "undecided")
 COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
@@ -67,11 +67,11 @@ def verdict_comparison(conditions: dict[str, Records]) -> Html:
         What each is called, and its measurements of networks of 32 layers. A claim is left out if
         any of them lacks a width that it needs.
     """
-    found = {name: _decided(records) for name, records in conditions.items()}
+    found = {name: decided(verdicts(records)) for name, records in conditions.items()}
     first, *others = found.values()
     rows, changed = [], []
     for index in (index for index in first if all(index in other for other in others)):
-        each = {name: decided[index] for name, decided in found.items()}
+        each = {name: rows_of[index] for name, rows_of in found.items()}
         statement, width = escape(first[index]["statement"]), _width(index[1])
         if len({row["verdict"] for row in each.values()}) > 1:
             said = ", ".join(f"{name}: {row['verdict']}" for name, row in each.items())
@@ -83,17 +83,23 @@ def verdict_comparison(conditions: dict[str, Records]) -> Html:
         rows.append(f"<tr><td>{statement}<br><small>{width}</small></td>{cells}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in conditions)
     same = f"{len(rows) - len(changed)} of {len(rows)} verdicts are the same"
-    differ = f"; these are not:</p><ul>{''.join(changed)}</ul>" if changed else ".</p>"
+    differ = f"; not the same:</p><ul>{''.join(changed)}</ul>" if changed else ".</p>"
     return Html(
         f'<p>{same}{differ}<table class="ff-verdicts ff-beside"><thead><tr>'
         f"<th>The paper says</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 
-def _decided(records: Records) -> dict[Any, dict[str, Any]]:
-    """The verdicts that were reached, by claim and width."""
-    table = verdicts(records).set_index(["key", "width"])
-    return table.loc[table["verdict"].isin(TESTED)].to_dict("index")
+def decided(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
+    """The rows of verdicts that were reached, by key and width.
+
+    Parameters
+    ----------
+    table
+        Result of `ff.claims.verdicts`.
+    """
+    reached = table.loc[table["verdict"].isin(TESTED)]
+    return reached.set_index(["key", "width"]).to_dict("index")
 
 
 def _width(width: str) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ff.book.embed import ACCURACIES
-from ff.config import WHICH, Config
+from ff.config import Config
 from ff.errors import RecordsError
 from ff.quantities import words
-from ff.records import Records, below, read
+from ff.records import Records, below, condition, device, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.resampling import Bootstrap, cubes
@@ -20,10 +20,6 @@ from ff.stats.resampling import Bootstrap, cubes
 __all__ = ["KINDS", "Selection", "conditions"]
 
 KINDS = {words(column): column for column in ACCURACIES}
-
-# Keys that make no choice of their own: the data set has one, and the same seed cannot be read
-# together at two depths, so that depth tells runs apart.
-SHARED = {"dataset", *WHICH} - {"layers"}
 
 
 def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
@@ -38,7 +34,8 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
     -------
     dict of dict of Records
         The inner names are such as ``"peer momentum 0.9"``, defaults first, or ``"all runs"``
-        where the runs differ in nothing but data set, width, seeds and device.
+        where the runs differ in nothing but data set, width, seeds and device. Runs that trained
+        the same seeds on two devices are told apart, too.
 
     Raises
     ------
@@ -46,25 +43,44 @@ def conditions(folder: str | Path = RESULTS) -> dict[str, dict[str, Records]]:
         There are none, or some cannot be read or put together.
     """
     paths = below(folder)
-    configs = {path: read(path).runs[0]["config"] for path in paths}
     if not paths:
         raise RecordsError(
             f"there are no records below {folder}; measure some with 'ff train --out' there"
         )
-    keys = [key for key in Config.model_fields if key not in SHARED]
-    apart = [key for key in keys if len({str(config[key]) for config in configs.values()}) > 1]
+    datasets: dict[str, dict[Path, dict[str, Any]]] = {}
+    for path in paths:
+        run = read(path).runs[0]
+        datasets.setdefault(run["config"]["dataset"], {})[path] = run
+    return {dataset: _conditions(runs) for dataset, runs in datasets.items()}
+
+
+def _conditions(runs: dict[Path, dict[str, Any]]) -> dict[str, Records]:
+    """The records of one data set, by the settings in which its runs differ."""
+    # The same seed of a width cannot be read together twice: of two depths, or of two devices.
+    settings = {p: condition(run) | {"layers": run["config"]["layers"]} for p, run in runs.items()}
+    seeds = [
+        (str(settings[path]), width, seed)
+        for path, own in ((p, Config.model_construct(**run["config"])) for p, run in runs.items())
+        for width in own.widths
+        for seed in own.seed_list
+    ]
+    if len(set(seeds)) < len(seeds):
+        settings = {path: own | {"device": device(runs[path])} for path, own in settings.items()}
+    apart = [
+        key
+        for key in Config.model_fields
+        if len({str(own.get(key)) for own in settings.values()}) > 1
+    ]
     standard = Config()
-    unusual = {p: [c[key] != getattr(standard, key) for key in apart] for p, c in configs.items()}
-    groups: dict[str, dict[str, list[Path]]] = {}
-    for path in sorted(paths, key=lambda path: unusual[path]):
-        config = configs[path]
-        values = [f"{key.replace('_', ' ')} {config[key]}" for key in apart]
-        named = groups.setdefault(config["dataset"], {})
-        named.setdefault(", ".join(values) or "all runs", []).append(path)
-    return {
-        dataset: {name: read(*folders) for name, folders in named.items()}
-        for dataset, named in groups.items()
+    unusual = {
+        path: [run["config"][key] != getattr(standard, key) for key in apart]
+        for path, run in runs.items()
     }
+    named: dict[str, list[Path]] = {}
+    for path in sorted(runs, key=lambda path: unusual[path]):
+        values = [f"{key.replace('_', ' ')} {settings[path][key]}" for key in apart]
+        named.setdefault(", ".join(values) or "all runs", []).append(path)
+    return {name: read(*folders) for name, folders in named.items()}
 
 
 @dataclass(frozen=True)

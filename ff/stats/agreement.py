@@ -85,13 +85,21 @@ def unpaired(reference: Records, other: Records, target: float = TARGET) -> pd.D
     DataFrame
         As `agreement`, but `seeds` are those of `other`, and `low` and `high` are Student's 95 %
         interval for the difference of two means, of seeds that vary alike on both sides.
+
+    Raises
+    ------
+    RecordsError
+        `other` has a width that `reference` lacks.
     """
     from scipy import stats  # takes a second: only where it is used
 
     deepest = min(int(np.max(records.layers["layer"])) for records in (reference, other))
     both = [_summaries(records, deepest, target) for records in (reference, other)]
+    shared = set(both[0].index.get_level_values("hidden"))
     rows = []
     for hidden, theirs in both[1].groupby("hidden"):
+        if hidden not in shared:
+            raise RecordsError(f"the reference has no width {hidden}; compare the same widths")
         for quantity in theirs:
             x, y = theirs[quantity], both[0].loc[hidden, quantity]
             test: Any = stats.ttest_ind(x, y)
@@ -152,7 +160,7 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
     found: dict[tuple[int, str, str], dict[Path, set[int]]] = {}
     for folder in folders or (RESULTS, PRECISION):
         for path in below(folder):
-            (run,) = provenance(path / "layers.parquet")
+            run = provenance(path / "layers.parquet")[0]
             config = Config.model_construct(**run["config"])
             if condition(run) == Config(precision=config.precision).condition:
                 key = (config.widths[0], device(run), config.precision)
