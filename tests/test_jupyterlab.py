@@ -95,12 +95,20 @@ def page(server: str) -> Iterator[Any]:
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(
             state="attached"  # the kernel is there
         )
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
         error = page.locator(
             ".jp-RenderedText[data-mime-type*=error], .jp-RenderedText pre .ansi-red-fg"
         )
-        page.locator(".ff-lab .ff-histograms").or_(error).first.wait_for()
+        shown = page.locator(".ff-lab .ff-histograms").or_(error).first
+        for patience in (PATIENCE / 2, PATIENCE):
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_text("Run All Cells", exact=True).click()
+            try:
+                shown.wait_for(timeout=patience)
+                break
+            except playwright.TimeoutError:
+                # Seen once in some twenty starts, the cause not found: nothing was drawn.
+                print("nothing was drawn; the page says:", page.locator("body").inner_text())
+        shown.wait_for()
         assert not error.count(), error.first.inner_text()
         page.locator(".ff-results tbody tr").first.wait_for()
         yield page
