@@ -25,6 +25,7 @@ __all__ = [
     "below",
     "complete",
     "condition",
+    "configuration",
     "describe",
     "device",
     "diverged",
@@ -34,6 +35,7 @@ __all__ = [
     "read",
     "remove",
     "table",
+    "unusual",
     "write",
 ]
 
@@ -227,6 +229,29 @@ def condition(run: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = run["config"] | {"batch_size": run["batch_size"]}
     return {key: value for key, value in config.items() if key not in WHICH}
+
+
+def unusual(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a run's `condition` is not `ff.Config`'s default.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    standard = Config().condition
+    return {key: value for key, value in condition(run).items() if value != standard.get(key)}
+
+
+def configuration(run: Mapping[str, Any]) -> Config:
+    """Configuration of a run, not validated: it may name what this process does not know.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    return Config.model_construct(**run["config"])
 
 
 def device(run: Mapping[str, Any]) -> str:

@@ -8,7 +8,18 @@ import numpy as np
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import TABLES, Records, below, condition, device, diverged, provenance, read
+from ff.records import (
+    TABLES,
+    Records,
+    below,
+    condition,
+    configuration,
+    device,
+    diverged,
+    provenance,
+    read,
+    unusual,
+)
 
 __all__ = ["DEVICES", "PRECISION", "RESULTS", "published"]
 
@@ -66,7 +77,7 @@ def published(
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:
     """Whether a run is of a condition and has trained some of the networks that are asked for."""
-    own = Config.model_construct(**run["config"])
+    own = configuration(run)
     return (
         condition(run) == config.condition
         and ("hidden" not in asked or not set(own.widths).isdisjoint(config.widths))
@@ -100,18 +111,14 @@ def _nothing(
 
 def _there(runs: Sequence[dict[str, Any]], config: Config) -> str:
     """What there is instead: networks of the condition, or other conditions."""
-    same = [Config.model_construct(**r["config"]) for r in runs if condition(r) == config.condition]
+    same = [configuration(run) for run in runs if condition(run) == config.condition]
     if same:
         widths, seeds, depths = (
             ", ".join(map(str, sorted({value for own in same for value in getattr(own, name)})))
             for name in ("widths", "seed_list", "depths")
         )
         return f"in this condition hidden {widths}, seeds {seeds} and layers {depths}"
-    standard = Config().condition
-    others = [
-        _named({k: value for k, value in condition(run).items() if value != standard.get(k)})
-        for run in runs
-    ]
+    others = [_named(unusual(run)) for run in runs]
     return f"those of {' and of '.join(dict.fromkeys(others))}" if others else "no records"
 
 

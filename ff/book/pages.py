@@ -12,7 +12,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
-from ff.records import Records, below, condition, device
+from ff.records import Records, below, configuration, device, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
 from ff.versions import short_commit
@@ -231,25 +231,19 @@ def _grouped(runs: list[dict[str, Any]], key: Callable) -> list[list[dict[str, A
     return [list(own) for _, own in groupby(sorted(runs, key=key), key)]
 
 
-def _config(run: dict[str, Any]) -> Config:
-    """Configuration of a run; not validated, since its data set may be unknown here."""
-    return Config.model_construct(**run["config"])
-
-
 def _condition(run: dict[str, Any]) -> tuple[list[str], str]:
     """How a condition differs from the defaults, which come first, and its data."""
     standard = Config().condition
     differs = [
-        f"{key.replace('_', ' ')} {value} instead of {standard[key]}"
-        for key, value in condition(run).items()
-        if value != standard[key]
+        f"{key.replace('_', ' ')} {value} instead of {standard.get(key)}"
+        for key, value in unusual(run).items()
     ]
     return differs, run["dataset"]["sha256"]
 
 
 def _origin(run: dict[str, Any]) -> tuple[Any, ...]:
     """Which networks a run trained, and where."""
-    config, versions = _config(run), run["versions"]
+    config, versions = configuration(run), run["versions"]
     machine = (run["device"], run["threads"], versions["python"], versions["torch"])
     return config.widths, machine, config.depths
 
@@ -279,7 +273,7 @@ def _part(runs: list[dict[str, Any]]) -> str:
         f"networks of depth {_ranges(depths)}; {threads} thread{'s' if threads > 1 else ''}; "
         f"Python {python}, torch {torch}"
     )
-    rows = "".join(map(_row, sorted(runs, key=lambda run: _config(run).seed_list)))
+    rows = "".join(map(_row, sorted(runs, key=lambda run: configuration(run).seed_list)))
     return (
         f'<tbody><tr><th scope="rowgroup" colspan="{len(COLUMNS)}">{escape(title)}'
         f"<small>{escape(small)}</small></th></tr>{rows}</tbody>"
@@ -295,7 +289,7 @@ def _row(run: dict[str, Any]) -> str:
         f"{run['wall_seconds'] / 60:.1f}",
     )
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{_ranges(_config(run).seed_list)}</th>{shown}</tr>'
+    return f'<tr><th scope="row">{_ranges(configuration(run).seed_list)}</th>{shown}</tr>'
 
 
 def _ranges(numbers: Sequence[int]) -> str:

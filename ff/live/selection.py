@@ -12,7 +12,7 @@ from ff.book.embed import ACCURACIES
 from ff.config import Config
 from ff.errors import RecordsError
 from ff.quantities import words
-from ff.records import Records, below, condition, device, read
+from ff.records import Records, below, condition, configuration, device, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.resampling import Bootstrap, cubes
@@ -60,7 +60,7 @@ def _conditions(runs: dict[Path, dict[str, Any]]) -> dict[str, Records]:
     settings = {p: condition(run) | {"layers": run["config"]["layers"]} for p, run in runs.items()}
     seeds = [
         (str(settings[path]), width, seed)
-        for path, own in ((p, Config.model_construct(**run["config"])) for p, run in runs.items())
+        for path, own in ((path, configuration(run)) for path, run in runs.items())
         for width in own.widths
         for seed in own.seed_list
     ]

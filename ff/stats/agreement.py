@@ -9,7 +9,7 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import Records, below, condition, device, provenance, read
+from ff.records import Records, below, condition, configuration, device, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
 from ff.stats.resampling import Bootstrap
@@ -161,7 +161,7 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, Records, Records]]:
     for folder in folders or (RESULTS, PRECISION):
         for path in below(folder):
             run = provenance(path / "layers.parquet")[0]
-            config = Config.model_construct(**run["config"])
+            config = configuration(run)
             if condition(run) == Config(precision=config.precision).condition:
                 key = (config.widths[0], device(run), config.precision)
                 found.setdefault(key, {})[path] = set(config.seed_list)
