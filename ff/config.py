@@ -165,6 +165,12 @@ class Config(BaseModel):
     downstream_weight_decay: float = _row(
         3e-3, "a number of at least 0", "L2 penalty of the readout.", ge=0
     )
+    cool_down: bool = _row(
+        True,
+        "true or false",
+        "Lower the learning rates in the second half of the epochs, as the public implementation "
+        "does; false keeps them constant, as Table 1 lists them.",
+    )
     validation_index: int = _row(
         1, "an integer of at least 1", "Evaluate every that many epochs, and after the last.", ge=1
     )

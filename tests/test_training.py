@@ -217,9 +217,13 @@ def test_cool_down_of_thirty_epochs():
     assert factors == sorted(factors, reverse=True)
 
 
-def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch):
+@pytest.mark.parametrize(
+    ("cool_down", "rates"),
+    [(True, [1e-4, 1e-2, 5e-5, 5e-3]), (False, [1e-4, 1e-2, 1e-4, 1e-2])],
+)
+def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch, cool_down, rates):
     seen = []
-    training = Training(tiny(epochs=4, batch_size=120), 10, (1,), few)
+    training = Training(tiny(epochs=4, batch_size=120, cool_down=cool_down), 10, (1,), few)
     for part in (training.network, training.readouts):
 
         def spy(*given, learn=part.learn):
@@ -230,7 +234,7 @@ def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch):
     monkeypatch.setattr("ff.algorithm.training.cool_down", lambda epoch, epochs: 1 / (1 + epoch))
     for _ in range(2):
         training.run_epoch()
-    assert seen == pytest.approx([1e-4, 1e-2, 5e-5, 5e-3])
+    assert seen == pytest.approx(rates)
 
 
 # --- records of a run

@@ -101,7 +101,7 @@ class Training:
             rate may be changed in between.
         """
         epoch, split = self.epoch, self.dataset.train
-        cooled = cool_down(epoch, self.config.epochs)
+        cooled = cool_down(epoch, self.config.epochs) if self.config.cool_down else 1.0
         theta, steps = self.network.layers[0].theta, len(split) // self.batch  # of every layer
         order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
         layers, depths, goodness = [], [], torch.empty(0)

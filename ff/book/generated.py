@@ -24,6 +24,7 @@ NOTES = {  # in place of the first sentence of the key's description
     "seeds": "n: seeds 1 to n; a list names them; None: 1, of digits 3",
     "batch_size": "Images a step; None: the data set's own",
     "peer_momentum": "Momentum of the running mean activity; Table 1: 0.09",
+    "cool_down": "Lower the learning rates in the second half of the epochs",
     "threshold": "Goodness threshold; unit for squares: the layer's width",
     "relu_gradient": "relu's slope below 0, 1 or 0",
     "precision": "Number format of matrix products' factors",
