@@ -14,8 +14,8 @@ import pandas as pd
 from ff.book.markup import Html
 from ff.records import Records
 from ff.stats.correlation import by_span
+from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
-from ff.stats.resampling import Bootstrap, Cube, cubes
 
 __all__ = ["ACCURACIES", "awakening", "explorer", "measurements"]
 
@@ -25,7 +25,6 @@ ACCURACIES = {
     "validation_accuracy": "validation_accuracy",
     "validation_auroc": "validation_accuracy",
 }
-_ONCE = Bootstrap(resamples=1)  # the scripts show no intervals
 
 
 def measurements(records: Records) -> dict[str, Any]:
@@ -126,7 +125,7 @@ def _correlations(
         for table in tables
     ]
     spans = [(int(layers.epochs[0]), int(last)) for last in layers.epochs]
-    table = by_span(*rows, spans=spans, column=column, overall=overall, bootstrap=_ONCE)
+    table = by_span(*rows, spans=spans, column=column, overall=overall)
     found: dict[str, dict[str, list[list[float | None]]]] = {}
     keys = ["coefficient", "depth", "layer"]
     parts: Any = table.sort_values([*keys, "last_epoch"]).groupby(keys)

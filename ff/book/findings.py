@@ -11,13 +11,13 @@ from ff.book.markup import MINUS
 from ff.book.verdicts import decided
 from ff.records import Records
 from ff.stats.claims import verdicts
-from ff.stats.correlation import POINTS, within_epoch
+from ff.stats.correlation import within_epoch
 from ff.stats.delay import TARGET, mean_delay
-from ff.stats.resampling import Bootstrap
 
 __all__ = ["findings"]
 
 NAMED = (1, 8, 16, 32)  # layers whose epoch is told
+FEW = 10  # fewest seeds between which a correlation of usual size could be seen
 NBSP = "\N{NO-BREAK SPACE}"
 PAPER = {"agrees": ", as the paper says", "differs": ", contrary to the paper"}
 
@@ -77,7 +77,7 @@ RANKED = Finding(
 )
 
 
-def findings(records: Records, other: Records, bootstrap: Bootstrap = Bootstrap()) -> list[str]:
+def findings(records: Records, other: Records) -> list[str]:
     """Paragraphs that say what the measurements show, and what of it is as in the paper.
 
     Parameters
@@ -86,10 +86,8 @@ def findings(records: Records, other: Records, bootstrap: Bootstrap = Bootstrap(
         Measurements of networks of 32 layers, of one or both widths.
     other
         The same at the momentum of the paper's Table 1.
-    bootstrap
-        How seeds are resampled.
     """
-    table, delays = verdicts(records, bootstrap), mean_delay(records.layers, bootstrap=bootstrap)
+    table, delays = verdicts(records), mean_delay(records.layers)
     return [
         f"With {_seeds(records.layers)} (units in each layer), trained on MNIST for "
         f"{delays['last_epoch'].max()} epochs:",
@@ -97,8 +95,8 @@ def findings(records: Records, other: Records, bootstrap: Bootstrap = Bootstrap(
         _told(CONSTANT, table),
         f"{_told(WIDER_SHALLOW, table)} {_told(WIDER_DEEP, table)}",
         f"{_told(CORRELATED, table)} {_told(RANKED, table)}",
-        _within(records, bootstrap),
-        _same(decided(table), decided(verdicts(other, bootstrap)), other),
+        _within(records),
+        _same(decided(table), decided(verdicts(other)), other),
     ]
 
 
@@ -175,11 +173,11 @@ def _layers(numbers: Iterable[int]) -> str:
     return f"layer{'s' if len(spans[0]) > 1 or len(spans) > 1 else ''} {_listed(texts)}"
 
 
-def _within(records: Records, bootstrap: Bootstrap) -> str:
+def _within(records: Records) -> str:
     """Where a correlation is left among the seeds of one epoch."""
     depth = records.readouts["depth"].max()
     deepest = records.readouts.loc[records.readouts["depth"] == depth]
-    table = within_epoch(records.layers, deepest, bootstrap=bootstrap)
+    table = within_epoch(records.layers, deepest)
     pearson = table.loc[table["coefficient"] == "pearson"]
     return (
         "A layer's accuracy and the network's both rise as training goes on, and any two curves "
@@ -193,7 +191,7 @@ def _left(rows: pd.DataFrame) -> str:
     width, count = rows[["hidden", "seeds"]].iloc[0]
     left = rows.loc[(rows["low"] > 0) | (rows["high"] < 0)]
     if not len(left):
-        few = f" that {count} seeds could show" if count < POINTS else ""
+        few = f" that {count} seeds could show" if count < FEW else ""
         return f"at width {width} in no layer{few}"
     ends = dict.fromkeys([_number(left["r"].min()), _number(left["r"].max())])
     return f"at width {width} in {_layers(left['layer'])} (r = {' to '.join(ends)})"

@@ -15,7 +15,7 @@ from ff.quantities import words
 from ff.records import Records, below, condition, configuration, device, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
-from ff.stats.resampling import Bootstrap, cubes
+from ff.stats.cubes import cubes
 
 __all__ = ["KINDS", "Selection", "conditions"]
 
@@ -140,10 +140,7 @@ class Selection:
     @cached_property
     def correlations(self) -> pd.DataFrame:
         """Pooled correlation with the network: a row a layer, columns ``pearson``, ``spearman``."""
-        # Intervals would take seconds: the chapter on correlation has them.
-        table = correlation.pooled(
-            self.layers, self.readouts, self.column, self.overall, Bootstrap(resamples=1)
-        )
+        table = correlation.pooled(self.layers, self.readouts, self.column, self.overall)
         return table.pivot(index="layer", columns="coefficient", values="r")
 
     def numbers(self, target: float) -> pd.DataFrame:

@@ -235,7 +235,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    """Ends of an interval; "later" is one beyond the last epoch, reached in too few resamples."""
+    """Ends of an interval; "later" is one beyond the last epoch."""
     if np.isnan(low):
         return "–"
     ends = [f"{end:.2f}" if np.isfinite(end) else "later" for end in (low, high)]

@@ -12,15 +12,13 @@ from ff.errors import RecordsError
 from ff.records import Records, below, condition, configuration, device, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
-from ff.stats.resampling import Bootstrap
+from ff.stats.intervals import mean_band
 from ff.versions import short_commit
 
 __all__ = ["agreement", "rounding", "rounding_origin", "unpaired"]
 
 
-def agreement(
-    reference: Records, other: Records, target: float = TARGET, bootstrap: Bootstrap = Bootstrap()
-) -> pd.DataFrame:
+def agreement(reference: Records, other: Records, target: float = TARGET) -> pd.DataFrame:
     """Compare traces, delays and final accuracies of the seeds that two sets of records share.
 
     Rounding makes two runs of a seed part ways, in deep layers as far as two seeds are apart. What
@@ -34,8 +32,6 @@ def agreement(
         that both hold are compared.
     target
         Accuracy that counts as reached.
-    bootstrap
-        How seeds are resampled for the intervals.
 
     Returns
     -------
@@ -61,11 +57,7 @@ def agreement(
     for hidden, seeds in paired.groupby("hidden"):
         for quantity in both[0]:
             values = seeds[quantity].to_numpy(float)
-            differences = seeds[f"{quantity}_other"].to_numpy(float) - values
-            mean, draws = bootstrap.draw(
-                lambda weights, d=differences: weights @ d / len(d), len(differences)
-            )
-            found = (mean, *bootstrap.interval(draws))
+            found = mean_band(seeds[f"{quantity}_other"].to_numpy(float) - values)
             rows.append(_row(hidden, quantity, len(seeds), deepest, values, found))
     return pd.DataFrame(rows)
 

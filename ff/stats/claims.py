@@ -1,31 +1,37 @@
 """The paper's hypotheses and claims as data, each with the number that decides it.
 
-A claim is turned into one number with a 95 % interval (seeds resampled) and the range in which
-the number must lie if the claim holds. The verdict follows by one rule: *supported* if the whole
-interval lies in the range, *not supported* if none of it does, *undecided* otherwise. There is none
-where a width has too few seeds to know how much they vary, or is *not measured* at all.
+A claim is turned into one number with a 95 % interval over seeds and the range in which the number
+must lie if the claim holds. The verdict follows by one rule: *supported* if the whole interval
+lies in the range, *not supported* if none of it does, *undecided* otherwise. There is none where a
+width has too few seeds to know how much they vary, or is *not measured* at all, or where a claim
+holds *by construction*.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from ff.records import Records
 from ff.stats.correlation import STRONG
-from ff.stats.evidence import Evidence, evidence
-from ff.stats.resampling import Bootstrap, theil_sen
+from ff.stats.evidence import Evidence, Reading, evidence
+from ff.stats.intervals import FISHER, Estimate, Scale, holm, jackknife, share, theil_sen
 
-__all__ = ["CLAIMS", "REJECTED", "Claim", "verdicts"]
+__all__ = ["BY_CONSTRUCTION", "CLAIMS", "STANCES", "Claim", "verdicts"]
 
-HALF = 16  # layers 1 to 16 of 32 count as shallow, 17 to 32 as deep
-FIRST = 4  # layers 1 to 4 are those that every configuration with a deep layer shares
 NARROW, WIDE = 100, 1000
 FEWEST = 5  # seeds that a verdict needs
-REJECTED = "; the paper finds it false"  # appended to the place in the paper
+BY_CONSTRUCTION = "by construction"
+# What the paper makes of a statement, in words that follow the place where it stands.
+STANCES = {
+    "asserts": "",
+    "rejects": "; the paper finds it false",
+    "silent": "; the paper does not ask",
+}
 
-Draw = Callable[[Evidence], np.ndarray]  # a statistic of one width: estimate, then resamples
+Measure = Callable[[Evidence], Estimate]  # the number of one width
 
 
 @dataclass(frozen=True)
@@ -43,27 +49,34 @@ class Claim:
     estimand
         What our number is, in one sentence.
     measure
-        Computes it from the evidence of one width, or the difference of two.
+        Computes it from the evidence of one width, or of each of two. None: the statement follows
+        from the algorithm, and there is nothing to measure.
     low, high
         The range of the number if the claim holds.
     widths
-        Each width on its own, or the pair that is compared.
+        None for each width on its own; one width for a statement about it alone; or the pair that
+        is compared, the second minus the first.
     chapter
         Page of the book that shows the computation.
-    rejected
-        The paper itself finds the statement false: a hypothesis that it tests and refuses.
+    stance
+        What the paper makes of it: a key of `STANCES`. It "rejects" a hypothesis that it finds
+        false, and is "silent" on what this book adds.
+    same_as
+        Key of the claim of which this one is the opposite: one number decides both, and it counts
+        there.
     """
 
     key: str
     where: str
     statement: str
     estimand: str
-    measure: Draw
+    measure: Measure | None
     low: float = -np.inf
     high: float = np.inf
-    widths: tuple[int, ...] | None = None  # None: each width on its own
+    widths: tuple[int, ...] | None = None
     chapter: str = "rq1_delay"
-    rejected: bool = False
+    stance: Literal["asserts", "rejects", "silent"] = "asserts"
+    same_as: str = ""
 
     def verdict(self, low: float, high: float) -> str:
         """Compare an interval with the claim's range."""
@@ -73,15 +86,30 @@ class Claim:
             return "supported"
         return "not supported" if high <= self.low or low >= self.high else "undecided"
 
+    def p(self, found: Estimate) -> float:
+        """Level of significance from which on an interval decides the claim, either way."""
+        ends = [end for end in (self.low, self.high) if np.isfinite(end)]
+        inside = self.low < found.value < self.high
+        # Inside, the interval must stay clear of both ends; outside, of the one that is crossed.
+        if not inside:
+            ends = [self.low if found.value <= self.low else self.high]
+        return max(float(found.p(end)) for end in ends)
+
     def agreement(self, verdict: str) -> str:
         """Whether a verdict "agrees" with what the paper concludes or "differs"; else empty."""
-        if verdict not in ("supported", "not supported"):
+        if verdict == BY_CONSTRUCTION:
+            return "agrees"
+        if verdict not in ("supported", "not supported") or self.stance == "silent":
             return ""
-        return "agrees" if (verdict == "supported") != self.rejected else "differs"
+        return "agrees" if (verdict == "supported") == (self.stance == "asserts") else "differs"
 
 
-def _slope(of: str) -> Draw:
-    return lambda e: theil_sen(e.number, getattr(e, of))
+def _plain(values: Callable[[Evidence], np.ndarray]) -> Measure:
+    return lambda e: jackknife(values(e))
+
+
+def _correlation(values: Callable[[Evidence], np.ndarray], scale: Scale = FISHER) -> Measure:
+    return lambda e: jackknife(values(e), scale)
 
 
 def _reached(e: Evidence) -> np.ndarray:
@@ -97,10 +125,23 @@ def _span(e: Evidence) -> np.ndarray:
     return e.restricted_delay[:, -1] - e.restricted_delay[:, 0]
 
 
+def _ladder(e: Evidence) -> list[int]:
+    """Indices of layers 1, 2, 4, ..."""
+    return [2**i - 1 for i in range(int(np.log2(e.number[-1])) + 1)]
+
+
 def _least_doubling(e: Evidence) -> np.ndarray:
-    ladder = [2**i - 1 for i in range(int(np.log2(e.number[-1])) + 1)]
+    ladder = _ladder(e)
     later = np.diff(e.restricted_delay[:, ladder], axis=1)
     return later[:, np.isfinite(e.delay[0, ladder[:-1]])].min(axis=1, initial=np.inf)
+
+
+def _in_order(e: Evidence) -> Estimate:
+    reached = e.crossings[:, _ladder(e)]
+    shallow, deep = reached[:, :-1], reached[:, 1:]
+    # A layer that never reaches the target is later than one that does; of two, nothing is known.
+    ordered = (deep > shallow) | np.isinf(shallow) & np.isinf(deep)
+    return share(int(ordered.all(axis=1).sum()), e.seeds)
 
 
 def _constancy(e: Evidence) -> np.ndarray:
@@ -109,12 +150,21 @@ def _constancy(e: Evidence) -> np.ndarray:
     return theil_sen(own[-half:], delay[:, -half:]) / theil_sen(own[:half], delay[:, :half])
 
 
-def _strongest(e: Evidence) -> np.ndarray:
-    return e.strength.max(axis=1)
+def _deviation(e: Evidence) -> np.ndarray:
+    rose = np.isfinite(e.deviation[0])
+    return 1000 * theil_sen(e.number[rose], e.deviation[:, rose])
 
 
-def _pearson(e: Evidence) -> np.ndarray:
-    return e.strength[:, 0]
+def _trend(e: Evidence) -> np.ndarray:
+    return 1000 * theil_sen(e.number, e.strength)
+
+
+def _shallow(values: np.ndarray, e: Evidence) -> np.ndarray:
+    return values[:, : e.half].mean(axis=1)
+
+
+def _deep(values: np.ndarray, e: Evidence) -> np.ndarray:
+    return values[:, -e.half :].mean(axis=1)
 
 
 CLAIMS = (
@@ -123,7 +173,7 @@ CLAIMS = (
         "Section 2, RQ 1, Hypothesis 1",
         "Layer goodness improvement in deeper layers is delayed as improvement cascades.",
         "Epochs of delay that each further layer adds (Theil-Sen slope).",
-        _delay_slope,
+        _plain(_delay_slope),
         low=0,
     ),
     Claim(
@@ -132,19 +182,20 @@ CLAIMS = (
         "All layers improve simultaneously.",
         "Epochs between the first and the deepest layer's reaching 0.7 (the last one if not "
         "reached); less than one would be simultaneous.",
-        _span,
+        _plain(_span),
         low=-1,
         high=1,
-        rejected=True,
+        stance="rejects",
     ),
     Claim(
         "rq1-h3",
         "Section 2, RQ 1, Hypothesis 3",
         "Layer goodness improves sooner in deeper layers than in shallower layers.",
-        "Epochs of delay that each further layer adds (Theil-Sen slope).",
-        _delay_slope,
+        "The number of Hypothesis 1, of which this is the opposite.",
+        _plain(_delay_slope),
         high=0,
-        rejected=True,
+        stance="rejects",
+        same_as="rq1-h1",
     ),
     Claim(
         "delay-every-doubling",
@@ -152,16 +203,34 @@ CLAIMS = (
         "Deeper layers achieve target accuracy values at later epochs than shallower layers.",
         "Least difference in delay, in epochs, between neighbors among layers 1, 2, 4, 8, 16 and "
         "32, as far down as the shallower one reaches 0.7.",
-        _least_doubling,
+        _plain(_least_doubling),
         low=0,
+    ),
+    Claim(
+        "delay-every-seed",
+        "Section 4, on Figure 3",
+        "The general delay behavior is largely consistent across repetitions.",
+        "Share of seeds in which layers 1, 2, 4, 8, 16 and 32 reach 0.7 in this order, as far down "
+        "as any does, with the exact interval; more than 0.8 would be largely consistent.",
+        _in_order,
+        low=0.8,
+    ),
+    Claim(
+        "any-depth",
+        "Section 4, on Figure 4",
+        "A layer at a specific depth experiences the same delay regardless of the total number of "
+        "hidden layers in the network.",
+        "No number: a layer sees nothing of the layers above it, so that its training is the same "
+        "bit for bit. A test of this repository asserts it.",
+        None,
     ),
     Claim(
         "width-shallow",
         "Section 4, on Figure 4",
         "Shallow layers of width 1000 consistently achieve the target faster than of width 100.",
         "Delay at width 1000 minus delay at width 100, in epochs (the last one if not reached), "
-        "mean of layers 1 to 4.",
-        lambda e: e.restricted_delay[:, :FIRST].mean(axis=1),
+        "mean of the shallower half of the layers.",
+        _plain(lambda e: _shallow(e.restricted_delay, e)),
         high=0,
         widths=(NARROW, WIDE),
     ),
@@ -170,8 +239,8 @@ CLAIMS = (
         "Section 4, on Figure 4",
         "Deeper layers of width 1000 achieve the target later than those of width 100.",
         "Delay at width 1000 minus delay at width 100, in epochs (the last one if not reached), "
-        "mean of layers 17 to 32.",
-        lambda e: e.restricted_delay[:, HALF:].mean(axis=1),
+        "mean of the deeper half of the layers.",
+        _plain(lambda e: _deep(e.restricted_delay, e)),
         low=0,
         widths=(NARROW, WIDE),
     ),
@@ -181,7 +250,7 @@ CLAIMS = (
         "The change in delay across depths appears largely constant, in particular at width 100.",
         "Slope of the delay in the deeper half of the layers over that in the shallower half; "
         "within 20 % of 1 would be constant.",
-        _constancy,
+        _plain(_constancy),
         low=0.8,
         high=1.25,
     ),
@@ -189,18 +258,25 @@ CLAIMS = (
         "deviation-grows",
         "Section 4, on Figure 3",
         "Deviation in measured accuracy tends to be larger in deeper than in shallower layers.",
-        "Change of the standard deviation over seeds from layer to layer (Theil-Sen slope).",
-        _slope("deviation"),
+        "Change of the standard deviation over seeds from layer to layer, in thousandths "
+        "(Theil-Sen slope over the layers). A layer's deviation is the mean of its epochs from the "
+        "first on in which its mean accuracy is at least 0.55. At width 1000, which Figure 3 "
+        "shows.",
+        _plain(_deviation),
         low=0,
+        widths=(WIDE,),
     ),
     Claim(
         "no-overlap",
         "Section 4, on Figure 3",
         "No significant overlap across layers exists across a single standard deviation.",
-        "Share of epochs at which bands of one standard deviation of neighboring layers of "
-        "Figure 3 meet; less than 5 % would be none.",
-        lambda e: e.overlap,
-        high=0.05,
+        "By how much neighbors among layers 1, 4, 8, 16, 24 and 32 are apart in 95 % of the "
+        "epochs: the distance of their means over the sum of their standard deviations; above 1, "
+        "bands do not overlap. Epochs are those from the first on in which the shallower layer's "
+        "mean accuracy is at least 0.55. At width 1000, which Figure 3 shows.",
+        _plain(lambda e: e.clearance),
+        low=1,
+        widths=(WIDE,),
     ),
     Claim(
         "rq2-h1",
@@ -208,10 +284,10 @@ CLAIMS = (
         "An individual layer's goodness strongly correlates with overall accuracy.",
         "The weakest layer's correlation, the stronger of |Pearson| and |Spearman|; "
         "above 0.7 is strong.",
-        lambda e: _strongest(e).min(axis=1),
+        _correlation(lambda e: e.both.max(axis=1).min(axis=1)),
         low=STRONG,
         chapter="rq2_correlation",
-        rejected=True,  # as is its opposite below: some layers correlate strongly, others do not
+        stance="rejects",  # as is its opposite below: some layers correlate strongly, others do not
     ),
     Claim(
         "rq2-h2",
@@ -219,36 +295,37 @@ CLAIMS = (
         "An individual layer's goodness does not strongly correlate with overall accuracy.",
         "The strongest layer's correlation, the stronger of |Pearson| and |Spearman|; "
         "above 0.7 is strong.",
-        lambda e: _strongest(e).max(axis=1),
+        _correlation(lambda e: e.both.max(axis=1).max(axis=1)),
         high=STRONG,
         chapter="rq2_correlation",
-        rejected=True,
+        stance="rejects",
     ),
     Claim(
         "rq2-h3",
         "Section 2, RQ 2, Hypothesis 3",
         "Deeper layers exhibit stronger correlation with overall accuracy than shallower ones.",
-        "Change of |Pearson| from layer to layer (Theil-Sen slope).",
-        lambda e: theil_sen(e.number, _pearson(e)),
+        "Change of |Pearson| from layer to layer, in thousandths (Theil-Sen slope).",
+        _plain(_trend),
         low=0,
         chapter="rq2_correlation",
-        rejected=True,
+        stance="rejects",
     ),
     Claim(
         "pearson-weakens",
         "Section 4, on Figure 5a",
         "The Pearson correlation significantly weakens as layer depth increases.",
-        "Change of |Pearson| from layer to layer (Theil-Sen slope).",
-        lambda e: theil_sen(e.number, _pearson(e)),
+        "The number of Hypothesis 3, of which this is the opposite.",
+        _plain(_trend),
         high=0,
         chapter="rq2_correlation",
+        same_as="rq2-h3",
     ),
     Claim(
         "spearman-strong",
         "Section 4, on Figure 5b",
         "Layer accuracy strongly correlates with overall accuracy regardless of depth.",
         "The weakest layer's |Spearman|; above 0.7 is strong.",
-        lambda e: e.strength[:, 1].min(axis=1),
+        _correlation(lambda e: e.both[:, 1].min(axis=1)),
         low=STRONG,
         chapter="rq2_correlation",
     ),
@@ -257,7 +334,7 @@ CLAIMS = (
         "Section 4, on Figure 5",
         "An increase in width significantly weakens the correlation.",
         "|Pearson| at width 1000 minus that at width 100, mean of the layers.",
-        lambda e: _pearson(e).mean(axis=1),
+        _plain(lambda e: e.strength.mean(axis=1)),
         high=0,
         widths=(NARROW, WIDE),
         chapter="rq2_correlation",
@@ -266,8 +343,9 @@ CLAIMS = (
         "width-weakens-deep",
         "Section 4, on Figure 5",
         "Width weakens the correlation with particular acuity at deeper layers.",
-        "Change of |Pearson| with width, mean of layers 17 to 32 minus mean of layers 1 to 16.",
-        lambda e: _pearson(e)[:, HALF:].mean(axis=1) - _pearson(e)[:, :HALF].mean(axis=1),
+        "Change of |Pearson| with width, mean of the deeper half of the layers minus mean of the "
+        "shallower half.",
+        _plain(lambda e: _deep(e.strength, e) - _shallow(e.strength, e)),
         high=0,
         widths=(NARROW, WIDE),
         chapter="rq2_correlation",
@@ -275,9 +353,11 @@ CLAIMS = (
     Claim(
         "shallow-aligns",
         "Section 4, on Figure 2",
-        "Overall accuracy more closely aligns with shallower rather than deeper layers.",
-        "Change of the distance to the overall accuracy from layer to layer (Theil-Sen slope).",
-        _slope("gap"),
+        "In all subplots overall accuracy more closely aligns with shallower rather than deeper "
+        "layers.",
+        "Distance to the overall accuracy, mean of the deeper half of the layers minus mean of the "
+        "shallower half, in the network of 2, 4, 8, 16 or 32 layers that has the least.",
+        _plain(lambda e: e.gaps.min(axis=1)),
         low=0,
         chapter="rq2_correlation",
     ),
@@ -285,8 +365,8 @@ CLAIMS = (
         "shallow-correlates",
         "Abstract",
         "Shallower layer accuracy is strongly correlated with overall model accuracy.",
-        "The least |Pearson| among layers 1 to 4; above 0.7 is strong.",
-        lambda e: _pearson(e)[:, :FIRST].min(axis=1),
+        "|Pearson|, mean of the shallower half of the layers; above 0.7 is strong.",
+        _correlation(lambda e: _shallow(e.strength, e)),
         low=STRONG,
         chapter="rq2_correlation",
     ),
@@ -294,40 +374,58 @@ CLAIMS = (
         "shallow-correlates-more",
         "Section 7",
         "Shallower layers may more strongly correlate with overall accuracy than deeper ones.",
-        "|Pearson| of layers 1 to 16 minus that of layers 17 to 32, means.",
-        lambda e: _pearson(e)[:, :HALF].mean(axis=1) - _pearson(e)[:, HALF:].mean(axis=1),
+        "|Pearson|, mean of the shallower half of the layers minus mean of the deeper half.",
+        _plain(lambda e: _shallow(e.strength, e) - _deep(e.strength, e)),
         low=0,
         chapter="rq2_correlation",
+    ),
+    Claim(
+        "within-epoch",
+        "Section 5, on pairs from across all epochs",
+        "Layer accuracy strongly correlates with overall accuracy among networks that have trained "
+        "for equally many epochs.",
+        "Pearson's r over seeds at one epoch, averaged over epochs (Fisher's z), mean of the "
+        "layers; above 0.7 is strong, and 0 is none.",
+        _correlation(lambda e: e.within.mean(axis=1)),
+        low=STRONG,
+        chapter="rq2_correlation",
+        stance="silent",
     ),
 )
 
 
-def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFrame:
+def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     """Decide every claim of the paper.
 
     Parameters
     ----------
     records
-        Measurements of networks of 32 layers, of one or both widths.
-    bootstrap
-        How seeds are resampled.
+        Measurements of networks of at least as many layers as the reading asks for, of one or more
+        widths.
+    reading
+        How the paper's words are turned into numbers, where it leaves a choice.
 
     Returns
     -------
     DataFrame
-        A row for each claim and width: key, where, statement, estimand, width ("100", "1000" or
-        "1000 - 100"), value, low, high, seeds, verdict, rejected (by the paper itself), paper
-        ("agrees" or "differs", empty without a decision), chapter. A claim that compares widths
-        is "not measured" unless both are there.
+        A row for each claim and width: key, where, statement, estimand, width ("100", "1000",
+        "1000 - 100", or "any" for what holds by construction), value, low, high, p, p_holm, seeds,
+        verdict, stance, paper ("agrees" or "differs", empty without a decision), counted,
+        chapter. `p` is the level of significance from which on the verdict is decided, and `p_holm`
+        adjusts it for all numbers of the table. `counted` is False where there is no number, or
+        where it counts in another row. A claim about a width, or two, that the records lack is
+        "not measured".
     """
-    found = dict(evidence(records, bootstrap))
+    found = dict(evidence(records, reading))
     rows = []
     for claim in CLAIMS:
-        for width, counts, draws in _measure(claim, found):
-            value, (low, high) = draws[0], bootstrap.interval(draws[1:])
-            verdict = claim.verdict(float(low), float(high))
-            if 0 < min(counts) < FEWEST:
+        for width, counts, estimate in _measure(claim, found):
+            value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
+            verdict = claim.verdict(low, high)
+            if 0 < min(counts, default=0) < FEWEST:
                 verdict = "too few seeds"
+            if claim.measure is None:
+                verdict = BY_CONSTRUCTION
             rows.append(
                 {
                     "key": claim.key,
@@ -335,32 +433,36 @@ def verdicts(records: Records, bootstrap: Bootstrap = Bootstrap()) -> pd.DataFra
                     "statement": claim.statement,
                     "estimand": claim.estimand,
                     "width": width,
-                    "value": float(value),
-                    "low": float(low),
-                    "high": float(high),
+                    "value": value,
+                    "low": low,
+                    "high": high,
+                    "p": claim.p(estimate),
                     "seeds": " and ".join(map(str, counts)),
                     "verdict": verdict,
-                    "rejected": claim.rejected,
+                    "stance": claim.stance,
                     "paper": claim.agreement(verdict),
+                    "counted": claim.measure is not None and not claim.same_as,
                     "chapter": claim.chapter,
                 }
             )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"].where(table["counted"])))
+    return table
 
 
-def _measure(
-    claim: Claim, found: dict[int, Evidence]
-) -> Iterator[tuple[str, list[int], np.ndarray]]:
-    """Width, seeds of each width, and the draws of a claim's number."""
-    if claim.widths is None:
+def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, list[int], Estimate]]:
+    """Width, seeds of each width, and the number with its interval."""
+    unknown = jackknife(np.full(2, np.nan))
+    if claim.measure is None:
+        yield "any", [], unknown
+    elif claim.widths is None:
         for width, own in found.items():
             yield str(width), [own.seeds], claim.measure(own)
-        return
-    narrow, wide = claim.widths
-    if narrow in found and wide in found:
-        with np.errstate(invalid="ignore"):  # infinity minus infinity
-            draws = claim.measure(found[wide]) - claim.measure(found[narrow])
-        seeds = [found[narrow].seeds, found[wide].seeds]
     else:
-        draws, seeds = np.full(2, np.nan), [0]
-    yield f"{wide} - {narrow}", seeds, draws
+        name = " - ".join(map(str, reversed(claim.widths)))
+        if missing := set(claim.widths) - set(found):
+            yield name, [0] * len(missing), unknown
+            return
+        first, *other = (claim.measure(found[width]) for width in claim.widths)
+        seeds = [found[width].seeds for width in claim.widths]
+        yield name, seeds, other[0] - first if other else first

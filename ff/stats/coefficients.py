@@ -1,12 +1,15 @@
 """Correlation coefficients of arrays, as functions of how often each seed is counted.
 
 Arrays have the shape (seeds, epochs, series); weights have the shape (batch, seeds), a row each for
-the data (all ones) or a resample of the seeds. See `ff.correlation` for what they mean.
+the data (all ones) or the data without a seed. See `ff.correlation` for what they mean.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
+
+from ff.stats.intervals import FISHER
 
 __all__ = [
     "COEFFICIENTS",
@@ -14,7 +17,9 @@ __all__ = [
     "coefficients",
     "fisher_mean",
     "of_gains",
+    "of_lagged_gains",
     "within_epochs",
+    "within_range",
 ]
 
 COEFFICIENTS = ("pearson", "spearman")
@@ -22,13 +27,11 @@ COEFFICIENTS = ("pearson", "spearman")
 # weights (batch, seeds) -> (batch, coefficients, layers, depths)
 Statistic = Callable[[np.ndarray], np.ndarray]
 
-_PERFECT = 1 - 1e-6  # beyond, Fisher's z is cut off: that of 1 is infinite
-
 
 def _rank_counts(values: np.ndarray) -> np.ndarray:
     """Count, for each value, how many of each seed's values are smaller, ties counting half.
 
-    (seeds, epochs, series) -> (seeds, seeds * epochs * series). A mid-rank in a resample is
+    (seeds, epochs, series) -> (seeds, seeds * epochs * series). A weighted mid-rank is
     weights @ counts + 1/2, which makes Spearman's coefficient exact there without sorting again.
     """
     flat = values.reshape(-1, values.shape[2])
@@ -104,6 +107,7 @@ def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2))
     x_counts, y_counts, pearson_of = _rank_counts(x), _rank_counts(y), _pearson(x, y, center)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
+        weights = weights / weights.mean(axis=1, keepdims=True)
         x_ranks = (weights @ x_counts + 0.5).reshape(len(weights), *x.shape)
         y_ranks = (weights @ y_counts + 0.5).reshape(len(weights), *y.shape)
         spearman = _correlate(weights, x_ranks, y_ranks, center)
@@ -121,7 +125,32 @@ def within_epochs(x: np.ndarray, y: np.ndarray) -> Statistic:
 
 def of_gains(x: np.ndarray, y: np.ndarray) -> Statistic:
     """As `coefficients`, of differences between successive epochs."""
-    return coefficients(np.diff(x, axis=1), np.diff(y, axis=1))
+    return of_lagged_gains(x, y, 0)
+
+
+def of_lagged_gains(x: np.ndarray, y: np.ndarray, lag: int) -> Statistic:
+    """As `coefficients`, of a layer's gain with the network's gain `lag` epochs earlier."""
+    x, y = np.diff(x, axis=1), np.diff(y, axis=1)
+    n = x.shape[1] - abs(lag)
+    return coefficients(x[:, max(lag, 0) :][:, :n], y[:, max(-lag, 0) :][:, :n])
+
+
+def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Statistic:
+    """As `coefficients`, over the pairs in which the network's accuracy lies in a range.
+
+    Seeds are counted or not: a weight above 1 is taken for 1.
+    """
+
+    def one(counted: np.ndarray) -> np.ndarray:
+        found = np.full((2, x.shape[2], y.shape[2]), np.nan)
+        for k in range(y.shape[2]):
+            keep = (low <= y[..., k]) & (y[..., k] <= high) & counted[:, None]
+            pairs = pd.DataFrame(x[keep]), pd.Series(y[..., k][keep])
+            ranks = [side.rank() for side in pairs]
+            found[..., k] = [layer.corrwith(network) for layer, network in (pairs, ranks)]
+        return found
+
+    return lambda weights: np.stack([one(row > 0) for row in weights])
 
 
 def fisher_mean(x: np.ndarray, y: np.ndarray) -> Statistic:
@@ -129,9 +158,9 @@ def fisher_mean(x: np.ndarray, y: np.ndarray) -> Statistic:
     single = [coefficients(x[:, [epoch]], y[:, [epoch]]) for epoch in range(x.shape[1])]
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        z = np.arctanh(np.clip([one(weights) for one in single], -_PERFECT, _PERFECT))
+        z = FISHER.forward(np.stack([one(weights) for one in single]))
         defined = ~np.isnan(z)
         with np.errstate(invalid="ignore"):  # 0/0 where no epoch is defined
-            return np.tanh(np.where(defined, z, 0).sum(axis=0) / defined.sum(axis=0))
+            return FISHER.backward(np.where(defined, z, 0).sum(axis=0) / defined.sum(axis=0))
 
     return statistic

@@ -6,6 +6,7 @@ differ in how much of that shared progress they take out. The estimand of each i
 (hidden, depth, layer): layer `layer` of a network with `depth` layers of `hidden` units.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,22 +20,26 @@ from ff.stats.coefficients import (
     coefficients,
     fisher_mean,
     of_gains,
+    of_lagged_gains,
     within_epochs,
+    within_range,
 )
-from ff.stats.resampling import Bootstrap, cubes, theil_sen
+from ff.stats.cubes import cubes
+from ff.stats.intervals import FISHER, jackknife, leave_one_out, theil_sen
 
 __all__ = [
     "STRONG",
     "by_span",
     "depth_trend",
     "first_differences",
+    "lagged",
+    "matched",
     "partial",
     "pooled",
     "within_epoch",
 ]
 
 STRONG = 0.7  # section 2 of the paper: a greater absolute value is a strong correlation
-POINTS = 10  # fewest seeds for an interval of a correlation between them
 
 
 def _pairs(
@@ -42,10 +47,9 @@ def _pairs(
     readouts: pd.DataFrame,
     column: str,
     overall: str,
-    bootstrap: Bootstrap,
     analysis: Callable[[np.ndarray, np.ndarray], Statistic],
-) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
-    """For each width and coefficient: labels of P pairs, estimates (P,), draws (resamples, P)."""
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """For each width and coefficient: labels of P pairs, `leave_one_out` of them (1 + seeds, P)."""
     networks = {network.hidden: network for network in cubes(readouts, "depth", overall)}
     for cube in cubes(layers, "layer", column):
         network = networks.get(cube.hidden)
@@ -57,7 +61,7 @@ def _pairs(
         epochs, at, there = np.intersect1d(cube.epochs, network.epochs, return_indices=True)
         depth, layer = np.nonzero(network.keys[:, None] >= cube.keys)  # a network ends at its depth
         statistic = analysis(cube.values[:, at], network.values[:, there])
-        estimate, draws = bootstrap.draw(statistic, len(cube.seeds))
+        values = leave_one_out(statistic, len(cube.seeds))
         for i, coefficient in enumerate(COEFFICIENTS):
             labels = pd.DataFrame(
                 {
@@ -69,20 +73,20 @@ def _pairs(
                     "epochs": len(epochs),
                 }
             )
-            yield labels, estimate[i, layer, depth], draws[:, i, layer, depth]
+            yield labels, values[:, i, layer, depth]
 
 
-def _table(
-    pairs: Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]], bootstrap: Bootstrap
-) -> pd.DataFrame:
+def _table(pairs: Iterator[tuple[pd.DataFrame, np.ndarray]]) -> pd.DataFrame:
     """Estimates with intervals, signed and absolute."""
     tables = []
-    for labels, r, draws in pairs:
-        low, high = bootstrap.interval(draws)
-        weak, strong = bootstrap.interval(abs(draws))
-        values = {"r": r, "low": low, "high": high}
-        values |= {"strength": abs(r), "strength_low": weak, "strength_high": strong}
-        tables.append(labels.assign(**values))
+    for labels, values in pairs:
+        found = jackknife(values, FISHER)
+        r, low, high = values[0], found.low, found.high
+        weak, strong = np.minimum(abs(low), abs(high)), np.maximum(abs(low), abs(high))
+        weak = np.where(low * high < 0, 0.0, weak)  # an interval that holds 0 on both sides
+        signed = {"r": r, "low": low, "high": high}
+        strength = {"strength": abs(r), "strength_low": weak, "strength_high": strong}
+        tables.append(labels.assign(**signed, **strength))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -91,7 +95,6 @@ def pooled(
     readouts: pd.DataFrame,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Correlate over all pairs of seed and epoch, as the paper does.
 
@@ -105,16 +108,15 @@ def pooled(
         What counts as a layer's accuracy.
     overall
         What counts as the network's: a column of `readouts`.
-    bootstrap
-        How seeds are resampled for the intervals.
 
     Returns
     -------
     DataFrame
         One row per (hidden, depth, layer, coefficient): hidden, depth, layer, coefficient
         ("pearson" or "spearman"), seeds, epochs, r, low, high, strength, strength_low,
-        strength_high. `r` is signed and `strength` is its absolute value, each with its own
-        percentile interval. NaN where an accuracy is constant; intervals are NaN with one seed.
+        strength_high. `r` is signed, with an interval that leaves out seeds and is symmetric on
+        Fisher's scale; `strength` is its absolute value with that of the same interval. NaN where
+        an accuracy is constant; intervals are NaN with one seed.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def pooled(
     ----------
     Section 3 and Figure 5 of the paper: 30 seeds and 30 epochs make 900 pairs.
     """
-    return _table(_pairs(layers, readouts, column, overall, bootstrap, coefficients), bootstrap)
+    return _table(_pairs(layers, readouts, column, overall, coefficients))
 
 
 def within_epoch(
@@ -133,7 +135,6 @@ def within_epoch(
     readouts: pd.DataFrame,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Correlate across seeds at one epoch, and average over epochs.
 
@@ -143,14 +144,10 @@ def within_epoch(
     Epochs at which either accuracy is the same in all seeds are left out. A perfect correlation
     has an infinite z and counts as 0.999999.
 
-    Parameters and result are those of `pooled`. With fewer than ten seeds there is no interval: so
-    few points say little, and a tenth of the resamples of five seeds hold only two different ones,
-    which always correlate perfectly.
+    Parameters and result are those of `pooled`. With two seeds there is no interval: without
+    either one, a single seed is left, which correlates with nothing.
     """
-    table = _table(_pairs(layers, readouts, column, overall, bootstrap, fisher_mean), bootstrap)
-    ends = ["low", "high", "strength_low", "strength_high"]
-    table[ends] = table[ends].where(table["seeds"] >= POINTS)
-    return table
+    return _table(_pairs(layers, readouts, column, overall, fisher_mean))
 
 
 def partial(
@@ -158,7 +155,6 @@ def partial(
     readouts: pd.DataFrame,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Correlate over all pairs of seed and epoch, given the epoch.
 
@@ -171,7 +167,7 @@ def partial(
 
     Parameters and result are those of `pooled`.
     """
-    return _table(_pairs(layers, readouts, column, overall, bootstrap, within_epochs), bootstrap)
+    return _table(_pairs(layers, readouts, column, overall, within_epochs))
 
 
 def first_differences(
@@ -179,7 +175,6 @@ def first_differences(
     readouts: pd.DataFrame,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Correlate the gains from one measured epoch to the next.
 
@@ -192,7 +187,77 @@ def first_differences(
     Parameters and result are those of `pooled`; `epochs` counts the epochs between which the
     gains are taken.
     """
-    return _table(_pairs(layers, readouts, column, overall, bootstrap, of_gains), bootstrap)
+    return _table(_pairs(layers, readouts, column, overall, of_gains))
+
+
+def lagged(
+    layers: pd.DataFrame,
+    readouts: pd.DataFrame,
+    lags: Sequence[int] = range(-5, 16),
+    column: str = "train_accuracy",
+    overall: str = "train_accuracy",
+) -> pd.DataFrame:
+    """Correlate a layer's gains with its network's gains of some epochs before or after.
+
+    Estimand: the correlation over every seed and epoch of a layer's gain in accuracy with its
+    network's gain `lag` epochs earlier.
+
+    If a layer only repeats later what the network did, its correlation is small at lag 0 and
+    great at its delay.
+
+    Parameters
+    ----------
+    layers, readouts, column, overall
+        As in `pooled`.
+    lags
+        Numbers of measured epochs by which the layer follows the network; negative where it leads.
+
+    Returns
+    -------
+    DataFrame
+        That of `pooled`, with the first column `lag`.
+    """
+    tables = []
+    for lag in lags:
+        analysis = functools.partial(of_lagged_gains, lag=lag)
+        table = _table(_pairs(layers, readouts, column, overall, analysis))
+        table.insert(0, "lag", lag)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def matched(
+    layers: pd.DataFrame,
+    readouts: pd.DataFrame,
+    low: float,
+    high: float,
+    column: str = "train_accuracy",
+    overall: str = "train_accuracy",
+) -> pd.DataFrame:
+    """Correlate over the pairs of seed and epoch at which the network is equally accurate.
+
+    Estimand: the correlation of a layer's accuracy with its network's over every seed and epoch at
+    which the network's accuracy lies in a range.
+
+    Parameters
+    ----------
+    layers, readouts, column, overall
+        As in `pooled`.
+    low, high
+        The range, both ends included.
+
+    Returns
+    -------
+    DataFrame
+        That of `pooled`; `epochs` counts those that the records have.
+
+    References
+    ----------
+    Section 5 of the paper: "the influence of overall model accuracy on correlation strength is not
+    evaluated and may be a confounding variable".
+    """
+    analysis = functools.partial(within_range, low=low, high=high)
+    return _table(_pairs(layers, readouts, column, overall, analysis))
 
 
 def depth_trend(
@@ -200,7 +265,6 @@ def depth_trend(
     readouts: pd.DataFrame,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Change in the strength of the pooled correlation from one layer to the next.
 
@@ -208,7 +272,7 @@ def depth_trend(
 
     Parameters
     ----------
-    layers, readouts, column, overall, bootstrap
+    layers, readouts, column, overall
         As in `pooled`.
 
     Returns
@@ -216,22 +280,21 @@ def depth_trend(
     DataFrame
         One row per (hidden, depth, coefficient): hidden, depth, coefficient, seeds, slope, low,
         high.
-        Negative if deeper layers correlate less. All layers share each resample of the seeds,
-        so what they have in common cancels. Layers without a correlation are left out.
+        Negative if deeper layers correlate less. A seed is left out of all layers at once, so
+        that what they have in common cancels. Layers without a correlation are left out.
 
     References
     ----------
     Research Question 2, Hypothesis 3 of the paper.
     """
     rows = []
-    for labels, r, draws in _pairs(layers, readouts, column, overall, bootstrap, coefficients):
-        strength = abs(np.vstack([r, draws]))  # the data first, then the resamples
+    for labels, values in _pairs(layers, readouts, column, overall, coefficients):
         for depth in labels["depth"].unique():
             own = labels["depth"] == depth
-            slopes = theil_sen(labels["layer"].to_numpy()[own], strength[:, own])
-            first = labels.iloc[0]
+            slopes = theil_sen(labels["layer"].to_numpy()[own], abs(values[:, own]))
+            found, first = jackknife(slopes), labels.iloc[0]
             key = (first["hidden"], depth, first["coefficient"], first["seeds"])
-            rows.append((*key, slopes[0], *bootstrap.interval(slopes[1:])))
+            rows.append((*key, slopes[0], float(found.low), float(found.high)))
     columns = ["hidden", "depth", "coefficient", "seeds", "slope", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 

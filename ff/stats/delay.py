@@ -2,7 +2,7 @@
 
 A layer's delay is the epoch at which its accuracy reaches a target, 0.7 in the paper (sections 2
 and 3, Figure 4). A layer that has not reached it when training ends is right-censored: its delay
-is NaN in an estimate, and counts as infinite, later than any epoch, in a resample or an interval.
+is NaN in an estimate, and counts as infinite, later than any epoch, in an interval.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.stats.resampling import Bootstrap, cubes, theil_sen
+from ff.stats.cubes import cubes
+from ff.stats.intervals import LEVEL, jackknife, leave_one_out, mean_band, theil_sen
 
 __all__ = [
     "TARGET",
     "TARGETS",
+    "delay_of_mean",
     "mean_delay",
     "reach_of_mean",
     "seed_delays",
@@ -49,7 +51,7 @@ def _reach(traces: np.ndarray, epochs: np.ndarray, target: float) -> tuple[np.nd
 def reach_of_mean(
     values: np.ndarray, epochs: np.ndarray, target: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Delay of the mean trace, as a statistic that `Bootstrap.draw` takes.
+    """Delay of the mean trace, as a statistic that `leave_one_out` takes.
 
     Parameters
     ----------
@@ -68,10 +70,33 @@ def reach_of_mean(
     """
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        traces = np.tensordot(weights, values, axes=1) / len(values)  # (batch, epochs, layers)
+        shares = weights / weights.sum(axis=1, keepdims=True)
+        traces = np.tensordot(shares, values, axes=1)  # (batch, epochs, layers)
         return np.stack(_reach(traces.swapaxes(1, 2), epochs, target), axis=1)
 
     return statistic
+
+
+def delay_of_mean(
+    values: np.ndarray, epochs: np.ndarray, target: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Delay of the mean trace, and the interval of epochs at which the mean may be at the target.
+
+    Parameters
+    ----------
+    values, epochs, target
+        As in `reach_of_mean`.
+
+    Returns
+    -------
+    delay, low, high
+        First epoch and interpolated crossing, shape (2, layers), infinite where the target is
+        never reached. `low` is where the upper end of the mean's interval reaches the target,
+        `high` where the lower end does. NaN with a single seed.
+    """
+    delay, high, low = (np.stack(_reach(end.T, epochs, target)) for end in mean_band(values))
+    unknown = np.full_like(delay, np.nan)
+    return (delay, low, high) if len(values) > 1 else (delay, unknown, unknown)
 
 
 def _finite(delays: np.ndarray) -> np.ndarray:
@@ -83,7 +108,6 @@ def mean_delay(
     layers: pd.DataFrame,
     target: float = TARGET,
     column: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Delay of a layer's average trace.
 
@@ -97,8 +121,6 @@ def mean_delay(
         Accuracy to reach, between 0 and 1.
     column
         What counts as accuracy.
-    bootstrap
-        How seeds are resampled for the intervals.
 
     Returns
     -------
@@ -107,8 +129,10 @@ def mean_delay(
         crossing_low, crossing_high, censored, last_epoch, seeds. `epoch` is the first measured
         epoch at or above the target, `crossing` the linear interpolation between it and the
         measured epoch before; both are that first epoch if the trace starts above the target.
-        An interval's end is infinite where so many resamples never reach the target that the end
-        lies beyond `last_epoch`, and NaN with a single seed.
+        An interval holds the epochs at which the mean accuracy may be the target: it begins where
+        the upper end of the mean's 95 % interval (Student's t over seeds) reaches the target, and
+        ends where the lower end does, which is infinite if that lies beyond `last_epoch`. It is NaN
+        with a single seed.
 
     Raises
     ------
@@ -121,12 +145,11 @@ def mean_delay(
     """
     tables = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
-        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
-        low, high = bootstrap.interval(draws)
+        mean, low, high = delay_of_mean(values, epochs, target)
         table: dict[str, Any] = {"hidden": hidden, "layer": keys}
         for i, name in enumerate(["epoch", "crossing"]):
-            table |= {name: _finite(estimate[i]), f"{name}_low": low[i], f"{name}_high": high[i]}
-        table |= {"censored": np.isinf(estimate[0]), "last_epoch": epochs[-1], "seeds": len(seeds)}
+            table |= {name: _finite(mean[i]), f"{name}_low": low[i], f"{name}_high": high[i]}
+        table |= {"censored": np.isinf(mean[0]), "last_epoch": epochs[-1], "seeds": len(seeds)}
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True)
 
@@ -170,7 +193,6 @@ def slope(
     layers: pd.DataFrame,
     target: float = TARGET,
     column: str = "train_accuracy",
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Epochs of delay that each further layer adds.
 
@@ -179,21 +201,22 @@ def slope(
 
     Parameters
     ----------
-    layers, target, column, bootstrap
+    layers, target, column
         As in `mean_delay`.
 
     Returns
     -------
     DataFrame
-        Four rows per hidden: hidden, segment, seeds, first_layer, last_layer, slope, low, high,
+        Five rows per hidden: hidden, segment, seeds, first_layer, last_layer, slope, low, high,
         scatter_low, scatter_high. Segment "all" is every such layer, "shallow" and "deep" are its
-        halves (which share the middle layer of an odd number), and "change" is deep minus shallow:
-        zero if the delay per layer is constant over depth. `low` and `high` resample seeds and
-        are the interval to report: what another set of seeds would give. `scatter_low` and
-        `scatter_high` are scipy's, from the scatter of the layers about the line; they take
-        layers as independent, which layers of the same networks are not. In a resample, a layer
-        that misses the target counts as infinitely late. NaN with fewer than two layers. Layers
-        already there at the first epoch share one delay, which flattens the slope.
+        halves (which share the middle layer of an odd number). "change" is deep minus shallow, and
+        "ratio" deep over shallow: 0 and 1 if the delay per layer is constant over depth. `low` and
+        `high` leave out seeds and are the interval to report: what another set of seeds would
+        give. `scatter_low` and `scatter_high` are scipy's, from the scatter of the layers about the
+        line; they take layers as independent, which layers of the same networks are not. A layer
+        that misses the target without some seed counts as infinitely late there. NaN with fewer
+        than two layers. Layers already there at the first epoch share one delay, which flattens
+        the slope.
 
     References
     ----------
@@ -203,21 +226,22 @@ def slope(
 
     rows = []
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
-        estimate, draws = bootstrap.draw(reach_of_mean(values, epochs, target), len(seeds))
-        reached = np.isfinite(estimate[1])
-        x, y = keys[reached], estimate[1, reached]
+        delays = leave_one_out(reach_of_mean(values, epochs, target), len(seeds))[:, 1]
+        reached = np.isfinite(delays[0])
+        x, delays = keys[reached], delays[:, reached]
         half = (len(x) + 1) // 2
         parts = {"all": slice(None), "shallow": slice(half), "deep": slice(len(x) - half, None)}
-        both = np.vstack([y, draws[:, 1, reached]])  # the data first, then the resamples
-        slopes = {name: theil_sen(x[part], both[:, part]) for name, part in parts.items()}
-        with np.errstate(invalid="ignore"):  # infinity minus infinity
+        slopes = {name: theil_sen(x[part], delays[:, part]) for name, part in parts.items()}
+        with np.errstate(invalid="ignore", divide="ignore"):  # infinity minus infinity, 0/0
             slopes["change"] = slopes["deep"] - slopes["shallow"]
+            slopes["ratio"] = slopes["deep"] / slopes["shallow"]
         for name, values in slopes.items():
             own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
-            if name != "change" and len(own) > 2:
-                scatter = theilslopes(y[parts[name]], own, bootstrap.level)[2:]
+            if name in parts and len(own) > 2:
+                scatter = theilslopes(delays[0, parts[name]], own, LEVEL)[2:]
             ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
-            interval = *bootstrap.interval(values[1:]), *scatter
+            found = jackknife(values)
+            interval = float(found.low), float(found.high), *scatter
             rows.append((hidden, name, len(seeds), *ends, values[0], *interval))
     columns = ["hidden", "segment", "seeds", "first_layer", "last_layer", "slope", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "scatter_low", "scatter_high"])

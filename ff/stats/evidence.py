@@ -1,39 +1,74 @@
-"""The quantities that claims are about, each with its resamples."""
+"""The quantities that claims are about, each with what it is without each one of the seeds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ff.records import Records
-from ff.stats.coefficients import coefficients
+from ff.stats.coefficients import COEFFICIENTS, coefficients, fisher_mean, within_range
+from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET, reach_of_mean
-from ff.stats.resampling import Bootstrap, Cube, cubes
+from ff.stats.intervals import leave_one_out
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["ROSE", "Evidence", "Reading", "evidence"]
 
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
+ROSE = 0.55  # a layer that has passed it is no longer at chance
+TAIL = 0.05  # of the epochs, in which bands may meet
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the words of the paper are turned into numbers, where it leaves a choice.
+
+    Parameters
+    ----------
+    column
+        What counts as accuracy, of layers and of networks: "train_accuracy" or
+        "validation_accuracy".
+    target
+        Accuracy that counts as reached.
+    first_epoch
+        Correlations, and distances to the overall accuracy, are of the epochs from this one on.
+    overall
+        Correlations are of the pairs in which the network's accuracy lies in this range.
+    depth
+        Layers of the deepest network.
+    coefficient
+        "pearson" or "spearman", where a claim speaks of correlation.
+    shallow
+        Layers 1 to this are shallow, and as many at the other end deep; None: half of the layers.
+    """
+
+    column: str = "train_accuracy"
+    target: float = TARGET
+    first_epoch: int = 1
+    overall: tuple[float, float] = (-np.inf, np.inf)
+    depth: int = 32
+    coefficient: str = "pearson"
+    shallow: int | None = None
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Records of one width, and the quantities that claims are about.
 
-    Every quantity is an array whose first axis holds the estimate, then one value a resample of
-    the seeds; its other axis, if any, is the layer.
+    Every quantity is an array whose first axis holds the estimate, then one value without each
+    seed; its other axis, if any, is the layer.
 
     Parameters
     ----------
-    layers, network
-        Accuracies of layers, and of the deepest network, on the training batches.
-    bootstrap
-        How seeds are resampled.
+    layers, networks
+        Accuracies of layers, and of networks of several depths, the deepest last.
+    reading
+        How words are turned into numbers.
     """
 
     layers: Cube
-    network: Cube
-    bootstrap: Bootstrap
+    networks: Cube
+    reading: Reading
 
     @property
     def seeds(self) -> int:
@@ -45,71 +80,135 @@ class Evidence:
         """Numbers of the layers, from 1."""
         return self.layers.keys
 
+    @property
+    def half(self) -> int:
+        """How many layers are shallow, and how many deep."""
+        return self.reading.shallow or len(self.number) // 2
+
     @cached_property
     def delay(self) -> np.ndarray:
-        """Epoch at which the mean trace crosses 0.7, infinite if it never does."""
-        statistic = reach_of_mean(self.layers.values, self.layers.epochs, TARGET)
+        """Epoch at which the mean trace crosses the target, infinite if it never does."""
+        statistic = reach_of_mean(self.layers.values, self.layers.epochs, self.reading.target)
         return self._all(lambda weights: statistic(weights)[:, 1])
 
     @cached_property
     def restricted_delay(self) -> np.ndarray:
-        """Delay, with the last epoch for a layer that never reaches 0.7."""
+        """Delay, with the last epoch for a layer that never reaches the target."""
         return np.minimum(self.delay, self.layers.epochs[-1])
 
+    @property
+    def crossings(self) -> np.ndarray:
+        """Of each seed and layer, the epoch at which its own trace crosses: (seeds, layers)."""
+        statistic = reach_of_mean(self.layers.values, self.layers.epochs, self.reading.target)
+        return statistic(np.eye(self.seeds))[:, 1]
+
     @cached_property
-    def strength(self) -> np.ndarray:
-        """Absolute pooled correlation with the network: (..., 2, layers), Pearson, Spearman."""
-        statistic = coefficients(self.layers.values, self.network.values[..., -1:])
+    def both(self) -> np.ndarray:
+        """Absolute pooled correlation with the deepest network: (..., 2, layers)."""
+        layers, networks = self._from_first_epoch()
+        low, high = self.reading.overall
+        statistic = (
+            coefficients(layers, networks[..., -1:])
+            if np.isinf([low, high]).all()
+            else within_range(layers, networks[..., -1:], low, high)
+        )
         return abs(self._all(lambda weights: statistic(weights)[..., 0]))
+
+    @property
+    def strength(self) -> np.ndarray:
+        """Absolute pooled correlation with the deepest network, of the coefficient read."""
+        return self.both[:, COEFFICIENTS.index(self.reading.coefficient)]
+
+    @cached_property
+    def within(self) -> np.ndarray:
+        """Correlation with the deepest network among seeds at one epoch, averaged over epochs."""
+        layers, networks = self._from_first_epoch()
+        statistic = fisher_mean(layers, networks[..., -1:])
+        index = COEFFICIENTS.index(self.reading.coefficient)
+        return self._all(lambda weights: statistic(weights)[:, index, :, 0])
 
     @cached_property
     def deviation(self) -> np.ndarray:
-        """Standard deviation over seeds, averaged over epochs."""
-        return self._all(lambda weights: self._moments(weights)[1].mean(axis=1))
+        """Standard deviation over seeds, averaged over epochs from when a layer has left chance.
+
+        NaN for a layer that never does.
+        """
+
+        def statistic(weights: np.ndarray) -> np.ndarray:
+            mean, deviation = self._moments(weights)
+            rose = _rose(mean)
+            with np.errstate(invalid="ignore"):  # 0/0: it never rose
+                return (deviation * rose).sum(axis=1) / rose.sum(axis=1)
+
+        return self._all(statistic)
 
     @cached_property
-    def gap(self) -> np.ndarray:
-        """Absolute distance to the network's accuracy, averaged over seeds and epochs."""
-        distance = abs(self.layers.values - self.network.values[..., -1:]).mean(axis=1)
-        return self._all(lambda weights: weights @ distance / self.seeds)
+    def clearance(self) -> np.ndarray:
+        """How far apart neighbors of Figure 3 are in 95 % of the epochs.
 
-    @cached_property
-    def overlap(self) -> np.ndarray:
-        """Share of epochs and neighboring layers of Figure 3 whose bands of one deviation meet."""
+        That is the distance of their means over the sum of their standard deviations: above 1,
+        bands of one deviation do not meet. Epochs count from when the shallower has left chance.
+        """
         chosen = np.isin(self.number, FIGURE_3)
 
         def statistic(weights: np.ndarray) -> np.ndarray:
             mean, deviation = (part[..., chosen] for part in self._moments(weights))
-            low, high = mean - deviation, mean + deviation
-            meet = (low[..., :-1] <= high[..., 1:]) & (low[..., 1:] <= high[..., :-1])
-            return meet.mean(axis=(1, 2))
+            with np.errstate(invalid="ignore", divide="ignore"):  # no deviation
+                apart = -np.diff(mean) / (deviation[..., :-1] + deviation[..., 1:])
+            apart = np.where(_rose(mean)[..., :-1], apart, np.nan).reshape(len(weights), -1)
+            if np.isnan(apart).all(axis=1).any():
+                return np.full(len(weights), np.nan)
+            return np.nanquantile(apart, TAIL, axis=1)
 
         return self._all(statistic)
 
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """Mean distance of layers to the overall accuracy, deep minus shallow: (..., networks)."""
+        layers, networks = self._from_first_epoch()
+        found = []
+        for k, depth in enumerate(self.networks.keys):
+            distance = abs(layers[..., :depth] - networks[..., k, None]).mean(axis=1)
+            half = min(self.half, depth // 2)
+            contrast = distance[:, -half:].mean(axis=1) - distance[:, :half].mean(axis=1)
+            found.append(self._all(lambda weights, c=contrast: weights @ c / weights.sum(axis=1)))
+        return np.stack(found, axis=1)
+
+    def _from_first_epoch(self) -> tuple[np.ndarray, np.ndarray]:
+        late = self.layers.epochs >= self.reading.first_epoch
+        return self.layers.values[:, late], self.networks.values[:, late]
+
     def _moments(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation over seeds: (batch, epochs, layers)."""
-        values, n = self.layers.values, self.seeds
+        n = weights.sum(axis=1)[:, None, None]
+        center = self.layers.values[0]  # changes no deviation; less is lost to rounding
+        values = self.layers.values - center
         mean = np.tensordot(weights, values, axes=1) / n
         square = np.tensordot(weights, values**2, axes=1) / n
-        return mean, np.sqrt(np.maximum(square - mean**2, 0) * n / max(n - 1, 1))
+        variance = np.maximum(square - mean**2, 0) * n / np.maximum(n - 1, 1)
+        return mean + center, np.sqrt(variance)
 
     def _all(self, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        estimate, draws = self.bootstrap.draw(statistic, self.seeds)
-        return np.concatenate([estimate[None], draws])
+        return leave_one_out(statistic, self.seeds)
 
 
-def evidence(records: Records, bootstrap: Bootstrap) -> Iterator[tuple[int, Evidence]]:
+def _rose(mean: np.ndarray) -> np.ndarray:
+    """Epochs from the first on in which a mean trace has left chance: (batch, epochs, layers)."""
+    return np.maximum.accumulate(mean >= ROSE, axis=1)
+
+
+def evidence(records: Records, reading: Reading = Reading()) -> Iterator[tuple[int, Evidence]]:
     """Each width of some records, and its evidence.
 
     Parameters
     ----------
     records
-        Measurements of networks of 32 layers.
-    bootstrap
-        How seeds are resampled.
+        Measurements of networks of at least as many layers as the reading asks for.
+    reading
+        How words are turned into numbers.
     """
-    networks = {cube.hidden: cube for cube in cubes(records.readouts, "depth", "train_accuracy")}
-    for layers in cubes(records.layers, "layer", "train_accuracy"):
-        # Each width draws its own resamples: the seeds of two widths have nothing in common.
-        own = replace(bootstrap, random_state=bootstrap.random_state + layers.hidden)
-        yield layers.hidden, Evidence(layers, networks[layers.hidden], own)
+    layers = records.layers[records.layers["layer"] <= reading.depth]
+    readouts = records.readouts[records.readouts["depth"] <= reading.depth]
+    networks = {cube.hidden: cube for cube in cubes(readouts, "depth", reading.column)}
+    for cube in cubes(layers, "layer", reading.column):
+        yield cube.hidden, Evidence(cube, networks[cube.hidden], reading)

@@ -4,31 +4,21 @@ A seed whose layer has not reached the target when training ends is right-censor
 known only to exceed the last epoch. Leaving such seeds out would make deep layers look early.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from ff.stats.delay import TARGET, seed_delays
+from ff.stats.intervals import LEVEL, holm
 
-if TYPE_CHECKING:
-    from scipy.stats import CensoredData
-
-__all__ = ["logrank", "median_delay"]
-
-
-def _sample(delays: pd.DataFrame) -> "CensoredData":
-    from scipy.stats import CensoredData
-
-    times = delays["epoch"].fillna(delays["last_epoch"])
-    return CensoredData.right_censored(times.to_numpy(), delays["censored"].to_numpy())
+__all__ = ["median_delay", "sign_test"]
 
 
 def median_delay(
     layers: pd.DataFrame,
     target: float = TARGET,
     column: str = "train_accuracy",
-    level: float = 0.95,
 ) -> pd.DataFrame:
     """Median delay over seeds.
 
@@ -38,8 +28,6 @@ def median_delay(
     ----------
     layers, target, column
         As in `ff.delay.mean_delay`.
-    level
-        Least coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -47,9 +35,9 @@ def median_delay(
         One row per (hidden, layer): hidden, layer, median, low, high, reached, seeds. `median`
         is where the Kaplan-Meier curve falls to one half, NaN if it does not; `reached` counts
         the seeds that reach the target. `low` and `high` are the order statistics between which
-        the median lies with probability `level` or more (sign test; exact because all seeds of a
-        width are watched equally long). They are infinite beyond the last epoch, and NaN with too
-        few seeds for the level (5 or fewer at 0.95).
+        the median lies with probability 0.95 or more (sign test; exact because all seeds of a
+        width are watched equally long). They are infinite beyond the last epoch, and NaN with 5
+        seeds or fewer, of which no two do.
 
     References
     ----------
@@ -61,36 +49,31 @@ def median_delay(
     table = seed_delays(layers, target, column).set_index(["hidden", "layer"]).sort_index()
     for hidden, layer in table.index.unique():
         delays = table.loc[[(hidden, layer)]]  # a list keeps one seed a table
-        curve = stats.ecdf(_sample(delays)).sf
+        ends_at = delays["epoch"].fillna(delays["last_epoch"]).to_numpy()
+        sample = stats.CensoredData.right_censored(ends_at, delays["censored"].to_numpy())
+        curve = stats.ecdf(sample).sf
         half = curve.quantiles[curve.probabilities <= 0.5 + 1e-9]  # forgive rounded products
         median = half[0] if len(half) else np.nan
         times = np.sort(delays["epoch"].fillna(np.inf))
-        rank = int(stats.binom.ppf((1 - level) / 2, len(times), 0.5))  # 1 is the smallest delay
+        rank = int(stats.binom.ppf((1 - LEVEL) / 2, len(times), 0.5))  # 1 is the smallest delay
         ends = (times[rank - 1], times[-rank]) if rank else (np.nan, np.nan)
         rows.append((hidden, layer, median, *ends, np.isfinite(times).sum(), len(times)))
     columns = ["hidden", "layer", "median", "low", "high", "reached", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _holm(p_values: pd.Series) -> pd.Series:
-    ordered = p_values.sort_values()  # NaN last
-    remaining = ordered.count() - np.arange(len(ordered))
-    return (ordered * remaining).cummax().clip(upper=1)
-
-
-def logrank(
+def sign_test(
     layers: pd.DataFrame,
     target: float = TARGET,
     column: str = "train_accuracy",
     spacing: Literal["doubling", "adjacent"] = "doubling",
 ) -> pd.DataFrame:
-    """Test whether two neighboring layers share one distribution of delays.
+    """Test whether the deeper of two layers of a network is later, seed by seed.
 
-    Estimand: by how many standard errors the number of seeds in which the shallower layer reached
-    the target exceeds, summed over epochs, what is expected if both layers have the same delays.
+    Estimand: the share of seeds in which the deeper layer reaches the target later.
 
-    The test takes the two samples as independent. Here both layers belong to the same networks;
-    where their delays rise and fall together over seeds, the test is conservative.
+    Both layers belong to the same networks, so they are compared within each seed (sign test):
+    what a seed has that makes all its layers early or late cancels.
 
     Parameters
     ----------
@@ -102,34 +85,34 @@ def logrank(
     Returns
     -------
     DataFrame
-        One row per (hidden, shallow, deep): hidden, shallow, deep, statistic, p_value, p_holm.
-        `statistic` is positive if the deeper layer is later; `p_value` is two-sided, `p_holm`
-        adjusted for the number of comparisons within the width. All are NaN where neither layer
-        ever reaches the target, or both always reach it at one and the same epoch.
+        One row per (hidden, shallow, deep): hidden, shallow, deep, later, earlier, ties, p_value,
+        least_p, p_holm. `later` and `earlier` count the seeds in which the deeper layer crosses
+        the target after or before the shallower one; one that never does is later than one that
+        does. `ties` are those of which neither is known: both never do, or both at the same time.
+        `p_value` is exact and two-sided, of the seeds without ties; `least_p` is the smallest that
+        so many seeds can give; `p_holm` is adjusted for the number of comparisons within the
+        width. NaN where all seeds are ties.
 
     References
     ----------
-    Mantel, "Evaluation of survival data and two new rank order statistics arising in its
-    consideration", Cancer Chemotherapy Reports 50 (1966); Holm, "A simple sequentially rejective
-    multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+    Dixon and Mood, "The statistical sign test", JASA 41 (1946).
     """
     from scipy import stats
 
     rows = []
     for hidden, delays in seed_delays(layers, target, column).groupby("hidden"):
-        present = np.unique(delays["layer"])
-        if spacing == "doubling":
-            pairs = [(layer, 2 * layer) for layer in present if layer.bit_count() == 1]
-        else:
-            pairs = [(layer, layer + 1) for layer in present]
-        for shallow, deep in pairs:
-            if deep not in present:
-                continue
-            x, y = (_sample(delays.loc[delays["layer"] == layer]) for layer in (shallow, deep))
-            with np.errstate(invalid="ignore"):  # 0/0 where nothing varies
-                test = stats.logrank(x, y)
-            rows.append((hidden, shallow, deep, test.statistic, test.pvalue))
-    columns = ["hidden", "shallow", "deep", "statistic", "p_value"]
-    table = pd.DataFrame(rows, columns=columns).astype({"statistic": float, "p_value": float})
-    table["p_holm"] = table.groupby("hidden")["p_value"].transform(_holm)
+        crossing = delays.pivot_table("crossing", "seed", "layer", dropna=False).fillna(np.inf)
+        present = crossing.columns
+        step = (lambda layer: 2 * layer) if spacing == "doubling" else (lambda layer: layer + 1)
+        first = [n for n in present if spacing == "adjacent" or n.bit_count() == 1]
+        for shallow, deep in ((n, step(n)) for n in first if step(n) in present):
+            later = int((crossing[deep] > crossing[shallow]).sum())
+            earlier = int((crossing[deep] < crossing[shallow]).sum())
+            known = later + earlier
+            p = stats.binomtest(later, known).pvalue if known else np.nan
+            least = 2.0 ** (1 - known) if known else np.nan
+            rows.append((hidden, shallow, deep, later, earlier, len(crossing) - known, p, least))
+    columns = ["hidden", "shallow", "deep", "later", "earlier", "ties", "p_value", "least_p"]
+    table = pd.DataFrame(rows, columns=columns).astype({"p_value": float, "least_p": float})
+    table["p_holm"] = table.groupby("hidden")["p_value"].transform(holm)
     return table

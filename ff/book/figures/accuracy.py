@@ -11,8 +11,9 @@ from ff.book.figures.shared import band, counted
 from ff.book.style import INK, MUTED, Figure, count, layer_colorbar, legend, shade, styled
 from ff.errors import RecordsError
 from ff.quantities import words
+from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
-from ff.stats.resampling import Bootstrap, Cube, cubes
+from ff.stats.intervals import mean_band
 
 __all__ = ["panels", "spread", "traces"]
 
@@ -44,7 +45,7 @@ def traces(
     -------
     Figure
         Mean over seeds, one line a layer, colored by relative depth. With several seeds, each
-        line's band is the 95 % interval of the mean, by resampling seeds.
+        line's band is the 95 % interval of the mean (Student's t).
 
     Raises
     ------
@@ -72,9 +73,7 @@ def traces(
     axes = figure.subplots()
     seeds = len(layer.seeds)
     if seeds > 1:
-        bootstrap, values = Bootstrap(), layer.values[:, :, :depth]
-        _, draws = bootstrap.draw(lambda w: np.tensordot(w, values, axes=1) / seeds, seeds)
-        low, high = bootstrap.interval(draws)  # (epochs, layers)
+        _, low, high = mean_band(layer.values)  # (epochs, layers)
         for i in range(depth):
             band(axes, layer.epochs, low[:, i], high[:, i], _layer_color(i + 1, depth))
     _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)

@@ -72,7 +72,7 @@ def correlations_with_intervals(
     Returns
     -------
     Figure
-        A panel a width, a line and a marker a depth; bands are intervals by resampling seeds.
+        A panel a width, a line and a marker a depth; bands are intervals over seeds.
     """
     table = correlation.loc[correlation["coefficient"] == coefficient]
     figure, grid = width_panels(table)
@@ -109,7 +109,7 @@ def correlation_kinds(
     Returns
     -------
     Figure
-        A panel a width, a line and a marker a kind; bands are intervals by resampling seeds.
+        A panel a width, a line and a marker a kind; bands are intervals over seeds.
     """
     table = pd.concat(kinds, names=["kind"]).reset_index("kind")
     depth = depth or greatest(table, "depth")

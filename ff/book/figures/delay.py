@@ -78,7 +78,7 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Bands are intervals by resampling seeds, cut off at the last epoch. A layer that has not
+        Bands are intervals over seeds, cut off at the last epoch. A layer that has not
         reached the target by then is an open upward triangle there: its delay is longer.
     """
     figure = Figure(7, 4)

@@ -8,7 +8,6 @@ from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
 from ff.book.figures.shared import by_width, counted, width_panels
 from ff.book.style import LINES, MARKERS, MUTED, PALETTE, Figure, legend, styled
 from ff.stats.delay import TARGET, mean_delay
-from ff.stats.resampling import Bootstrap
 
 __all__ = ["auroc_beside_accuracy", "slope_sensitivity"]
 
@@ -26,8 +25,8 @@ def slope_sensitivity(slope: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A line a width, with intervals by resampling seeds. An interval without an upper end, as
-        too many resamples miss the target, ends in an arrowhead.
+        A line a width, with intervals over seeds. One without ends, where a layer reaches the
+        target in all seeds but not without one of them, ends in an arrowhead.
     """
     figure = Figure(7, 3.6)
     axes = figure.subplots()
@@ -54,7 +53,6 @@ def auroc_beside_accuracy(
     layers: pd.DataFrame,
     target: float = TARGET,
     auroc_target: float = 0.77,
-    bootstrap: Bootstrap = Bootstrap(),
 ) -> Figure:
     """When each layer tells positive from negative samples: by its own threshold, and by any.
 
@@ -71,16 +69,14 @@ def auroc_beside_accuracy(
     auroc_target
         Validation AUROC to reach. Two normal distributions of the same variance that a threshold
         half way separates with accuracy 0.7 have an AUROC of 0.77.
-    bootstrap
-        How seeds are resampled for the intervals.
 
     Returns
     -------
     Figure
         A panel a width; otherwise as `delays_with_intervals`.
     """
-    accuracy = mean_delay(layers, target, "validation_accuracy", bootstrap)
-    auroc = mean_delay(layers, auroc_target, "validation_auroc", bootstrap)
+    accuracy = mean_delay(layers, target, "validation_accuracy")
+    auroc = mean_delay(layers, auroc_target, "validation_auroc")
     both = pd.concat([accuracy, auroc])
     figure, grid = width_panels(both)
     criteria = [
