@@ -106,14 +106,14 @@ def verdicts() -> None:
 
     They are computed from the published measurements.
     """
-    from ff.stats.claims import REJECTED, verdicts
+    from ff.stats.claims import BY_CONSTRUCTION, STANCES, verdicts
 
     for row in verdicts(ff.published()).to_dict("records"):
-        number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
         click.secho(f"{row['verdict']}: {row['statement']}", bold=True)
-        rejected = REJECTED if row["rejected"] else ""
-        click.echo(f"    {row['where']}{rejected}. {row['estimand']}")
-        click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
+        click.echo(f"    {row['where']}{STANCES[row['stance']]}. {row['estimand']}")
+        if row["verdict"] != BY_CONSTRUCTION:
+            number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+            click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
 
 
 @main.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
@@ -21,7 +22,7 @@ from ff.records import (
     unusual,
 )
 
-__all__ = ["DEVICES", "PRECISION", "RESULTS", "published"]
+__all__ = ["DEVICES", "PRECISION", "RESULTS", "published", "variations"]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
@@ -73,6 +74,27 @@ def published(
                 "diverged; publish runs in which every seed is complete"
             )
     return found
+
+
+def variations() -> dict[str, Records]:
+    """What was measured with one thing of the training changed, by what that is.
+
+    Returns
+    -------
+    dict
+        Records of networks of 32 layers, of one or both widths and of 5 to 30 seeds.
+    """
+    narrow = published(100, folder=PRECISION, precision="bf16")
+    wide = published(1000, folder=PRECISION, precision="bf16", device="cuda")
+    return {
+        "momentum 0.09": published(peer_momentum=0.09),
+        "constant rates": published(cool_down=False),
+        "bf16": Records(
+            layers=pd.concat([narrow.layers, wide.layers], ignore_index=True),
+            readouts=pd.concat([narrow.readouts, wide.readouts], ignore_index=True),
+            runs=narrow.runs + wide.runs,
+        ),
+    }
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:

@@ -4,9 +4,22 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["DASH", "MINUS", "SIGNS", "Html", "Note", "badge", "download", "paragraphs"]
+__all__ = [
+    "DASH",
+    "MINUS",
+    "SIGNS",
+    "Html",
+    "Note",
+    "badge",
+    "download",
+    "interval",
+    "number",
+    "p_value",
+    "paragraphs",
+]
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"  # where nothing is measured
@@ -58,6 +71,21 @@ def badge(look: str, text: str) -> str:
     """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
     kind, text = COLORS.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
     return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
+
+
+def number(value: float) -> str:
+    """A number to three digits, with a true minus sign; a dash where there is none."""
+    return DASH if np.isnan(value) else f"{value:.3g}".replace("-", MINUS)
+
+
+def interval(low: float, high: float) -> str:
+    """Ends of an interval in brackets, empty where there is none."""
+    return "" if np.isnan(low) else f"[{number(low)}, {number(high)}]"
+
+
+def p_value(p: float) -> str:
+    """A p value to three decimals, and no smaller than these can say."""
+    return DASH if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def paragraphs(texts: Iterable[str]) -> Html:

@@ -9,7 +9,7 @@ holds *by construction*.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,12 @@ from ff.stats.correlation import STRONG
 from ff.stats.evidence import Evidence, Reading, evidence
 from ff.stats.intervals import FISHER, Estimate, Scale, holm, jackknife, share, theil_sen
 
-__all__ = ["BY_CONSTRUCTION", "CLAIMS", "STANCES", "Claim", "verdicts"]
+__all__ = ["BY_CONSTRUCTION", "CLAIMS", "STANCES", "TESTED", "Claim", "verdicts"]
 
 NARROW, WIDE = 100, 1000
 FEWEST = 5  # seeds that a verdict needs
 BY_CONSTRUCTION = "by construction"
+TESTED = ("supported", "not supported", "undecided")  # the verdicts that an interval gives
 # What the paper makes of a statement, in words that follow the place where it stands.
 STANCES = {
     "asserts": "",
@@ -445,8 +446,8 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
                     "chapter": claim.chapter,
                 }
             )
-    table = pd.DataFrame(rows)
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"].where(table["counted"])))
+    table: Any = pd.DataFrame(rows)
+    table.insert(9, "p_holm", holm(table["p"].where(table["counted"])))  # beside p
     return table
 
 

@@ -207,8 +207,8 @@ def evidence(records: Records, reading: Reading = Reading()) -> Iterator[tuple[i
     reading
         How words are turned into numbers.
     """
-    layers = records.layers[records.layers["layer"] <= reading.depth]
-    readouts = records.readouts[records.readouts["depth"] <= reading.depth]
+    layers = records.layers.loc[records.layers["layer"] <= reading.depth]
+    readouts = records.readouts.loc[records.readouts["depth"] <= reading.depth]
     networks = {cube.hidden: cube for cube in cubes(readouts, "depth", reading.column)}
     for cube in cubes(layers, "layer", reading.column):
         yield cube.hidden, Evidence(cube, networks[cube.hidden], reading)

@@ -170,8 +170,8 @@ def share(count: int, of: int) -> Estimate:
         at_most, at_least = special.bdtr(count, of, true), special.bdtrc(count - 1, of, true)
         return np.minimum(1, 2 * np.minimum(at_most, at_least if count else 1.0))
 
-    error = np.asarray(np.sqrt(count * (of - count) / of**3))
-    return Estimate(*map(np.asarray, (count / of, low, high)), p, error, np.asarray(of - 1))
+    value, error = np.asarray(count / of), np.asarray(np.sqrt(count * (of - count) / of**3))
+    return Estimate(value, np.asarray(low), np.asarray(high), p, error, np.asarray(of - 1))
 
 
 def mean_band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -106,8 +106,8 @@ def sign_test(
         step = (lambda layer: 2 * layer) if spacing == "doubling" else (lambda layer: layer + 1)
         first = [n for n in present if spacing == "adjacent" or n.bit_count() == 1]
         for shallow, deep in ((n, step(n)) for n in first if step(n) in present):
-            later = int((crossing[deep] > crossing[shallow]).sum())
-            earlier = int((crossing[deep] < crossing[shallow]).sum())
+            one, two = crossing[shallow].to_numpy(float), crossing[deep].to_numpy(float)
+            later, earlier = int(np.sum(two > one)), int(np.sum(two < one))
             known = later + earlier
             p = stats.binomtest(later, known).pvalue if known else np.nan
             least = 2.0 ** (1 - known) if known else np.nan
