@@ -1,13 +1,12 @@
 """What one finds, in sentences for README: every number and every word follows from records."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS
+from ff.book.markup import MINUS, layer_numbers, listed
 from ff.book.verdicts import decided
 from ff.records import Records
 from ff.stats.claims import verdicts
@@ -103,15 +102,7 @@ def findings(records: Records, other: Records) -> list[str]:
 def _seeds(layers: pd.DataFrame) -> str:
     """How many seeds a table of layers has, such as "30 seeds at width 100"."""
     counts: Any = layers.groupby("hidden")["seed"].nunique()
-    return _listed(
-        f"{n} seed{'s' if n > 1 else ''} at width {width}" for width, n in counts.items()
-    )
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """One, "one and two", "one, two and three"."""
-    *first, last = texts
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed(f"{n} seed{'s' if n > 1 else ''} at width {width}" for width, n in counts.items())
 
 
 def _told(finding: Finding, table: pd.DataFrame) -> str:
@@ -119,7 +110,7 @@ def _told(finding: Finding, table: pd.DataFrame) -> str:
     verdict: Any = table.loc[table["key"] == finding.key].groupby("verdict", sort=False)
     sentences = []
     for decision, own in verdict:  # of one width, or of several
-        widths = _listed(own["width"])
+        widths = listed(own["width"])
         text = {"supported": finding.yes, "not supported": finding.no}.get(
             decision, f"it is open whether {finding.yes} ({decision})"
         )
@@ -135,7 +126,7 @@ def _numbers(rows: pd.DataFrame) -> str:
     """The number of each width, which is named if there are several."""
     if len(rows) == 1:
         return _number(rows["value"].item())
-    return _listed(
+    return listed(
         f"{_number(value)} (width {width})"
         for value, width in zip(rows["value"], rows["width"], strict=True)
     )
@@ -152,25 +143,12 @@ def _delays(delays: pd.DataFrame) -> str:
         for row in there.loc[there["layer"].isin(NAMED)].to_dict("records")
     ]
     if len(there) < len(delays):
-        parts.append(f"not within the run by {_layers(delays.loc[delays['censored'], 'layer'])}")
+        missing = layer_numbers(delays.loc[delays["censored"], "layer"])
+        parts.append(f"not within the run by {missing}")
     width = delays["hidden"].iloc[0]
     if not len(there):
         return f"At width {width}, no layer reaches an accuracy of {TARGET} within the run."
-    return f"At width {width}, an accuracy of {TARGET} is reached {_listed(parts)}."
-
-
-def _layers(numbers: Iterable[int]) -> str:
-    """Numbers of layers, such as "layers 1, 2 and 14 to 21"."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1].append(number)
-        else:
-            spans.append([number])
-    texts: list[str] = []
-    for span in spans:
-        texts += [f"{span[0]} to {span[-1]}"] if len(span) > 2 else map(str, span)
-    return f"layer{'s' if len(spans[0]) > 1 or len(spans) > 1 else ''} {_listed(texts)}"
+    return f"At width {width}, an accuracy of {TARGET} is reached {listed(parts)}."
 
 
 def _within(records: Records) -> str:
@@ -183,7 +161,7 @@ def _within(records: Records) -> str:
         "A layer's accuracy and the network's both rise as training goes on, and any two curves "
         "that rise correlate. Among the seeds of one epoch, a correlation is left "
         f"(95{NBSP}% interval without 0, each layer taken alone) "
-        f"{_listed(_left(own) for _, own in pearson.groupby('hidden'))}."
+        f"{listed(_left(own) for _, own in pearson.groupby('hidden'))}."
     )
 
 
@@ -194,7 +172,7 @@ def _left(rows: pd.DataFrame) -> str:
         few = f" that {count} seeds could show" if count < FEW else ""
         return f"at width {width} in no layer{few}"
     ends = dict.fromkeys([_number(left["r"].min()), _number(left["r"].max())])
-    return f"at width {width} in {_layers(left['layer'])} (r = {' to '.join(ends)})"
+    return f"at width {width} in {layer_numbers(left['layer'])} (r = {' to '.join(ends)})"
 
 
 def _same(one: dict[Any, Any], other: dict[Any, Any], records: Records) -> str:

@@ -16,6 +16,8 @@ __all__ = [
     "badge",
     "download",
     "interval",
+    "layer_numbers",
+    "listed",
     "number",
     "p_value",
     "paragraphs",
@@ -71,6 +73,26 @@ def badge(look: str, text: str) -> str:
     """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
     kind, text = COLORS.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
     return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """One, "one and two", "one, two and three"."""
+    *first, last = texts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def layer_numbers(numbers: Iterable[int]) -> str:
+    """Numbers of layers, such as "layers 1, 2 and 14 to 21"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    texts: list[str] = []
+    for span in spans:
+        texts += [f"{span[0]} to {span[-1]}"] if len(span) > 2 else map(str, span)
+    return f"layer{'s' if len(spans[0]) > 1 or len(spans) > 1 else ''} {listed(texts)}"
 
 
 def number(value: float) -> str:

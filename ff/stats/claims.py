@@ -152,8 +152,7 @@ def _constancy(e: Evidence) -> np.ndarray:
 
 
 def _deviation(e: Evidence) -> np.ndarray:
-    rose = np.isfinite(e.deviation[0])
-    return 1000 * theil_sen(e.number[rose], e.deviation[:, rose])
+    return 1000 * theil_sen(e.number, e.deviation)
 
 
 def _trend(e: Evidence) -> np.ndarray:
@@ -173,7 +172,8 @@ CLAIMS = (
         "rq1-h1",
         "Section 2, RQ 1, Hypothesis 1",
         "Layer goodness improvement in deeper layers is delayed as improvement cascades.",
-        "Epochs of delay that each further layer adds (Theil-Sen slope).",
+        "Epochs of delay that each further layer adds (Theil-Sen slope), over the layers that "
+        "reach 0.7.",
         _plain(_delay_slope),
         low=0,
     ),
@@ -181,8 +181,8 @@ CLAIMS = (
         "rq1-h2",
         "Section 2, RQ 1, Hypothesis 2",
         "All layers improve simultaneously.",
-        "Epochs between the first and the deepest layer's reaching 0.7 (the last one if not "
-        "reached); less than one would be simultaneous.",
+        "Delay of the deepest layer (the last epoch if not reached) minus that of the first, in "
+        "epochs; between -1 and 1 would be simultaneous.",
         _plain(_span),
         low=-1,
         high=1,
@@ -202,8 +202,8 @@ CLAIMS = (
         "delay-every-doubling",
         "Sections 4 and 7",
         "Deeper layers achieve target accuracy values at later epochs than shallower layers.",
-        "Least difference in delay, in epochs, between neighbors among layers 1, 2, 4, 8, 16 and "
-        "32, as far down as the shallower one reaches 0.7.",
+        "Least difference in delay, in epochs (the last one if not reached), between neighbors "
+        "among layers 1, 2, 4, 8, 16 and 32, as far down as the shallower one reaches 0.7.",
         _plain(_least_doubling),
         low=0,
     ),
@@ -211,8 +211,9 @@ CLAIMS = (
         "delay-every-seed",
         "Section 4, on Figure 3",
         "The general delay behavior is largely consistent across repetitions.",
-        "Share of seeds in which layers 1, 2, 4, 8, 16 and 32 reach 0.7 in this order, as far down "
-        "as any does, with the exact interval; more than 0.8 would be largely consistent.",
+        "Share of seeds in which layers 1, 2, 4, 8, 16 and 32 cross 0.7 one after the other "
+        "(between epochs, on a straight line), as far down as any does, with the exact interval; "
+        "more than 0.8 would be largely consistent.",
         _in_order,
         low=0.8,
     ),
@@ -249,8 +250,8 @@ CLAIMS = (
         "constant-change",
         "Section 4, on Figure 4",
         "The change in delay across depths appears largely constant, in particular at width 100.",
-        "Slope of the delay in the deeper half of the layers over that in the shallower half; "
-        "within 20 % of 1 would be constant.",
+        "Slope of the delay (Theil-Sen) in the deeper half of the layers that reach 0.7 over that "
+        "in their shallower half; between 0.8 and 1.25 would be constant.",
         _plain(_constancy),
         low=0.8,
         high=1.25,
@@ -261,8 +262,8 @@ CLAIMS = (
         "Deviation in measured accuracy tends to be larger in deeper than in shallower layers.",
         "Change of the standard deviation over seeds from layer to layer, in thousandths "
         "(Theil-Sen slope over the layers). A layer's deviation is the mean of its epochs from the "
-        "first on in which its mean accuracy is at least 0.55. At width 1000, which Figure 3 "
-        "shows.",
+        "first on in which its mean accuracy is at least 0.55; a layer that never gets there is "
+        "left out. At width 1000, which Figure 3 shows.",
         _plain(_deviation),
         low=0,
         widths=(WIDE,),
@@ -271,10 +272,11 @@ CLAIMS = (
         "no-overlap",
         "Section 4, on Figure 3",
         "No significant overlap across layers exists across a single standard deviation.",
-        "By how much neighbors among layers 1, 4, 8, 16, 24 and 32 are apart in 95 % of the "
-        "epochs: the distance of their means over the sum of their standard deviations; above 1, "
-        "bands do not overlap. Epochs are those from the first on in which the shallower layer's "
-        "mean accuracy is at least 0.55. At width 1000, which Figure 3 shows.",
+        "By how much the shallower of two neighbors among layers 1, 4, 8, 16, 24 and 32 is ahead "
+        "in 95 % of the epochs of all of them: its mean minus the deeper one's, over the sum of "
+        "their standard deviations; above 1, bands do not overlap. Epochs are those from the first "
+        "on in which the shallower layer's mean accuracy is at least 0.55. At width 1000, which "
+        "Figure 3 shows.",
         _plain(lambda e: e.clearance),
         low=1,
         widths=(WIDE,),
@@ -283,8 +285,8 @@ CLAIMS = (
         "rq2-h1",
         "Section 2, RQ 2, Hypothesis 1",
         "An individual layer's goodness strongly correlates with overall accuracy.",
-        "The weakest layer's correlation, the stronger of |Pearson| and |Spearman|; "
-        "above 0.7 is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the least; above 0.7 "
+        "is strong.",
         _correlation(lambda e: e.both.max(axis=1).min(axis=1)),
         low=STRONG,
         chapter="rq2_correlation",
@@ -294,8 +296,8 @@ CLAIMS = (
         "rq2-h2",
         "Section 2, RQ 2, Hypothesis 2",
         "An individual layer's goodness does not strongly correlate with overall accuracy.",
-        "The strongest layer's correlation, the stronger of |Pearson| and |Spearman|; "
-        "above 0.7 is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the greatest; above "
+        "0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).max(axis=1)),
         high=STRONG,
         chapter="rq2_correlation",
@@ -344,8 +346,8 @@ CLAIMS = (
         "width-weakens-deep",
         "Section 4, on Figure 5",
         "Width weakens the correlation with particular acuity at deeper layers.",
-        "Change of |Pearson| with width, mean of the deeper half of the layers minus mean of the "
-        "shallower half.",
+        "|Pearson| at width 1000 minus that at width 100: mean of the deeper half of the layers "
+        "minus mean of the shallower half.",
         _plain(lambda e: _deep(e.strength, e) - _shallow(e.strength, e)),
         high=0,
         widths=(NARROW, WIDE),
@@ -356,8 +358,9 @@ CLAIMS = (
         "Section 4, on Figure 2",
         "In all subplots overall accuracy more closely aligns with shallower rather than deeper "
         "layers.",
-        "Distance to the overall accuracy, mean of the deeper half of the layers minus mean of the "
-        "shallower half, in the network of 2, 4, 8, 16 or 32 layers that has the least.",
+        "Distance between a layer's and its network's accuracy, mean of all seeds and epochs: the "
+        "deeper half of the layers minus the shallower half, in the network of 2, 4, 8, 16 or 32 "
+        "layers in which this is least.",
         _plain(lambda e: e.gaps.min(axis=1)),
         low=0,
         chapter="rq2_correlation",
@@ -385,8 +388,8 @@ CLAIMS = (
         "Section 5, on pairs from across all epochs",
         "Layer accuracy strongly correlates with overall accuracy among networks that have trained "
         "for equally many epochs.",
-        "Pearson's r over seeds at one epoch, averaged over epochs (Fisher's z), mean of the "
-        "layers; above 0.7 is strong, and 0 is none.",
+        "Pearson's r over seeds at one epoch, averaged over the epochs in which seeds differ (on "
+        "Fisher's scale), then over layers; above 0.7 is strong, and 0 is none.",
         _correlation(lambda e: e.within.mean(axis=1)),
         low=STRONG,
         chapter="rq2_correlation",

@@ -131,7 +131,7 @@ def of_gains(x: np.ndarray, y: np.ndarray) -> Statistic:
 def of_lagged_gains(x: np.ndarray, y: np.ndarray, lag: int) -> Statistic:
     """As `coefficients`, of a layer's gain with the network's gain `lag` epochs earlier."""
     x, y = np.diff(x, axis=1), np.diff(y, axis=1)
-    n = x.shape[1] - abs(lag)
+    n = max(x.shape[1] - abs(lag), 0)
     return coefficients(x[:, max(lag, 0) :][:, :n], y[:, max(-lag, 0) :][:, :n])
 
 

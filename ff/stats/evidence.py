@@ -40,6 +40,9 @@ class Reading:
         "pearson" or "spearman", where a claim speaks of correlation.
     shallow
         Layers 1 to this are shallow, and as many at the other end deep; None: half of the layers.
+    rose
+        A layer has left chance from the first epoch on in which its mean accuracy is at least this;
+        0 takes all epochs. Spreads over seeds are of the epochs after that.
     """
 
     column: str = "train_accuracy"
@@ -49,6 +52,7 @@ class Reading:
     depth: int = 32
     coefficient: str = "pearson"
     shallow: int | None = None
+    rose: float = ROSE
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Evidence:
 
         def statistic(weights: np.ndarray) -> np.ndarray:
             mean, deviation = self._moments(weights)
-            rose = _rose(mean)
+            rose = self._rose(mean)
             with np.errstate(invalid="ignore"):  # 0/0: it never rose
                 return (deviation * rose).sum(axis=1) / rose.sum(axis=1)
 
@@ -144,10 +148,11 @@ class Evidence:
 
     @cached_property
     def clearance(self) -> np.ndarray:
-        """How far apart neighbors of Figure 3 are in 95 % of the epochs.
+        """By how much the shallower of two neighbors of Figure 3 is ahead in 95 % of the epochs.
 
-        That is the distance of their means over the sum of their standard deviations: above 1,
-        bands of one deviation do not meet. Epochs count from when the shallower has left chance.
+        That is the difference of their means over the sum of their standard deviations: above 1,
+        bands of one deviation do not meet. Epochs count from when the shallower has left chance,
+        those of all neighbors together.
         """
         chosen = np.isin(self.number, FIGURE_3)
 
@@ -155,7 +160,7 @@ class Evidence:
             mean, deviation = (part[..., chosen] for part in self._moments(weights))
             with np.errstate(invalid="ignore", divide="ignore"):  # no deviation
                 apart = -np.diff(mean) / (deviation[..., :-1] + deviation[..., 1:])
-            apart = np.where(_rose(mean)[..., :-1], apart, np.nan).reshape(len(weights), -1)
+            apart = np.where(self._rose(mean)[..., :-1], apart, np.nan).reshape(len(weights), -1)
             if np.isnan(apart).all(axis=1).any():
                 return np.full(len(weights), np.nan)
             return np.nanquantile(apart, TAIL, axis=1)
@@ -188,13 +193,12 @@ class Evidence:
         variance = np.maximum(square - mean**2, 0) * n / np.maximum(n - 1, 1)
         return mean + center, np.sqrt(variance)
 
+    def _rose(self, mean: np.ndarray) -> np.ndarray:
+        """Epochs from the first on in which a mean trace has left chance: as `mean`."""
+        return np.maximum.accumulate(mean >= self.reading.rose, axis=1)
+
     def _all(self, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         return leave_one_out(statistic, self.seeds)
-
-
-def _rose(mean: np.ndarray) -> np.ndarray:
-    """Epochs from the first on in which a mean trace has left chance: (batch, epochs, layers)."""
-    return np.maximum.accumulate(mean >= ROSE, axis=1)
 
 
 def evidence(records: Records, reading: Reading = Reading()) -> Iterator[tuple[int, Evidence]]:

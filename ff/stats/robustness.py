@@ -23,11 +23,16 @@ READINGS = {
     "layers": {str(depth): Reading(depth=depth) for depth in (2, 4, 8, 16)},
     "coefficient": {"Spearman": Reading(coefficient="spearman")},
     "shallow": {f"1 to {last}": Reading(shallow=last) for last in (4, 8)},
+    "left chance": {"all epochs": Reading(rose=0), "at 0.6": Reading(rose=0.6)},
 }
 TRAINING = "training"
 
 
-def robustness(records: Records, others: Mapping[str, Records]) -> pd.DataFrame:
+def robustness(
+    records: Records,
+    others: Mapping[str, Records],
+    readings: Mapping[str, Mapping[str, Reading]] = READINGS,
+) -> pd.DataFrame:
     """Every verdict under every variation, of the reading or of the training.
 
     Parameters
@@ -36,26 +41,29 @@ def robustness(records: Records, others: Mapping[str, Records]) -> pd.DataFrame:
         Measurements of networks of 32 layers.
     others
         The same, trained in another way, by what is different.
+    readings
+        Other ways to read the claims, by the name of a kind and then their own.
 
     Returns
     -------
     DataFrame
-        A row for each number of `ff.claims.verdicts` and each variation: key, width, kind and
-        variation (a name of `READINGS`, or "training" and a name of `others`), verdict, value, low,
-        high, main (the verdict without variation), `counted` (as in `verdicts`) and `concerned`:
+        A row for each number of `ff.claims.verdicts` and each variation: key, chapter, width, kind
+        and variation (names of `readings`, or "training" and a name of `others`), verdict, value,
+        low, high, main (the verdict without variation), `counted` (as in `verdicts`) and `concerned`:
         False where the variation does not enter the number, which is exactly the same then.
     """
     main = verdicts(records)
     varied = [
         (kind, name, verdicts(records, reading))
-        for kind, readings in READINGS.items()
-        for name, reading in readings.items()
+        for kind, named in readings.items()
+        for name, reading in named.items()
     ]
     varied += [(TRAINING, name, verdicts(other)) for name, other in others.items()]
     numbers = ["value", "low", "high"]
+    labels = ["key", "chapter", "width", "counted"]
     tables = []
     for kind, name, table in varied:
-        table = main[["key", "width", "counted", "verdict", *numbers]].merge(
+        table = main[[*labels, "verdict", *numbers]].merge(
             table[["key", "width", "verdict", *numbers]],
             on=["key", "width"],
             how="left",
@@ -66,7 +74,6 @@ def robustness(records: Records, others: Mapping[str, Records]) -> pd.DataFrame:
         table["verdict"] = table["verdict"].fillna("not measured")
         table = table.rename(columns={"verdict_main": "main"}).assign(kind=kind, variation=name)
         tables.append(table)
-    columns = ["key", "width", "kind", "variation", "verdict", *numbers, "main"]
-    columns += ["counted", "concerned"]
+    columns = [*labels, "kind", "variation", "verdict", *numbers, "main", "concerned"]
     found: Any = pd.concat(tables, ignore_index=True)[columns]
     return found.loc[found["main"].isin(TESTED)].reset_index(drop=True)

@@ -32,11 +32,11 @@ def median_delay(
     Returns
     -------
     DataFrame
-        One row per (hidden, layer): hidden, layer, median, low, high, reached, seeds. `median`
-        is where the Kaplan-Meier curve falls to one half, NaN if it does not; `reached` counts
-        the seeds that reach the target. `low` and `high` are the order statistics between which
-        the median lies with probability 0.95 or more (sign test; exact because all seeds of a
-        width are watched equally long). They are infinite beyond the last epoch, and NaN with 5
+        One row per (hidden, layer): hidden, layer, median, low, high, reached, seeds, last_epoch.
+        `median` is where the Kaplan-Meier curve falls to one half, NaN if it does not; `reached`
+        counts the seeds that reach the target. `low` and `high` are the order statistics between
+        which the median lies with probability 0.95 or more (sign test; exact because all seeds of
+        a width are watched equally long). They are infinite beyond the last epoch, and NaN with 5
         seeds or fewer, of which no two do.
 
     References
@@ -57,8 +57,9 @@ def median_delay(
         times = np.sort(delays["epoch"].fillna(np.inf))
         rank = int(stats.binom.ppf((1 - LEVEL) / 2, len(times), 0.5))  # 1 is the smallest delay
         ends = (times[rank - 1], times[-rank]) if rank else (np.nan, np.nan)
-        rows.append((hidden, layer, median, *ends, np.isfinite(times).sum(), len(times)))
-    columns = ["hidden", "layer", "median", "low", "high", "reached", "seeds"]
+        counts = np.isfinite(times).sum(), len(times), delays["last_epoch"].iloc[0]
+        rows.append((hidden, layer, median, *ends, *counts))
+    columns = ["hidden", "layer", "median", "low", "high", "reached", "seeds", "last_epoch"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -10,8 +10,9 @@ from ff.book.figures.correlation import (
     correlation_kinds,
     correlations,
     correlations_with_intervals,
+    lags,
 )
-from ff.book.figures.delay import delays, delays_with_intervals, sensitivity
+from ff.book.figures.delay import delays, delays_with_intervals, median_delays, sensitivity
 from ff.book.figures.threats import auroc_beside_accuracy, slope_sensitivity
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "correlations_with_intervals",
     "delays",
     "delays_with_intervals",
+    "lags",
+    "median_delays",
     "panels",
     "sensitivity",
     "slope_sensitivity",

@@ -12,7 +12,13 @@ from ff.book.figures.shared import band, by_width, counted, depth_entries, great
 from ff.book.style import MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 from ff.stats.correlation import STRONG
 
-__all__ = ["Coefficient", "correlation_kinds", "correlations", "correlations_with_intervals"]
+__all__ = [
+    "Coefficient",
+    "correlation_kinds",
+    "correlations",
+    "correlations_with_intervals",
+    "lags",
+]
 
 Coefficient = Literal["pearson", "spearman"]
 
@@ -122,6 +128,43 @@ def correlation_kinds(
         axes.set_title(f"{depth} layers of {axes.get_title('left')}")
     _correlation_axes(grid, table, coefficient)
     _correlation_legend(figure, grid)
+    return figure
+
+
+@styled
+def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
+    """Correlation of layers' gains with the network's gains of some epochs before or after.
+
+    Parameters
+    ----------
+    lagged
+        Result of `ff.correlation.lagged`, of one depth of networks.
+    coefficient
+        "pearson" or "spearman".
+
+    Returns
+    -------
+    Figure
+        A panel a width; a line for each of layers 1, 2, 4, 8, ..., with its interval over seeds
+        as a band. To the right of 0 the layer follows the network.
+    """
+    table = lagged.loc[lagged["coefficient"] == coefficient]
+    layers = [n for n in np.unique(table["layer"]) if n.bit_count() == 1]
+    figure, grid = width_panels(table)
+    for axes, (hidden, own) in zip(grid, table.groupby("hidden"), strict=True):
+        axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1.5)
+        axes.axhline(0, color=MUTED, linewidth=0.8, zorder=1.5)
+        for share, layer, marker in zip(
+            np.linspace(0, 1, len(layers)), layers, MARKERS * 2, strict=False
+        ):
+            rows, color = own.loc[own["layer"] == layer], shade(share)
+            band(axes, rows["lag"], rows["low"], rows["high"], color)
+            look = {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
+            gid = f"width-{hidden}-layer-{layer}"
+            axes.plot(rows["lag"], rows["r"], **look, label=f"layer {layer}", gid=gid)
+        axes.set_xlabel("epochs by which the layer follows")
+    grid[0].set_ylabel(f"correlation of gains ({_SYMBOLS[coefficient]})")
+    legend(figure, grid[0].get_legend_handles_labels()[0])
     return figure
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "delays",
     "delays_with_intervals",
     "draw_delay",
+    "median_delays",
     "sensitivity",
 ]
 
@@ -89,8 +90,43 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
         look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
         draw_delay(axes, rows, look, shift)
     delay_axes([axes], delay)
-    axes.set_title(f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals")
+    axes.set_title(
+        f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals{_cut(delay)}"
+    )
     legend(figure, delay_entries(axes, delay))
+    return figure
+
+
+@styled
+def median_delays(medians: pd.DataFrame) -> Figure:
+    """Epoch by which each layer has reached the target in half of the seeds.
+
+    Parameters
+    ----------
+    medians
+        Result of `ff.survival.median_delay`.
+
+    Returns
+    -------
+    Figure
+        Kaplan-Meier medians. Bands are exact intervals of the median (order statistics), cut off
+        at the last epoch; an open upward triangle is a layer that half of the seeds do not bring
+        to the target.
+    """
+    names = {"median": "crossing", "low": "crossing_low", "high": "crossing_high"}
+    table = medians.rename(columns=names).assign(censored=medians["median"].isna())
+    figure = Figure(7, 4)
+    axes = figure.subplots()
+    widths = by_width(table)
+    for i, (hidden, rows, look) in enumerate(widths):
+        shift = 0.3 * (i - (len(widths) - 1) / 2)
+        look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
+        draw_delay(axes, rows, look, shift)
+    delay_axes([axes], table)
+    axes.set_title(
+        f"median of {counted(table['seeds'], 'seed')}, intervals of at least 95 %{_cut(table)}"
+    )
+    legend(figure, delay_entries(axes, table))
     return figure
 
 
@@ -121,6 +157,12 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     handles = grid[0].get_legend_handles_labels()[0]
     figure.legend(handles=handles[::-1], title="target", loc="outside right center")
     return figure
+
+
+def _cut(delay: pd.DataFrame) -> str:
+    """Whether a band goes on beyond the last epoch."""
+    last = greatest(delay, "last_epoch")
+    return f", cut at epoch {last}" if np.any(delay["crossing_high"] > last) else ""
 
 
 def draw_delay(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], shift: float = 0) -> None:

@@ -1,0 +1,173 @@
+"""What the sections on correlation show, in a sentence or two for each width."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import Html, layer_numbers, listed, number, paragraphs
+from ff.book.summary.shared import sign_of, whose, widths
+from ff.stats.correlation import STRONG
+
+__all__ = ["correlations", "following", "kinds", "matched", "strong", "trends"]
+
+
+def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
+    """How the correlation with the deepest network falls with depth, also within epochs.
+
+    Parameters
+    ----------
+    pooled, within
+        Results of `ff.correlation.pooled` and `within_epoch` of the same layers.
+    """
+    return paragraphs(_correlations(own, within) for own in widths(pooled))
+
+
+def strong(pooled: pd.DataFrame) -> Html:
+    """How many layers of the deepest network correlate strongly, by either coefficient.
+
+    Parameters
+    ----------
+    pooled
+        Result of `ff.correlation.pooled`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        depth = int(np.max(own["depth"]))
+        deepest = own.loc[own["depth"] == depth]
+        parts = []
+        for name, rows in deepest.groupby("coefficient"):
+            beyond = int(np.sum(rows["strength_low"] > STRONG))
+            parts.append(f"{beyond} of {len(rows)} by {str(name).capitalize()}'s coefficient")
+        return (
+            f"{whose(own)} in the network of {depth} layers the whole interval lies beyond "
+            f"{STRONG} in {listed(parts)}."
+        )
+
+    return paragraphs(text(own) for own in widths(pooled))
+
+
+def trends(trend: pd.DataFrame) -> Html:
+    """In which networks deeper layers correlate less, and in which more.
+
+    Parameters
+    ----------
+    trend
+        Result of `ff.correlation.depth_trend`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        parts = []
+        for name, rows in own.groupby("coefficient"):
+            signs = list(map(sign_of, rows["low"], rows["high"]))
+            depths = {
+                word: [
+                    str(depth)
+                    for depth, sign in zip(rows["depth"], signs, strict=True)
+                    if sign == found
+                ]
+                for word, found in (("less", -1), ("more", 1), ("neither surely", 0))
+            }
+            told = [f"{word} with {listed(own)}" for word, own in depths.items() if own]
+            parts.append(f"by {str(name).capitalize()}'s coefficient {', '.join(told)} layers")
+        return f"{whose(own)} deeper layers correlate {'; '.join(parts)}."
+
+    return paragraphs(text(own) for own in widths(trend))
+
+
+def kinds(tables: dict[str, pd.DataFrame]) -> Html:
+    """In which layers of the deepest network a correlation is left, by what is removed.
+
+    Parameters
+    ----------
+    tables
+        Results of analyses of `ff.correlation`, by their names.
+    """
+    table = pd.concat(tables, names=["kind"]).reset_index("kind")
+
+    def text(own: pd.DataFrame) -> str:
+        rows = own.loc[(own["depth"] == own["depth"].max()) & (own["coefficient"] == "pearson")]
+        parts = []
+        for kind, found in rows.groupby("kind", sort=False):
+            above = found.loc[found["low"] > 0, "layer"].tolist()
+            below = found.loc[found["high"] < 0, "layer"].tolist()
+            told = [
+                f"{word} in {layer_numbers(numbers)}"
+                for word, numbers in (("positive", above), ("negative", below))
+                if numbers
+            ]
+            parts.append(f"{kind}, {' and '.join(told) or 'no layer differs from 0'}")
+        return f"{whose(own)} {'; '.join(parts)} (Pearson, 95 % intervals, each layer alone)."
+
+    return paragraphs(text(own) for own in widths(table))
+
+
+def matched(tables: dict[str, pd.DataFrame]) -> Html:
+    """The mean strength over layers of each width, where networks are equally accurate.
+
+    Parameters
+    ----------
+    tables
+        Results of `ff.correlation.pooled` and `ff.correlation.matched`, by their names.
+    """
+    texts = []
+    for name, table in tables.items():
+        rows = table.loc[
+            (table["depth"] == table["depth"].max()) & (table["coefficient"] == "pearson")
+        ]
+        means: Any = rows.groupby("hidden")["strength"].mean()
+        told = listed(f"{mean:.2f} at width {width}" for width, mean in means.items())
+        texts.append(f"{name}: mean |r| of the layers is {told}.")
+    return paragraphs([" ".join(text[0].upper() + text[1:] for text in texts)])
+
+
+def following(lagged: pd.DataFrame) -> Html:
+    """At which lag the gains of a layer correlate most with the network's.
+
+    Parameters
+    ----------
+    lagged
+        Result of `ff.correlation.lagged`, of one depth of networks.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        rows = own.loc[own["coefficient"] == "pearson"]
+        parts = []
+        for layer, found in rows.groupby("layer"):
+            if int(str(layer)).bit_count() == 1 and found["r"].notna().any():
+                best: Any = found.loc[found["r"].idxmax()]
+                zero = found.loc[found["lag"] == 0, "r"].item()
+                parts.append(
+                    f"layer {layer} {number(zero)} at once and {number(best['r'])} at "
+                    f"{number(best['lag'])}"
+                )
+        return (
+            f"{whose(own)} gains correlate (r at lag 0, and the greatest and its lag in epochs): "
+            f"{listed(parts)}."
+        )
+
+    return paragraphs(text(own) for own in widths(lagged))
+
+
+def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
+    depth = int(np.max(pooled["depth"]))
+    deepest = pooled.loc[pooled["depth"] == depth]
+    r = deepest.pivot_table(index="layer", columns="coefficient", values="r")
+    text = (
+        f"{whose(pooled)} over all pairs, Pearson's r with the accuracy of the network of {depth} "
+        f"layers is {r['pearson'].iloc[0]:.2f} in layer 1 and {r['pearson'].iloc[-1]:.2f} in layer "
+        f"{depth}; Spearman's ρ is {r['spearman'].iloc[0]:.2f} and {r['spearman'].iloc[-1]:.2f}"
+    )
+    own = within.loc[within["hidden"] == pooled["hidden"].iloc[0]]
+    left = own.query("depth == @depth and coefficient == 'pearson'").set_index("layer")
+    if np.isfinite(left["r"]).all():
+        first, second = map(_with_interval, left.head(2).to_dict("records"))
+        text += f". Between the seeds of one epoch r is {first} in layer 1 and {second} in layer 2"
+        if depth > 2:
+            text += f", and {left['r'].iloc[2:].mean():.2f} on average in those above"
+    return text + "."
+
+
+def _with_interval(row: dict[Any, Any]) -> str:
+    interval = f" [{row['low']:.2f}, {row['high']:.2f}]" if np.isfinite(row["low"]) else ""
+    return f"{row['r']:.2f}{interval}"

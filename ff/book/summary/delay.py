@@ -1,0 +1,216 @@
+"""What the sections on delay show, in a sentence or two for each width: all of it is computed."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import Html, interval, listed, number, p_value, paragraphs
+from ff.book.summary.shared import name, whose, widths
+from ff.stats.delay import TARGET
+from ff.stats.evidence import ROSE
+
+__all__ = ["awake", "by_target", "constancy", "delays", "medians", "orders", "spread"]
+
+
+def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
+    """Which layers reach the target and when, and what a further layer costs.
+
+    Parameters
+    ----------
+    delay
+        Result of `ff.delay.mean_delay` at its default target.
+    slope
+        Result of `ff.delay.slope` of the same layers.
+    """
+    return paragraphs(_delays(own, slope) for own in widths(delay))
+
+
+def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
+    """How many layers have left chance after a third, two thirds and all of the epochs.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    column
+        What counts as accuracy.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        mean = own.pivot_table(index="epoch", columns="layer", values=column)
+        rose = (mean >= ROSE).cummax()
+        last = int(mean.index[-1])
+        parts = [
+            f"{rose.loc[epoch].sum()} after {epoch} epochs"
+            for epoch in dict.fromkeys([max(last // 3, 1), max(2 * last // 3, 1), last])
+        ]
+        return (
+            f"{name(own)} of {mean.shape[1]} layers, {listed(parts)} have passed a mean accuracy "
+            f"of {ROSE}; at the end layer 1 is at {mean.iloc[-1, 0]:.2f} and layer "
+            f"{mean.columns[-1]} at {mean.iloc[-1, -1]:.2f}."
+        )
+
+    return paragraphs(text(own) for own in widths(layers))
+
+
+def spread(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
+    """Between which layers the spread over seeds is least and greatest, once they have left chance.
+
+    Parameters
+    ----------
+    layers, column
+        As in `awake`.
+    """
+
+    def text(own: Any) -> str:
+        seeds = own["seed"].nunique()
+        if seeds == 1:
+            return f"{name(own)} one seed tells no spread."
+        over: Any = own.groupby(["epoch", "layer"])[column].agg(["mean", "std"]).unstack()
+        rose = (over["mean"] >= ROSE).cummax()
+        std: Any = over["std"].where(rose).mean().dropna()
+        if not len(std):
+            return f"{name(own)} no layer leaves chance."
+        least, most = std.idxmin(), std.idxmax()
+        return (
+            f"{name(own)} from the epoch in which a layer passes {ROSE}, its standard deviation "
+            f"over {seeds} seeds is {std[least]:.3f} on average in layer {least}, which has the "
+            f"least, and {std[most]:.3f} in layer {most}, which has the most."
+        )
+
+    return paragraphs(text(own) for own in widths(layers))
+
+
+def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
+    """How far the median over seeds is from the epoch of the mean trace.
+
+    Parameters
+    ----------
+    means, medians
+        Results of `ff.delay.mean_delay` and `ff.survival.median_delay` of the same layers.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        apart: Any = abs(own["epoch"] - own["median"])
+        if apart.isna().all():
+            return f"{whose(own)} no layer reaches {TARGET} in half of the seeds."
+        only = int(np.sum(own["epoch"].isna() != own["median"].isna()))
+        more = f"; {only} of them by one of the two only" if only else ""
+        return (
+            f"{whose(own)} half of the seeds have brought {own['median'].notna().sum()} of "
+            f"{len(own)} layers to {TARGET}{more}. Median and mean trace differ by at most "
+            f"{apart.max():.0f} epochs."
+        )
+
+    both = means.merge(medians[["hidden", "layer", "median"]], on=["hidden", "layer"])
+    return paragraphs(text(own) for own in widths(both))
+
+
+def orders(tests: pd.DataFrame) -> Html:
+    """Whether the deeper of two layers is later in each seed.
+
+    Parameters
+    ----------
+    tests
+        Result of `ff.survival.sign_test`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        known = own.loc[own["later"] + own["earlier"] > 0]
+        if known.empty:
+            return f"{name(own)} no two layers can be compared."
+        always = int(np.sum(known["earlier"] == 0))
+        worst: Any = known.sort_values("p_holm").iloc[-1]
+        return (
+            f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
+            f"every seed in which that is known. The greatest p after Holm is "
+            f"{p_value(worst['p_holm'])}, between layers {worst['shallow']} and {worst['deep']} "
+            f"({worst['later'] + worst['earlier']} seeds, which can give "
+            f"{number(worst['least_p'])} at least, unadjusted)."
+        )
+
+    return paragraphs(text(own) for own in widths(tests))
+
+
+def constancy(means: pd.DataFrame, ratios: pd.DataFrame) -> Html:
+    """Whether the delay per layer is the same in the deeper half as in the shallower one.
+
+    Parameters
+    ----------
+    means
+        Result of `ff.delay.mean_delay`.
+    ratios
+        Rows of `ff.delay.slope` whose segment is "ratio", with the column `of`, which says what
+        each is of.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        there = own.dropna(subset="crossing")
+        rows = ratios.loc[(ratios["hidden"] == own["hidden"].iloc[0]) & ratios["slope"].notna()]
+        if len(there) < 3 or rows.empty:
+            return f"{name(own)} too few layers reach {TARGET} for two slopes."
+        r = np.corrcoef(there["layer"], there["crossing"])[0, 1]
+        parts = [
+            " ".join(filter(None, [number(row["slope"]), interval(row["low"], row["high"])]))
+            + f" {row['of']}"
+            for row in rows.to_dict("records")
+        ]
+        return (
+            f"{name(own)} the deeper half's slope over the shallower half's is {listed(parts)}. A "
+            f"straight line through all delays has R² = {r**2:.2f}."
+        )
+
+    return paragraphs(text(own) for own in widths(means))
+
+
+def by_target(slopes: pd.DataFrame) -> Html:
+    """What a further layer costs at the lowest and the highest target.
+
+    Parameters
+    ----------
+    slopes
+        Result of `ff.delay.sensitivity` with `ff.delay.slope`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        rows = own.loc[(own["segment"] == "all") & own["slope"].notna()]
+        if rows.empty:
+            return f"{name(own)} no slope exists at any of these targets."
+        ends = [_slope_at(row) for row in rows.iloc[[0, -1]].to_dict("records")]
+        positive = int(np.sum(rows["low"] > 0))
+        return (
+            f"{name(own)} a further layer adds {listed(dict.fromkeys(ends))}. The interval lies "
+            f"above 0 at {positive} of {len(rows)} targets at which a slope exists."
+        )
+
+    return paragraphs(text(own) for own in widths(slopes))
+
+
+def _delays(delay: pd.DataFrame, slope: pd.DataFrame) -> str:
+    there = delay.loc[~delay["censored"]]
+    first: Any = delay.iloc[0]
+    text = f"{whose(delay)} {len(there)} of {len(delay)} layers reach {TARGET} "
+    text += f"within {first['last_epoch']} epochs"
+    if len(there):
+        text += ": " + " and ".join(
+            f"layer {row['layer']} after {row['crossing']:.1f}"
+            for _, row in there.iloc[sorted({0, len(there) - 1})].iterrows()
+        )
+    parts: Any = slope.loc[slope["hidden"] == first["hidden"]].set_index("segment")
+    if np.isfinite(parts["slope"]["all"]):
+        row = parts.loc["all"]
+        text += f". A further layer adds {row['slope']:.2f} epochs"
+        if np.isfinite(row["low"]):
+            text += f" [{row['low']:.2f}, {row['high']:.2f}]"
+    halves = parts["slope"][["shallow", "deep"]]
+    if np.isfinite(halves).all():
+        text += (
+            f": {halves['shallow']:.2f} in the shallower half, {halves['deep']:.2f} in the deeper"
+        )
+    return text + "."
+
+
+def _slope_at(row: dict[Any, Any]) -> str:
+    ends = interval(row["low"], row["high"])
+    return f"{number(row['slope'])} {ends} epochs at target {row['target']:g}".replace("  ", " ")

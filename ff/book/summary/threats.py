@@ -1,0 +1,142 @@
+"""What becomes of the conclusions when something is varied, in a sentence or two."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import Html, interval, listed, number, paragraphs
+from ff.book.summary.shared import name, sign_of, whose, widths
+from ff.stats.delay import TARGET
+
+__all__ = ["accuracies", "auroc", "devices", "slopes_of", "spans"]
+
+EARLY = 3  # epochs in which a network gains most
+
+
+def slopes_of(slopes: pd.DataFrame, by: str, unit: str = "epochs of delay per layer") -> Html:
+    """A slope under each of several conditions, and whether its sign stays.
+
+    Parameters
+    ----------
+    slopes
+        Rows with `slope`, `low` and `high`.
+    by
+        Column that names the condition.
+    unit
+        Of the slope.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        parts = [
+            f"{number(row['slope'])} {interval(row['low'], row['high'])} at {row[by]}"
+            for row in own.to_dict("records")
+            if np.isfinite(row["slope"])
+        ]
+        if not parts:
+            return f"{name(own)} too few layers reach {TARGET} for a slope."
+        signs = {sign_of(row["low"], row["high"]) for row in own.to_dict("records")}
+        same = "the conclusion stays" if len(signs) == 1 else "the conclusion does not stay"
+        return f"{name(own)} {listed(parts)} ({unit}): {same}."
+
+    return paragraphs(text(own) for own in widths(slopes))
+
+
+def accuracies(trends: pd.DataFrame, by: str = "accuracy") -> Html:
+    """Whether the trend of the correlation over layers keeps its sign in each network.
+
+    Parameters
+    ----------
+    trends
+        Rows of `ff.correlation.depth_trend` of one coefficient, below a column that is varied.
+    by
+        That column.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        signs = own.assign(sign=list(map(sign_of, own["low"], own["high"])))
+        table = signs.pivot_table(index="depth", columns=by, values="sign", aggfunc="first")
+        same = table.index[table.nunique(axis=1) == 1]
+        other = [str(depth) for depth in table.index if depth not in same]
+        where = f"; not with {listed(other)} layers" if other else ""
+        return (
+            f"{name(own)} the trend has the same sign in {len(same)} of {len(table)} networks"
+            f"{where}."
+        )
+
+    return paragraphs(text(own) for own in widths(trends))
+
+
+def spans(table: pd.DataFrame, readouts: pd.DataFrame) -> Html:
+    """How the correlation depends on the epochs that enter it.
+
+    Parameters
+    ----------
+    table
+        Result of `ff.correlation.by_span`.
+    readouts
+        The `readouts` table of the same records.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        rows = own.loc[(own["depth"] == own["depth"].max()) & (own["coefficient"] == "pearson")]
+        last = rows.loc[rows["layer"] == rows["layer"].max()]
+        told = [
+            f"{number(row['r'])} over epochs {row['first_epoch']} to {row['last_epoch']}"
+            for row in last.to_dict("records")
+            if np.isfinite(row["r"])
+        ]
+        width, depth = own["hidden"].iloc[0], own["depth"].max()
+        network = readouts.loc[(readouts["hidden"] == width) & (readouts["depth"] == depth)]
+        value = network["train_accuracy"]
+        squares = (value - value.mean()) ** 2
+        early = squares[network["epoch"] <= EARLY].sum() / squares.sum()
+        return (
+            f"{whose(own)} r of the deepest layer is {listed(told)}. Epochs 1 to {EARLY} hold "
+            f"{100 * early:.0f} % of the variance of the network's accuracy, so that any span that "
+            "begins with them says much the same."
+        )
+
+    return paragraphs(text(own) for own in widths(table))
+
+
+def auroc(sides: dict[str, pd.DataFrame]) -> Html:
+    """By how much sooner layers tell samples apart than they do so at the threshold.
+
+    Parameters
+    ----------
+    sides
+        Results of `ff.delay.mean_delay` by measure, of AUROC first.
+    """
+    first, second = sides.values()
+    both = first.merge(second, on=["hidden", "layer"], suffixes=("", "_other"))
+
+    def text(own: pd.DataFrame) -> str:
+        sooner: Any = (own["crossing_other"] - own["crossing"]).dropna()
+        reached = own["crossing"].notna().sum(), own["crossing_other"].notna().sum()
+        if sooner.empty:
+            return f"{whose(own)} no layer reaches both."
+        return (
+            f"{whose(own)} {reached[0]} layers reach the AUROC and {reached[1]} the accuracy. Of "
+            f"those that reach both, the accuracy comes {number(sooner.mean())} epochs after the "
+            f"AUROC on average ({number(sooner.min())} to {number(sooner.max())})."
+        )
+
+    return paragraphs(text(own) for own in widths(both))
+
+
+def devices(table: pd.DataFrame) -> Html:
+    """How many quantities lie within the spread over seeds on another kind of device.
+
+    Parameters
+    ----------
+    table
+        Result of `ff.agreement.unpaired`.
+    """
+    holds = (table["low"] <= 0) & (table["high"] >= 0)
+    return paragraphs(
+        [
+            f"{table['within'].sum()} of {len(table)} differences are surely smaller than the "
+            f"spread over seeds, and the intervals of {holds.sum()} hold 0."
+        ]
+    )
