@@ -106,8 +106,8 @@ def interval(low: float, high: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p value to three decimals, and no smaller than these can say."""
-    return DASH if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """A p value to three decimals, and no smaller than these can say, as HTML."""
+    return DASH if np.isnan(p) else "&lt; 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def paragraphs(texts: Iterable[str]) -> Html:

@@ -190,7 +190,7 @@ class Evidence:
         values = self.layers.values - center
         mean = np.tensordot(weights, values, axes=1) / n
         square = np.tensordot(weights, values**2, axes=1) / n
-        variance = np.maximum(square - mean**2, 0) * n / np.maximum(n - 1, 1)
+        variance = np.maximum(square - mean**2, 0) * n / np.where(n > 1, n - 1, np.nan)
         return mean + center, np.sqrt(variance)
 
     def _rose(self, mean: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ def robustness(
     DataFrame
         A row for each number of `ff.claims.verdicts` and each variation: key, chapter, width, kind
         and variation (names of `readings`, or "training" and a name of `others`), verdict, value,
-        low, high, main (the verdict without variation), `counted` (as in `verdicts`) and `concerned`:
+        low, high, main (the verdict without variation), counted (as in `verdicts`) and concerned:
         False where the variation does not enter the number, which is exactly the same then.
     """
     main = verdicts(records)

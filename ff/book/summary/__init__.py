@@ -2,7 +2,7 @@
 
 from ff.book.summary.correlation import correlations, following, kinds, matched, strong, trends
 from ff.book.summary.delay import awake, by_target, constancy, delays, medians, orders, spread
-from ff.book.summary.threats import accuracies, auroc, devices, slopes_of, spans
+from ff.book.summary.threats import accuracies, auroc, devices, robust, slopes_of, spans
 
 __all__ = [
     "accuracies",
@@ -18,6 +18,7 @@ __all__ = [
     "matched",
     "medians",
     "orders",
+    "robust",
     "slopes_of",
     "spans",
     "spread",

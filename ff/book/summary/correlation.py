@@ -35,10 +35,11 @@ def strong(pooled: pd.DataFrame) -> Html:
     def text(own: pd.DataFrame) -> str:
         depth = int(np.max(own["depth"]))
         deepest = own.loc[own["depth"] == depth]
-        parts = []
-        for name, rows in deepest.groupby("coefficient"):
-            beyond = int(np.sum(rows["strength_low"] > STRONG))
-            parts.append(f"{beyond} of {len(rows)} by {str(name).capitalize()}'s coefficient")
+        strong = deepest["strength_low"] > STRONG
+        parts = [
+            f"{count} layers by {str(kind).capitalize()}'s coefficient"
+            for kind, count in strong.groupby(deepest["coefficient"]).sum().items()
+        ]
         return (
             f"{whose(own)} in the network of {depth} layers the whole interval lies beyond "
             f"{STRONG} in {listed(parts)}."
@@ -58,18 +59,17 @@ def trends(trend: pd.DataFrame) -> Html:
 
     def text(own: pd.DataFrame) -> str:
         parts = []
-        for name, rows in own.groupby("coefficient"):
+        for kind, rows in own.groupby("coefficient"):
             signs = list(map(sign_of, rows["low"], rows["high"]))
-            depths = {
-                word: [
+            told = []
+            for word, found in (("less", -1), ("more", 1), ("neither surely", 0)):
+                depths = [
                     str(depth)
                     for depth, sign in zip(rows["depth"], signs, strict=True)
                     if sign == found
                 ]
-                for word, found in (("less", -1), ("more", 1), ("neither surely", 0))
-            }
-            told = [f"{word} with {listed(own)}" for word, own in depths.items() if own]
-            parts.append(f"by {str(name).capitalize()}'s coefficient {', '.join(told)} layers")
+                told += [f"{word} in networks of {listed(depths)} layers"] if depths else []
+            parts.append(f"by {str(kind).capitalize()}'s coefficient {listed(told)}")
         return f"{whose(own)} deeper layers correlate {'; '.join(parts)}."
 
     return paragraphs(text(own) for own in widths(trend))
@@ -138,11 +138,11 @@ def following(lagged: pd.DataFrame) -> Html:
                 best: Any = found.loc[found["r"].idxmax()]
                 zero = found.loc[found["lag"] == 0, "r"].item()
                 parts.append(
-                    f"layer {layer} {number(zero)} at once and {number(best['r'])} at "
-                    f"{number(best['lag'])}"
+                    f"layer {layer} {number(best['r'])} at lag {number(best['lag'])} "
+                    f"({number(zero)} at lag 0)"
                 )
         return (
-            f"{whose(own)} gains correlate (r at lag 0, and the greatest and its lag in epochs): "
+            f"{whose(own)} the greatest correlation of a layer's gains with the network's is "
             f"{listed(parts)}."
         )
 

@@ -95,12 +95,11 @@ def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
         apart: Any = abs(own["epoch"] - own["median"])
         if apart.isna().all():
             return f"{whose(own)} no layer reaches {TARGET} in half of the seeds."
-        only = int(np.sum(own["epoch"].isna() != own["median"].isna()))
-        more = f"; {only} of them by one of the two only" if only else ""
         return (
             f"{whose(own)} half of the seeds have brought {own['median'].notna().sum()} of "
-            f"{len(own)} layers to {TARGET}{more}. Median and mean trace differ by at most "
-            f"{apart.max():.0f} epochs."
+            f"{len(own)} layers to {TARGET}, and the mean trace {own['epoch'].notna().sum()}. "
+            f"Where both have, they differ by at most {apart.max():.0f} "
+            f"epoch{'' if apart.max() == 1 else 's'}."
         )
 
     both = means.merge(medians[["hidden", "layer", "median"]], on=["hidden", "layer"])
@@ -121,7 +120,7 @@ def orders(tests: pd.DataFrame) -> Html:
         if known.empty:
             return f"{name(own)} no two layers can be compared."
         always = int(np.sum(known["earlier"] == 0))
-        worst: Any = known.sort_values("p_holm").iloc[-1]
+        worst = known.sort_values("p_holm").to_dict("records")[-1]
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
             f"every seed in which that is known. The greatest p after Holm is "

@@ -7,37 +7,39 @@ import pandas as pd
 
 from ff.book.markup import Html, interval, listed, number, paragraphs
 from ff.book.summary.shared import name, sign_of, whose, widths
+from ff.stats.claims import TESTED
 from ff.stats.delay import TARGET
 
-__all__ = ["accuracies", "auroc", "devices", "slopes_of", "spans"]
+__all__ = ["accuracies", "auroc", "devices", "robust", "slopes_of", "spans"]
 
 EARLY = 3  # epochs in which a network gains most
 
 
-def slopes_of(slopes: pd.DataFrame, by: str, unit: str = "epochs of delay per layer") -> Html:
-    """A slope under each of several conditions, and whether its sign stays.
+def slopes_of(slopes: pd.DataFrame, by: str) -> Html:
+    """What a further layer adds to the delay under several conditions, and whether its sign stays.
 
     Parameters
     ----------
     slopes
-        Rows with `slope`, `low` and `high`.
+        Rows of `ff.delay.slope`, one for each width and condition.
     by
         Column that names the condition.
-    unit
-        Of the slope.
     """
 
     def text(own: pd.DataFrame) -> str:
         parts = [
-            f"{number(row['slope'])} {interval(row['low'], row['high'])} at {row[by]}"
+            f"{number(row['slope'])} {interval(row['low'], row['high'])} with {row[by]} (layers "
+            f"{row['first_layer']:.0f} to {row['last_layer']:.0f})"
             for row in own.to_dict("records")
             if np.isfinite(row["slope"])
         ]
         if not parts:
             return f"{name(own)} too few layers reach {TARGET} for a slope."
+        if len(own) == 1:
+            return f"{name(own)} measured with {own[by].item()} only."
         signs = {sign_of(row["low"], row["high"]) for row in own.to_dict("records")}
         same = "the conclusion stays" if len(signs) == 1 else "the conclusion does not stay"
-        return f"{name(own)} {listed(parts)} ({unit}): {same}."
+        return f"{name(own)} a further layer adds {listed(parts)} epochs: {same}."
 
     return paragraphs(text(own) for own in widths(slopes))
 
@@ -93,8 +95,8 @@ def spans(table: pd.DataFrame, readouts: pd.DataFrame) -> Html:
         early = squares[network["epoch"] <= EARLY].sum() / squares.sum()
         return (
             f"{whose(own)} r of the deepest layer is {listed(told)}. Epochs 1 to {EARLY} hold "
-            f"{100 * early:.0f} % of the variance of the network's accuracy, so that any span that "
-            "begins with them says much the same."
+            f"{100 * early:.0f} % of the variance of the network's accuracy over all epochs, and "
+            "every span that begins with epoch 1 contains them."
         )
 
     return paragraphs(text(own) for own in widths(table))
@@ -138,5 +140,30 @@ def devices(table: pd.DataFrame) -> Html:
         [
             f"{table['within'].sum()} of {len(table)} differences are surely smaller than the "
             f"spread over seeds, and the intervals of {holds.sum()} hold 0."
+        ]
+    )
+
+
+def robust(varied: pd.DataFrame) -> Html:
+    """How many verdicts stay under every variation, and which turn into their opposite.
+
+    Parameters
+    ----------
+    varied
+        Result of `ff.stats.robustness.robustness`.
+    """
+    rows: Any = varied.loc[varied["counted"] & varied["concerned"]]
+    rows = rows.loc[rows["verdict"].isin(TESTED)]
+    opposite = (rows["verdict"] != rows["main"]) & (rows["verdict"] != "undecided")
+    opposite &= rows["main"] != "undecided"
+    by_number = [rows["key"], rows["width"]]
+    stays = (rows["verdict"] == rows["main"]).groupby(by_number).all()
+    turns = opposite.groupby(by_number).any()
+    return paragraphs(
+        [
+            f"{stays.sum()} of {len(stays)} verdicts stay the same under every variation that "
+            f"enters their number and reaches a verdict. {turns.sum()} turn into the opposite "
+            f"under some variation ({opposite.sum()} of {len(rows)} cells); the others become "
+            "undecided somewhere."
         ]
     )
