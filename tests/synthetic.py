@@ -1,5 +1,7 @@
 """Records with a known answer: logistic learning curves, each layer later than the one before."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from hypothesis import settings
@@ -52,3 +54,28 @@ def traces(accuracy: object, hidden: int = 100) -> pd.DataFrame:
         [[hidden], *axes], names=["hidden", "seed", "epoch", "layer"]
     )
     return pd.DataFrame({"train_accuracy": values.ravel()}, index=index).reset_index()
+
+
+def grid(table: pd.DataFrame, key: str, column: str = "train_accuracy") -> np.ndarray:
+    """Turn a table of one width into an array (seeds, epochs, layers or depths), by a pivot."""
+    wide = table.pivot_table(column, ["seed", "epoch"], key)
+    return wide.to_numpy(float).reshape(len(np.unique(table["seed"])), -1, wide.shape[1])
+
+
+def without(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Leave a seed out of a table."""
+    return table.loc[table["seed"] != seed]
+
+
+def reach(trace: Sequence[float], target: float = 0.7) -> tuple[float, float]:
+    """Return first epoch and crossing of one trace over epochs 1, 2, .., by a plain loop.
+
+    Both are infinite if it never reaches the target.
+    """
+    for i, value in enumerate(trace):
+        if np.float32(value) >= np.float32(target):
+            if i == 0:
+                return 1, 1
+            before = float(trace[i - 1])
+            return i + 1, i + (target - before) / (float(value) - before)
+    return np.inf, np.inf

@@ -10,9 +10,6 @@ from scipy import stats
 import ff
 from ff.records import Records
 from ff.stats.agreement import agreement, unpaired
-from ff.stats.resampling import Bootstrap
-
-FEW = Bootstrap(200)
 
 
 def shifted(records: Records, by: float) -> Records:
@@ -22,11 +19,11 @@ def shifted(records: Records, by: float) -> Records:
 
 def test_a_run_agrees_with_itself() -> None:
     records = synthetic.records()
-    table: Any = agreement(records, records, bootstrap=FEW)
+    table: Any = agreement(records, records)
     assert (table[["difference", "low", "high"]] == 0).all(axis=None)
     assert (table["spread"] > 0).all()
     assert table["within"].all()
-    far: Any = agreement(records, shifted(records, 0.2), bootstrap=FEW)
+    far: Any = agreement(records, shifted(records, 0.2))
     assert not far.query("quantity.str.startswith('accuracy')")["within"].any()
     assert len(table) == 3 * records.layers["hidden"].nunique()
 
@@ -35,16 +32,36 @@ def test_the_differences_are_those_of_paired_seeds() -> None:
     records = synthetic.records()
     other = shifted(records, 0.01)
     other.layers.loc[other.layers["seed"] == 1, "train_accuracy"] += 0.02
-    table: Any = agreement(records, other, bootstrap=FEW)
+    table: Any = agreement(records, other)
     row = table.query("quantity.str.startswith('accuracy')").iloc[0]
     seeds = row["seeds"]
     assert row["difference"] == pytest.approx(0.01 + 0.02 / seeds, abs=1e-6)
-    assert 0.01 - 1e-6 <= row["low"] < row["difference"] < row["high"]
     hidden: Any = records.layers[records.layers["hidden"] == row["hidden"]]
-    means = hidden.groupby("seed")["train_accuracy"].mean()
+    means: Any = hidden.groupby("seed")["train_accuracy"].mean()
     assert row["spread"] == pytest.approx(np.std(means, ddof=1), rel=1e-5)
+    theirs: Any = other.layers.groupby("seed")["train_accuracy"].mean()
+    paired: Any = stats.ttest_rel(theirs.astype(float), means.astype(float))
+    interval = paired.confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high), abs=1e-6)
     later = table.query("quantity.str.startswith('delay')").iloc[0]
     assert later["difference"] < 0, "higher traces cross the target earlier"
+
+
+def test_a_layer_that_never_arrives_is_delayed_at_least_until_the_end() -> None:
+    records = synthetic.records(layers=2, noise=0, jitter=0.1)
+    never = records.layers.assign(train_accuracy=0.5)
+    table: Any = agreement(records, Records(never, records.readouts, ())).set_index("quantity")
+    row = table.loc["delay of layers, epochs"]
+    assert row["reference"] + row["difference"] == pytest.approx(12)
+    assert not row["within"]
+
+
+def test_a_single_seed_has_no_interval_and_agrees_with_nothing() -> None:
+    records = synthetic.records(seeds=1)
+    table: Any = agreement(records, records)
+    assert (table["difference"] == 0).all()
+    assert table[["low", "high", "spread"]].isna().all(axis=None)
+    assert not table["within"].any()
 
 
 def test_only_common_seeds_and_layers_count() -> None:
@@ -54,7 +71,7 @@ def test_only_common_seeds_and_layers_count() -> None:
         records.readouts.query("seed != 1 and depth <= 4"),
         records.runs,
     )
-    table: Any = agreement(records, fewer, bootstrap=FEW)
+    table: Any = agreement(records, fewer)
     assert (table["layers"] == 4).all()
     assert (table["seeds"] == records.layers["seed"].nunique() - 1).all()
     assert (table["difference"] == 0).all()

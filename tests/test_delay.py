@@ -1,4 +1,4 @@
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -7,13 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
-from synthetic import few, records, traces
+from synthetic import few, grid, reach, records, traces, without
 
-from ff.stats.delay import TARGETS, mean_delay, seed_delays, sensitivity, slope
-from ff.stats.resampling import Bootstrap
-from ff.stats.survival import logrank, median_delay
+from ff.stats.delay import (
+    TARGETS,
+    delay_of_mean,
+    mean_delay,
+    reach_of_mean,
+    seed_delays,
+    sensitivity,
+    slope,
+)
+from ff.stats.survival import median_delay, sign_test
 
-FEW = Bootstrap(resamples=40)
 CURVES = arrays.arrays(
     np.float32,
     st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 3)),
@@ -21,15 +27,9 @@ CURVES = arrays.arrays(
 )
 
 
-def reach(trace, target=0.7):
-    """Return first epoch and crossing of one trace over epochs 1, 2, .., by a plain loop."""
-    for i, value in enumerate(trace):
-        if np.float32(value) >= np.float32(target):
-            if i == 0:
-                return 1, 1
-            before = float(trace[i - 1])
-            return i + 1, i + (target - before) / (float(value) - before)
-    return np.nan, np.nan
+def finite(value):
+    """What a table holds: NaN where the target is never reached."""
+    return pytest.approx(value if np.isfinite(value) else np.nan, abs=1e-5, nan_ok=True)
 
 
 def alone(trace, **options):
@@ -44,31 +44,56 @@ def test_seed_delays_are_those_of_a_plain_loop(accuracy, target):
     assert len(table) == accuracy.shape[0] * accuracy.shape[2]
     for row in table.to_dict("records"):
         first, crossing = reach(accuracy[row["seed"] - 1, :, row["layer"] - 1], target)
-        assert row["epoch"] == pytest.approx(first, nan_ok=True)
-        assert row["crossing"] == pytest.approx(crossing, abs=1e-5, nan_ok=True)
-        assert row["censored"] == np.isnan(first)
+        assert row["epoch"] == finite(first)
+        assert row["crossing"] == finite(crossing)
+        assert row["censored"] == np.isinf(first)
         assert row["last_epoch"] == accuracy.shape[1]
 
 
 @few
 @given(CURVES)
 def test_mean_delays_are_those_of_the_mean_trace(accuracy):
-    table = mean_delay(traces(accuracy), bootstrap=FEW)
+    table = mean_delay(traces(accuracy))
     for row in table.to_dict("records"):
         first, crossing = reach(accuracy[:, :, row["layer"] - 1].mean(axis=0, dtype=float))
-        assert row["epoch"] == pytest.approx(first, nan_ok=True)
-        assert row["crossing"] == pytest.approx(crossing, abs=1e-5, nan_ok=True)
+        assert row["epoch"] == finite(first)
+        assert row["crossing"] == finite(crossing)
 
 
-def test_intervals_of_the_mean_delay_are_those_of_a_loop_over_resamples():
-    layers = records(seeds=5, jitter=1).layers
-    row = mean_delay(layers, bootstrap=FEW).query("layer == 3").iloc[0]
-    trace = layers[layers["layer"] == 3].pivot(index="seed", columns="epoch")["train_accuracy"]
-    counts = np.random.default_rng(0).multinomial(5, [0.2] * 5, size=40)
-    draws = [reach(np.repeat(trace.to_numpy(float), n, axis=0).mean(axis=0)) for n in counts]
-    low, high = np.sort(draws, axis=0)[[0, 39]]  # ranks 0.975 and 38.025, rounded outward
-    assert row[["epoch_low", "crossing_low"]].tolist() == pytest.approx(low, abs=1e-6)
-    assert row[["epoch_high", "crossing_high"]].tolist() == pytest.approx(high, abs=1e-6)
+@few
+@given(st.integers(0, 99), st.sampled_from([0.6, 0.7, 0.9]))
+def test_the_interval_is_where_the_band_of_the_mean_reaches_the_target(state, target):
+    layers = records(seeds=5, jitter=1, epochs=9, random_state=state).layers
+    table = mean_delay(layers, target)
+    values = grid(layers, "layer")
+    mean, half = values.mean(axis=0), stats.t.ppf(0.975, 4) * values.std(axis=0, ddof=1) / 5**0.5
+    for row in table.to_dict("records"):
+        ends = mean + half, mean - half
+        early, late = (reach(end[:, row["layer"] - 1], target) for end in ends)
+        assert [row["epoch_low"], row["crossing_low"]] == pytest.approx(early)
+        assert [row["epoch_high"], row["crossing_high"]] == pytest.approx(late)
+
+
+@few
+@given(CURVES)
+def test_a_delay_lies_in_its_interval(accuracy):
+    epochs = np.arange(1, accuracy.shape[1] + 1)
+    delay, low, high = delay_of_mean(accuracy.astype(float), epochs, 0.7)
+    assert delay.shape == low.shape == high.shape == (2, accuracy.shape[2])
+    if len(accuracy) == 1:
+        assert np.isnan([low, high]).all()
+    else:
+        assert np.all(low <= delay + 1e-9)
+        assert np.all(delay <= high + 1e-9)
+
+
+def test_a_weight_counts_a_seed_so_often():
+    values = grid(records(seeds=3, epochs=20, jitter=2).layers, "layer")
+    statistic = reach_of_mean(values, np.arange(1, 21), 0.7)
+    weights = np.array([[1, 1, 1], [2, 0, 1], [0, 0, 5]])
+    for found, weight in zip(statistic(weights), weights, strict=True):
+        mean = np.repeat(values, weight, axis=0).mean(axis=0)
+        assert found == pytest.approx(np.transpose([reach(trace) for trace in mean.T]))
 
 
 def test_the_delay_put_in_comes_out():
@@ -102,16 +127,16 @@ def test_skipped_epochs_are_bridged():
 
 
 def test_a_layer_that_never_arrives_is_censored():
-    row = mean_delay(traces(np.full((4, 5, 1), 0.5)), bootstrap=FEW).iloc[0]
+    row = mean_delay(traces(np.full((4, 5, 1), 0.5))).iloc[0]
     assert row["censored"]
     assert row[["epoch", "crossing"]].isna().all()
     assert (row[["epoch_low", "epoch_high", "crossing_low", "crossing_high"]] == np.inf).all()
     assert row["last_epoch"] == 5
 
 
-def test_an_interval_is_open_where_some_resamples_never_arrive():
+def test_an_interval_is_open_where_the_mean_may_never_arrive():
     accuracy = np.full((10, 4, 1), 0.6)
-    accuracy[:5, 2:] = 0.9  # half of the seeds: the mean of a resample may fall short of 0.7
+    accuracy[:5, 2:] = 0.9  # half of the seeds: the mean may as well be 0.64
     row = mean_delay(traces(accuracy)).iloc[0]
     assert row[["epoch", "epoch_low", "epoch_high"]].tolist() == [3, 3, np.inf]
     assert not row["censored"]
@@ -131,6 +156,7 @@ def test_one_seed_gives_estimates_without_intervals():
     table = mean_delay(layers)
     assert np.all(table["crossing"].notna())
     assert np.all(table[["epoch_low", "epoch_high", "crossing_low", "crossing_high"]].isna())
+    assert not np.any(table["censored"])
     lines = slope(layers).set_index("segment")
     assert np.all(lines["slope"].notna())
     assert np.all(lines[["low", "high"]].isna())
@@ -147,7 +173,7 @@ def test_another_column_is_another_delay():
 @few
 @given(CURVES, st.tuples(*[st.floats(0.5, 1, width=32)] * 2).map(sorted))
 def test_a_higher_target_is_never_reached_sooner(accuracy, targets):
-    low, high = (mean_delay(traces(accuracy), target, bootstrap=FEW) for target in targets)
+    low, high = (mean_delay(traces(accuracy), target) for target in targets)
     for column in ["epoch", "epoch_low", "epoch_high", "crossing"]:
         if accuracy.shape[0] > 1 or "_" not in column:
             assert np.all(low[column].fillna(np.inf) <= high[column].fillna(np.inf) + 1e-6), column
@@ -158,14 +184,14 @@ def test_a_higher_target_is_never_reached_sooner(accuracy, targets):
 def test_neither_order_of_rows_nor_names_of_seeds_matter(names):
     layers = records(seeds=5, jitter=1).layers
     shuffled = layers.sample(frac=1, random_state=names[0])
-    straight, mixed = (mean_delay(table, bootstrap=FEW) for table in (layers, shuffled))
+    straight, mixed = (mean_delay(table) for table in (layers, shuffled))
     pd.testing.assert_frame_equal(straight, mixed)
     renamed = shuffled.assign(seed=np.array(names)[shuffled["seed"] - 1])
     for analysis, columns in [
-        (partial(mean_delay, bootstrap=FEW), ["hidden", "layer", "epoch", "crossing"]),
-        (partial(slope, bootstrap=FEW), ["hidden", "segment", "slope", "scatter_low"]),
+        (mean_delay, ["hidden", "layer", "epoch", "crossing"]),
+        (slope, ["hidden", "segment", "slope", "low", "scatter_low"]),
         (median_delay, ["hidden", "layer", "median", "low", "high"]),
-        (logrank, ["hidden", "shallow", "deep", "statistic", "p_holm"]),
+        (sign_test, ["hidden", "shallow", "deep", "later", "p_holm"]),
     ]:
         pd.testing.assert_frame_equal(analysis(layers)[columns], analysis(renamed)[columns])
 
@@ -178,22 +204,55 @@ def test_a_layer_keeps_its_delay_in_a_shallower_network():
 
 def test_the_slope_is_that_of_scipy_with_its_interval():
     layers = records(layers=7).layers
-    table = mean_delay(layers, bootstrap=FEW)
-    line = slope(layers, bootstrap=FEW).iloc[0]
+    table = mean_delay(layers)
+    line = slope(layers).iloc[0]
     middle, _, low, high = stats.theilslopes(table["crossing"], table["layer"], 0.95)
     found = line[["slope", "scatter_low", "scatter_high"]].tolist()
     assert found == pytest.approx([middle, low, high])
 
 
 def test_segments_share_the_middle_layer_of_an_odd_number():
-    lines = slope(records(layers=5, epochs=15).layers, bootstrap=FEW).set_index("segment")
+    lines = slope(records(layers=5, epochs=15).layers).set_index("segment")
     ends = lines[["first_layer", "last_layer"]].to_numpy().tolist()
     assert dict(zip(lines.index, ends, strict=True)) == {
         "all": [1, 5],
         "shallow": [1, 3],
         "deep": [3, 5],
         "change": [1, 5],
+        "ratio": [1, 5],
     }
+
+
+@few
+@given(st.integers(0, 99), st.integers(4, 8))
+def test_the_interval_of_a_slope_leaves_out_one_seed_after_the_other(state, count):
+    layers = records(count, seeds=6, epochs=20, jitter=1, noise=0.03, random_state=state).layers
+    lines = slope(layers).set_index("segment")
+    left = [slope(without(layers, seed)).set_index("segment")["slope"] for seed in range(1, 7)]
+    for name, line in lines.iterrows():
+        own = np.array([values[name] for values in left])
+        half = stats.t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.sum((own - own.mean()) ** 2))
+        assert line["high"] - line["slope"] == pytest.approx(half)
+        assert line["slope"] - line["low"] == pytest.approx(half)
+
+
+def test_a_layer_that_one_seed_alone_carries_leaves_the_slope_open():
+    accuracy = np.full((5, 6, 2), 0.5)
+    accuracy[:, 1:, 0] = 0.9
+    accuracy[0, 3:, 1] = 1.0
+    accuracy[1:, 3:, 1] = 0.65  # the mean is 0.72 with the first seed, 0.65 without it
+    line = slope(traces(accuracy)).iloc[0]
+    assert line["slope"] > 0
+    assert line[["low", "high"]].tolist() == [-np.inf, np.inf]
+
+
+@few
+@given(st.integers(0, 99), st.integers(4, 8))
+def test_change_and_ratio_compare_the_two_halves(state, count):
+    lines: Any = slope(records(count, epochs=20, noise=0.03, random_state=state).layers)
+    found = lines.set_index("segment")["slope"]
+    assert found["change"] == pytest.approx(found["deep"] - found["shallow"])
+    assert found["ratio"] == pytest.approx(found["deep"] / found["shallow"])
 
 
 @pytest.mark.parametrize(("bend", "constant"), [(0, True), (0.1, False), (-0.1, False)])
@@ -204,8 +263,10 @@ def test_the_change_of_slope_tells_a_line_from_a_curve(bend, constant):
     lines = slope(traces(0.5 + 0.5 / (1 + np.exp(arrival - epoch)) + noise)).set_index("segment")
     change = lines.loc["change"]
     assert change["slope"] == pytest.approx(bend * 8, abs=0.1)  # 2 bend x layers between the halves
-    assert change["low"] <= change["slope"] <= change["high"]
     assert (change["low"] <= 0 <= change["high"]) == constant
+    ratio = lines.loc["ratio"]
+    assert (ratio["low"] <= 1 <= ratio["high"]) == constant
+    assert ratio["slope"] == pytest.approx((1.5 + 11 * bend) / (1.5 + 3 * bend), abs=0.1)
     assert lines.loc["all", "low"] > 0
 
 
@@ -213,7 +274,7 @@ def test_the_slope_is_over_the_layers_that_arrive():
     layers = records(layers=8, epochs=8, start=2, delay=1.5, noise=0).layers
     arrived = len(mean_delay(layers).dropna())
     assert 2 < arrived < 8
-    line = slope(layers, bootstrap=FEW).iloc[0]
+    line = slope(layers).iloc[0]
     assert line["last_layer"] == arrived
     assert line["slope"] == pytest.approx(1.5, abs=0.05)
 
@@ -223,13 +284,13 @@ def test_too_few_layers_have_no_slope(arriving):
     accuracy = np.full((3, 4, 3), 0.5)
     for layer in range(arriving):
         accuracy[:, layer + 1 :, layer] = 0.9
-    lines = slope(traces(accuracy), bootstrap=FEW).set_index("segment")
+    lines = slope(traces(accuracy)).set_index("segment")
     assert lines.loc["all", "slope"] == pytest.approx(1 if arriving == 2 else np.nan, nan_ok=True)
-    assert np.isnan(lines.loc["change", "slope"])
+    assert lines.loc[["change", "ratio"], "slope"].isna().all()
     assert np.all(lines[["scatter_low", "scatter_high"]].isna())  # two points lie on their line
 
 
-@pytest.mark.parametrize("analysis", [mean_delay, seed_delays, slope, median_delay, logrank])
+@pytest.mark.parametrize("analysis", [mean_delay, seed_delays, slope, median_delay, sign_test])
 def test_sensitivity_repeats_an_analysis_for_every_target(analysis):
     layers = records().layers
     table = sensitivity(layers, analysis)
@@ -240,7 +301,7 @@ def test_sensitivity_repeats_an_analysis_for_every_target(analysis):
 
 def test_widths_are_kept_apart():
     both = records(hidden=(100, 1000), jitter=1).layers
-    for analysis in (mean_delay, slope, seed_delays, median_delay, logrank):
+    for analysis in (mean_delay, slope, seed_delays, median_delay, sign_test):
         apart = [analysis(both.query(f"hidden == {width}")) for width in (100, 1000)]
         together = analysis(both)
         pd.testing.assert_frame_equal(together, pd.concat(apart, ignore_index=True))

@@ -12,9 +12,7 @@ from ff.book import figures
 from ff.book.figures.correlation import Coefficient
 from ff.book.style import Figure
 from ff.stats import correlation, delay
-from ff.stats.resampling import Bootstrap
 
-FEW = Bootstrap(20)
 SLOW = {"layers": 6, "depths": (2, 6), "epochs": 8}  # layers 5 and 6 do not reach 0.7
 
 
@@ -125,7 +123,7 @@ def test_spread_is_one_standard_deviation_of_the_layers_there_are() -> None:
 
 
 def test_delays_mark_each_layer_with_the_shallowest_network_that_has_it() -> None:
-    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    table = delay.mean_delay(synthetic.records(**SLOW).layers)
     figure = figures.delays(table)
     lines = named(figure.axes[0])
     assert list(lines) == ["width-100", "width-100-depth-2", "width-100-depth-4"]
@@ -139,7 +137,7 @@ def test_delays_mark_each_layer_with_the_shallowest_network_that_has_it() -> Non
 
 
 def test_a_layer_that_is_censored_has_no_marker() -> None:
-    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    table = delay.mean_delay(synthetic.records(**SLOW).layers)
     lines = named(figures.delays(table, depths=(6,)).axes[0])
     reached = table.loc[~table["censored"], "layer"]
     assert list(xy(lines["width-100-depth-6"])[0]) == list(reached)
@@ -147,7 +145,7 @@ def test_a_layer_that_is_censored_has_no_marker() -> None:
 
 
 def test_censored_delays_are_triangles_at_the_last_epoch() -> None:
-    table = delay.mean_delay(synthetic.records(**SLOW).layers, bootstrap=FEW)
+    table = delay.mean_delay(synthetic.records(**SLOW).layers)
     figure = figures.delays_with_intervals(table)
     late = table.loc[table["censored"], "layer"].to_numpy()
     assert len(late) > 0
@@ -156,7 +154,7 @@ def test_censored_delays_are_triangles_at_the_last_epoch() -> None:
 
 
 def test_without_censored_delays_the_legend_is_silent_about_them() -> None:
-    table = delay.mean_delay(synthetic.records(layers=2).layers, bootstrap=FEW)
+    table = delay.mean_delay(synthetic.records(layers=2).layers)
     figure = figures.delays_with_intervals(table)
     assert labels(figure) == ["100 units"]
     assert triangles(figure.axes[0]).size == 0
@@ -164,14 +162,14 @@ def test_without_censored_delays_the_legend_is_silent_about_them() -> None:
 
 def test_triangles_of_two_widths_stand_beside_each_other() -> None:
     layers = synthetic.records(**SLOW, hidden=(100, 1000)).layers
-    table = delay.mean_delay(layers, bootstrap=FEW)
+    table = delay.mean_delay(layers)
     drawn = triangles(figures.delays_with_intervals(table).axes[0])
     assert len(np.unique(drawn)) == len(drawn) == table["censored"].sum()
 
 
 def test_sensitivity_has_a_panel_a_width_and_a_line_a_target() -> None:
     layers = synthetic.records(hidden=(100, 1000)).layers
-    table = delay.sensitivity(layers, targets=(0.6, 0.7, 0.8), bootstrap=FEW)
+    table = delay.sensitivity(layers, targets=(0.6, 0.7, 0.8))
     figure = figures.sensitivity(table)
     assert [len(named(axes)) for axes in figure.axes] == [3, 3]
     assert labels(figure) == ["0.8", "0.7", "0.6"], "as they lie above each other"
@@ -199,7 +197,7 @@ def test_an_open_interval_of_a_slope_ends_in_an_arrowhead() -> None:
 def test_auroc_stands_beside_accuracy() -> None:
     layers = synthetic.records(**SLOW).layers
     layers["validation_auroc"] = np.clip(layers["validation_accuracy"] * 1.3, 0, 1)
-    figure = figures.auroc_beside_accuracy(layers, bootstrap=FEW)
+    figure = figures.auroc_beside_accuracy(layers)
     accuracy, auroc = (line for line in figure.axes[0].lines if line.get_marker() in ("o", "s"))
     both = np.isfinite(xy(accuracy)[1])
     assert (xy(auroc)[1][both] <= xy(accuracy)[1][both]).all()
@@ -211,7 +209,7 @@ def test_auroc_stands_beside_accuracy() -> None:
 @pytest.mark.parametrize("coefficient", ["pearson", "spearman"])
 def test_correlations_are_a_line_a_width_and_depth(coefficient: Coefficient) -> None:
     records = synthetic.records(hidden=(100, 1000))
-    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
+    table = correlation.pooled(records.layers, records.readouts)
     figure = figures.correlations(table, coefficient)
     lines = named(figure.axes[0])
     assert list(lines) == [f"width-{h}-depth-{d}" for h in (100, 1000) for d in (2, 4)]
@@ -224,7 +222,7 @@ def test_correlations_are_a_line_a_width_and_depth(coefficient: Coefficient) -> 
 
 def test_correlations_with_intervals_have_a_band_a_depth() -> None:
     records = synthetic.records(hidden=(100, 1000))
-    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
+    table = correlation.pooled(records.layers, records.readouts)
     figure = figures.correlations_with_intervals(table, "spearman")
     assert [len(axes.collections) for axes in figure.axes] == [2, 2]
     assert labels(figure)[:2] == ["2 layers", "4 layers"]
@@ -234,8 +232,7 @@ def test_kinds_of_correlation_stand_beside_each_other() -> None:
     records = synthetic.records()
     analyses = {"pooled": correlation.pooled, "within epoch": correlation.within_epoch}
     kinds = {
-        name: analysis(records.layers, records.readouts, bootstrap=FEW)
-        for name, analysis in analyses.items()
+        name: analysis(records.layers, records.readouts) for name, analysis in analyses.items()
     }
     figure = figures.correlation_kinds(kinds, depth=2)
     assert figure.axes[0].get_title("left") == "2 layers of 100 units, 5 seeds"
@@ -247,9 +244,9 @@ def test_kinds_of_correlation_stand_beside_each_other() -> None:
 
 def test_one_seed_is_drawn_without_intervals_and_without_warning() -> None:
     records = synthetic.records(**SLOW, seeds=1)
-    table = correlation.pooled(records.layers, records.readouts, bootstrap=FEW)
-    late = delay.mean_delay(records.layers, bootstrap=FEW)
-    slopes = delay.sensitivity(records.layers, delay.slope, bootstrap=FEW)
+    table = correlation.pooled(records.layers, records.readouts)
+    late = delay.mean_delay(records.layers)
+    slopes = delay.sensitivity(records.layers, delay.slope)
     drawn = [
         figures.spread(records.layers),
         figures.panels(records.layers, records.readouts),

@@ -105,12 +105,11 @@ def test_no_page_but_the_training_notebook_needs_torch():
     code = [
         *lines,
         "from ff import claims, correlation, delay, figures",
-        "from ff.stats.resampling import Bootstrap",
-        "records, few = ff.published(100), Bootstrap(resamples=2)",
+        "records = ff.published(100)",
         "layers, readouts = records.layers, records.readouts",
-        "figures.delays(delay.mean_delay(layers, bootstrap=few))",
-        "figures.correlations(correlation.pooled(layers, readouts, bootstrap=few))",
-        "claims.verdicts(records, few)",
+        "figures.delays(delay.mean_delay(layers))",
+        "figures.correlations(correlation.pooled(layers, readouts))",
+        "claims.verdicts(records)",
         "ff.Config(layers=8)",
     ]
     found = loaded("\n".join(code))

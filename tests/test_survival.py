@@ -7,7 +7,7 @@ from scipy import stats
 from synthetic import few, records, traces
 
 from ff.stats.delay import seed_delays
-from ff.stats.survival import logrank, median_delay
+from ff.stats.survival import median_delay, sign_test
 
 EPOCHS = 6
 # the delay of each seed in epochs; EPOCHS + 1 stands for never
@@ -63,34 +63,62 @@ def test_few_seeds_have_no_interval(seeds, known):
     assert row[["low", "high"]].notna().all() == known
 
 
+PAIRS = st.lists(st.tuples(*[st.integers(1, EPOCHS + 1)] * 2), min_size=1, max_size=12)
+
+
 @few
-@given(st.tuples(DELAYS, DELAYS).map(lambda both: list(zip(*both, strict=False))))
-def test_the_log_rank_statistic_is_that_of_its_definition(pairs):
-    shallow, deep = np.array(pairs).T
-    excess = variance = 0.0
-    for epoch in range(1, EPOCHS + 1):
-        risk_1, risk_2 = (shallow >= epoch).sum(), (deep >= epoch).sum()
-        risk, events = risk_1 + risk_2, (shallow == epoch).sum() + (deep == epoch).sum()
-        if risk:
-            excess += (shallow == epoch).sum() - events * risk_1 / risk
-        if risk > 1:
-            variance += events * risk_1 * risk_2 * (risk - events) / (risk**2 * (risk - 1))
-    row = logrank(arriving(shallow, deep)).iloc[0]
-    expected = excess / variance**0.5 if variance else np.nan
-    assert row["statistic"] == pytest.approx(expected, nan_ok=True)
-    assert row["p_value"] == pytest.approx(2 * stats.norm.sf(abs(expected)), nan_ok=True)
+@given(PAIRS)
+def test_the_sign_test_counts_the_seeds_in_which_the_deeper_layer_is_later(pairs):
+    later = sum(deep > shallow for shallow, deep in pairs)
+    earlier = sum(deep < shallow for shallow, deep in pairs)
+    row = sign_test(arriving(*zip(*pairs, strict=True))).iloc[0]
+    assert row[["shallow", "deep", "later", "earlier"]].tolist() == [1, 2, later, earlier]
+    assert row["ties"] == len(pairs) - later - earlier
+    if later + earlier:
+        assert row["p_value"] == pytest.approx(stats.binomtest(later, later + earlier).pvalue)
+        extreme = stats.binomtest(0, later + earlier).pvalue
+        assert row["least_p"] == pytest.approx(extreme)
+        assert row["p_value"] >= row["least_p"]
+    else:
+        assert row[["p_value", "least_p", "p_holm"]].isna().all()
 
 
-def test_a_later_layer_has_a_positive_statistic():
-    early, late = [1, 2, 2, 3, 3], [4, 4, 5, 6, 6]
-    assert logrank(arriving(early, late))["statistic"].item() > 2
-    assert logrank(arriving(late, early))["statistic"].item() < -2
+def test_a_layer_that_never_arrives_is_later_than_one_that_does():
+    row = sign_test(arriving([2] * 6, [EPOCHS + 1] * 6)).iloc[0]
+    assert row[["later", "earlier", "ties"]].tolist() == [6, 0, 0]
+    assert row["p_value"] == row["least_p"] == pytest.approx(2 / 2**6)
+    back = sign_test(arriving([EPOCHS + 1] * 6, [2] * 6)).iloc[0]
+    assert back[["later", "earlier", "ties"]].tolist() == [0, 6, 0]
+    assert back["p_value"] == row["p_value"]
 
 
 @pytest.mark.parametrize("constant", [3, EPOCHS + 1])
-def test_layers_that_do_not_vary_cannot_be_compared(constant):
-    row = logrank(arriving([constant] * 4, [constant] * 4)).iloc[0]
-    assert row[["statistic", "p_value", "p_holm"]].isna().all()
+def test_seeds_whose_layers_arrive_together_or_never_are_ties(constant):
+    row = sign_test(arriving([constant] * 4, [constant] * 4)).iloc[0]
+    assert row["ties"] == 4
+    assert row[["p_value", "least_p", "p_holm"]].isna().all()
+
+
+def test_ties_neither_add_to_a_test_nor_take_from_it():
+    tied = sign_test(arriving([1, 1, 1, 1, 3, EPOCHS + 1], [2, 2, 2, 2, 3, EPOCHS + 1])).iloc[0]
+    alone = sign_test(arriving([1] * 4, [2] * 4)).iloc[0]
+    assert tied["ties"] == 2
+    assert tied["p_value"] == alone["p_value"] == 2 / 2**4
+
+
+def test_layers_are_compared_within_a_seed():
+    """What makes a whole network early or late, which is more than the layers differ, cancels."""
+    early_or_late = np.array([1, 5, 2, 4, 3, 1, 5, 2])
+    row = sign_test(arriving(early_or_late, early_or_late + 1)).iloc[0]
+    assert row["p_value"] == 2 / 2**8
+    unpaired = stats.mannwhitneyu(early_or_late, early_or_late + 1)
+    assert unpaired.pvalue > 0.2
+
+
+def test_between_two_epochs_the_crossing_tells_who_is_later():
+    accuracy = np.array([[[0.5, 0.5], [0.9, 0.8]]] * 5)  # (seeds, epochs, layers)
+    assert sign_test(traces(accuracy))["later"].item() == 5
+    assert np.all(seed_delays(traces(accuracy))["epoch"] == 2)
 
 
 def test_neighbors_are_a_doubling_or_one_layer_apart():
@@ -98,15 +126,17 @@ def test_neighbors_are_a_doubling_or_one_layer_apart():
     pairs = {
         spacing: list(zip(table["shallow"], table["deep"], strict=True))
         for spacing in ("doubling", "adjacent")
-        for table in [logrank(layers, spacing=spacing)]
+        for table in [sign_test(layers, spacing=spacing)]
     }
     assert pairs["doubling"] == [(1, 2), (2, 4), (4, 8)]
     assert pairs["adjacent"] == [(layer, layer + 1) for layer in range(1, 9)]
 
 
 def test_p_values_are_adjusted_for_the_comparisons_of_a_width():
-    layers = pd.concat([records(6, hidden=(100,)).layers, records(3, hidden=(10,)).layers])
-    table = logrank(layers, spacing="adjacent")
+    slow = {"delay": 0.3, "jitter": 0.0, "noise": 0.05, "seeds": 9}
+    parts = [records(6, hidden=(100,), **slow).layers, records(3, hidden=(10,), **slow).layers]
+    table = sign_test(pd.concat(parts), spacing="adjacent")
+    assert len(np.unique(table["p_value"])) > 2
     for row in table.to_dict("records"):
         ordered = sorted(table.query(f"hidden == {row['hidden']}")["p_value"])
         rank = ordered.index(row["p_value"])
@@ -115,14 +145,15 @@ def test_p_values_are_adjusted_for_the_comparisons_of_a_width():
 
 
 def test_an_adjusted_p_value_is_at_most_one():
-    table = logrank(arriving([1, 2, 3], [2, 3, 1], [3, 1, 2]), spacing="adjacent")
+    table = sign_test(arriving([1, 2, 3], [2, 3, 1], [3, 1, 2]), spacing="adjacent")
     assert table["p_holm"].tolist() == [1, 1]
 
 
 def test_a_single_layer_has_nothing_to_be_compared_with():
-    table = logrank(arriving([1, 2, 3]))
+    table = sign_test(arriving([1, 2, 3]))
     assert table.empty
-    assert {"hidden", "shallow", "deep", "statistic", "p_value", "p_holm"} == set(table)
+    counts = {"later", "earlier", "ties"}
+    assert {"hidden", "shallow", "deep", *counts, "p_value", "least_p", "p_holm"} == set(table)
     assert pd.api.types.is_float_dtype(table["p_holm"])
 
 
