@@ -21,11 +21,13 @@ def records(
     delay: float = 1.5,
     jitter: float = 0.5,
     noise: float = 0.01,
+    best: float = 1.0,
     random_state: int = 0,
 ) -> ff.Records:
     """Accuracy (1 + p) / 2 with p logistic in the epoch: 0.75 at epoch `start + delay * (layer-1)`.
 
-    `jitter` moves a whole seed, in epochs; `noise` moves single accuracies.
+    `jitter` moves a whole seed, in epochs; `noise` moves single accuracies. `best` is the accuracy
+    that curves approach; well below 1, noise is not cut off there.
     """
     rng = np.random.default_rng(random_state)
     parts = {"layer": [], "depth": []}
@@ -34,7 +36,7 @@ def records(
         for key, labels in {"layer": np.arange(1, layers + 1), "depth": np.array(depths)}.items():
             epoch = np.arange(1, epochs + 1)[:, None]
             late = epoch - start - delay * (labels - 1) - shift  # (seeds, epochs, labels)
-            values = 0.5 + 0.5 / (1 + np.exp(-late)) + rng.normal(0, noise, late.shape)
+            values = 0.5 + (best - 0.5) / (1 + np.exp(-late)) + rng.normal(0, noise, late.shape)
             index = pd.MultiIndex.from_product(
                 [[width], range(1, seeds + 1), range(1, epochs + 1), labels],
                 names=["hidden", "seed", "epoch", key],

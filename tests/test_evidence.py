@@ -47,11 +47,9 @@ READINGS = [
 @pytest.fixture(scope="module")
 def run() -> ff.Records:
     """Eight layers, of which the deepest do not reach 0.7; seeds that differ as networks do."""
-    made = records(8, (2, 4, 8), seeds=6, epochs=10, delay=1.3, jitter=0.7, noise=0.03)
+    made = records(8, (2, 4, 8), seeds=6, epochs=10, delay=1.2, jitter=0.7, noise=0.03, best=0.9)
     rng = np.random.default_rng(3)
-    for table in (made.layers, made.readouts):
-        # in no epoch are all seeds the same, and no column is another and a constant
-        table["train_accuracy"] -= 0.01 * rng.random(len(table))
+    for table in (made.layers, made.readouts):  # not the training's accuracy and a constant
         table["validation_accuracy"] -= 0.03 * rng.random(len(table))
     return made
 
