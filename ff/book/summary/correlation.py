@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import Html, layer_numbers, listed, number, paragraphs
+from ff.book.markup import MINUS, Html, layer_numbers, listed, number, paragraphs
 from ff.book.summary.shared import sign_of, whose, widths
 from ff.stats.correlation import STRONG
 
@@ -37,7 +37,7 @@ def strong(pooled: pd.DataFrame) -> Html:
         deepest = own.loc[own["depth"] == depth]
         strong = deepest["strength_low"] > STRONG
         parts = [
-            f"{count} layers by {str(kind).capitalize()}'s coefficient"
+            f"{count} of {depth} layers by {str(kind).capitalize()}'s coefficient"
             for kind, count in strong.groupby(deepest["coefficient"]).sum().items()
         ]
         return (
@@ -96,7 +96,7 @@ def kinds(tables: dict[str, pd.DataFrame]) -> Html:
                 for word, numbers in (("positive", above), ("negative", below))
                 if numbers
             ]
-            parts.append(f"{kind}, {' and '.join(told) or 'no layer differs from 0'}")
+            parts.append(f"{kind}, {' and '.join(told) or 'no interval leaves out 0'}")
         return f"{whose(own)} {'; '.join(parts)} (Pearson, 95 % intervals, each layer alone)."
 
     return paragraphs(text(own) for own in widths(table))
@@ -138,7 +138,7 @@ def following(lagged: pd.DataFrame) -> Html:
                 best: Any = found.loc[found["r"].idxmax()]
                 zero = found.loc[found["lag"] == 0, "r"].item()
                 parts.append(
-                    f"layer {layer} {number(best['r'])} at lag {number(best['lag'])} "
+                    f"{number(best['r'])} in layer {layer} at lag {number(best['lag'])} "
                     f"({number(zero)} at lag 0)"
                 )
         return (
@@ -165,7 +165,7 @@ def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
         text += f". Between the seeds of one epoch r is {first} in layer 1 and {second} in layer 2"
         if depth > 2:
             text += f", and {left['r'].iloc[2:].mean():.2f} on average in those above"
-    return text + "."
+    return text.replace("-", MINUS) + "."
 
 
 def _with_interval(row: dict[Any, Any]) -> str:

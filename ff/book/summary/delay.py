@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import Html, interval, listed, number, p_value, paragraphs
+from ff.book.markup import MINUS, Html, interval, listed, number, p_value, paragraphs
 from ff.book.summary.shared import name, whose, widths
 from ff.stats.delay import TARGET
 from ff.stats.evidence import ROSE
@@ -94,7 +94,7 @@ def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
     def text(own: pd.DataFrame) -> str:
         apart: Any = abs(own["epoch"] - own["median"])
         if apart.isna().all():
-            return f"{whose(own)} no layer reaches {TARGET} in half of the seeds."
+            return f"{whose(own)} in no layer both half of the seeds and the mean reach {TARGET}."
         return (
             f"{whose(own)} half of the seeds have brought {own['median'].notna().sum()} of "
             f"{len(own)} layers to {TARGET}, and the mean trace {own['epoch'].notna().sum()}. "
@@ -121,12 +121,13 @@ def orders(tests: pd.DataFrame) -> Html:
             return f"{name(own)} no two layers can be compared."
         always = int(np.sum(known["earlier"] == 0))
         worst = known.sort_values("p_holm").to_dict("records")[-1]
+        seeds = worst["later"] + worst["earlier"]
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
             f"every seed in which that is known. The greatest p after Holm is "
             f"{p_value(worst['p_holm'])}, between layers {worst['shallow']} and {worst['deep']} "
-            f"({worst['later'] + worst['earlier']} seeds, which can give "
-            f"{number(worst['least_p'])} at least, unadjusted)."
+            f"({seeds} seed{'s' if seeds > 1 else ''}, which can give {number(worst['least_p'])} "
+            "at least, unadjusted)."
         )
 
     return paragraphs(text(own) for own in widths(tests))
@@ -207,7 +208,7 @@ def _delays(delay: pd.DataFrame, slope: pd.DataFrame) -> str:
         text += (
             f": {halves['shallow']:.2f} in the shallower half, {halves['deep']:.2f} in the deeper"
         )
-    return text + "."
+    return text.replace("-", MINUS) + "."
 
 
 def _slope_at(row: dict[Any, Any]) -> str:

@@ -120,8 +120,9 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
             return f"{whose(own)} no layer reaches both."
         return (
             f"{whose(own)} {reached[0]} layers reach the AUROC and {reached[1]} the accuracy. Of "
-            f"those that reach both, the accuracy comes {number(sooner.mean())} epochs after the "
-            f"AUROC on average ({number(sooner.min())} to {number(sooner.max())})."
+            "those that reach both, the epoch of the accuracy minus that of the AUROC is "
+            f"{number(sooner.mean())} on average ({number(sooner.min())} to "
+            f"{number(sooner.max())})."
         )
 
     return paragraphs(text(own) for own in widths(both))
@@ -163,7 +164,7 @@ def robust(varied: pd.DataFrame) -> Html:
         [
             f"{stays.sum()} of {len(stays)} verdicts stay the same under every variation that "
             f"enters their number and reaches a verdict. {turns.sum()} turn into the opposite "
-            f"under some variation ({opposite.sum()} of {len(rows)} cells); the others become "
-            "undecided somewhere."
+            f"under some variation ({opposite.sum()} of {len(rows)} cells); the others change only "
+            "to or from undecided."
         ]
     )
