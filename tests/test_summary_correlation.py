@@ -1,0 +1,307 @@
+"""Sentences of the chapter on correlation: their numbers once more, and the cases they tell apart.
+
+Numbers are compared with pandas and scipy.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from synthetic import records as synthetic
+from synthetic import without
+from wording import MINUS, pearson, theil_sen, three, words
+
+import ff
+from ff.book import summary
+from ff.stats import correlation
+
+RECORDS = synthetic(seeds=6, hidden=(100, 1000), noise=0.03, best=0.9)
+NARROW = ff.Records(
+    RECORDS.layers.query("hidden == 100"), RECORDS.readouts.query("hidden == 100"), ()
+)
+
+
+def pairs(records: ff.Records, hidden: int = 100, depth: int = 4) -> Any:
+    """Accuracies of layers and network: a row for each seed and epoch, the network last."""
+    layers, readouts = records.layers, records.readouts
+    own = layers[(layers["hidden"] == hidden) & (layers["layer"] <= depth)]
+    network = readouts[(readouts["hidden"] == hidden) & (readouts["depth"] == depth)]
+    table = own.astype(float).pivot_table("train_accuracy", ["seed", "epoch"], "layer")
+    table["network"] = network.astype(float).set_index(["seed", "epoch"])["train_accuracy"]
+    return table
+
+
+def pooled_r(records: ff.Records, layer: int, method: Any = "pearson", **which: int) -> float:
+    table = pairs(records, **which)
+    return table[layer].corr(table["network"], method=method)
+
+
+def within_r(records: ff.Records, layer: int) -> float:
+    """Mean over epochs of Fisher's z between seeds."""
+    table = pairs(records)
+    z = [np.arctanh(pearson(own[layer], own["network"])) for _, own in table.groupby("epoch")]
+    return float(np.tanh(np.mean(z)))
+
+
+def between(records: ff.Records, layer: int, statistic: Any) -> tuple[float, float]:
+    """Interval from leaving out each seed, on Fisher's scale."""
+    seeds = records.layers["seed"].unique()
+    left = np.arctanh(
+        [
+            statistic(
+                ff.Records(without(records.layers, s), without(records.readouts, s), ()), layer
+            )
+            for s in seeds
+        ]
+    )
+    n, first = len(seeds), np.arctanh(statistic(records, layer))
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.sum((left - left.mean()) ** 2))
+    return np.tanh(first - half), np.tanh(first + half)
+
+
+def tables(records: ff.Records) -> tuple[pd.DataFrame, pd.DataFrame]:
+    both = records.layers, records.readouts
+    return correlation.pooled(*both), correlation.within_epoch(*both)
+
+
+def two(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)
+
+
+# --- In short -------------------------------------------------------------------------------------
+
+
+def test_correlations_are_told_for_the_deepest_network():
+    narrow, wide = words(summary.correlations(*tables(RECORDS)))
+    by_value = [two(pooled_r(RECORDS, layer)) for layer in (1, 4)]
+    by_rank = [two(pooled_r(RECORDS, layer, "spearman")) for layer in (1, 4)]
+    assert narrow.startswith(
+        "100 units (6 seeds): over all pairs, Pearson's r with the accuracy of the network of 4 "
+        f"layers is {by_value[0]} in layer 1 and {by_value[1]} in layer 4; Spearman's ρ is "
+        f"{by_rank[0]} and {by_rank[1]}. Between the seeds of one epoch"
+    )
+    parts = []
+    for layer in (1, 2):
+        low, high = between(NARROW, layer, within_r)
+        parts.append(f"{two(within_r(RECORDS, layer))} [{two(low)}, {two(high)}] in layer {layer}")
+    above = np.mean([within_r(RECORDS, layer) for layer in (3, 4)])
+    assert narrow.endswith(
+        f"one epoch r is {parts[0]} and {parts[1]}, and {two(float(above))} on average in those "
+        "above."
+    )
+    assert MINUS in narrow + wide, "an example worth its name"
+    assert wide.startswith("1000 units (6 seeds): over all pairs")
+    assert f"is {two(pooled_r(RECORDS, 1, hidden=1000))} in layer 1 and" in wide
+
+
+def test_of_two_layers_there_are_none_above():
+    two_layers = ff.Records(
+        RECORDS.layers.query("layer <= 2"), RECORDS.readouts.query("depth == 2"), ()
+    )
+    for text in words(summary.correlations(*tables(two_layers))):
+        assert "the network of 2 layers" in text
+        assert "in layer 2." in text
+        assert "above" not in text
+
+
+def test_one_seed_says_nothing_of_one_epoch():
+    (text,) = words(summary.correlations(*tables(synthetic(seeds=1))))
+    assert text.startswith("100 units (1 seed): over all pairs")
+    assert "one epoch" not in text
+    assert "nan" not in text
+
+
+def test_between_two_seeds_there_is_no_interval():
+    (text,) = words(summary.correlations(*tables(synthetic(seeds=2))))
+    assert "one epoch r is" in text
+    assert "[" not in text
+    assert "nan" not in text
+
+
+# --- Strong ones ----------------------------------------------------------------------------------
+
+
+def test_layers_are_counted_whose_whole_interval_is_strong():
+    (text, _) = words(summary.strong(tables(RECORDS)[0]))
+    counts = {}
+    for method in ("pearson", "spearman"):
+        ends = [
+            between(NARROW, layer, lambda r, n, m=method: pooled_r(r, n, m))
+            for layer in (1, 2, 3, 4)
+        ]
+        counts[method] = sum(low > 0.7 or high < -0.7 for low, high in ends)
+    assert text == (
+        "100 units (6 seeds): in the network of 4 layers the whole interval lies beyond 0.7 in "
+        f"{counts['pearson']} of 4 layers by Pearson's coefficient and {counts['spearman']} of 4 "
+        "layers by Spearman's coefficient."
+    )
+    assert set(counts.values()) - {0, 4}, "an example worth its name"
+
+
+def strengths(low: dict[int, list[float]]) -> pd.DataFrame:
+    rows = [
+        (100, depth, layer, "pearson", 5, value)
+        for depth, values in low.items()
+        for layer, value in enumerate(values, 1)
+    ]
+    columns = ["hidden", "depth", "layer", "coefficient", "seeds", "strength_low"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_only_the_deepest_network_counts_and_an_unknown_interval_is_not_strong():
+    table = strengths({2: [0.9, 0.9], 4: [0.71, 0.7, 0.69, np.nan]})
+    assert words(summary.strong(table)) == [
+        "100 units (5 seeds): in the network of 4 layers the whole interval lies beyond 0.7 in 1 "
+        "of 4 layers by Pearson's coefficient."
+    ]
+
+
+# --- Trends ---------------------------------------------------------------------------------------
+
+
+def trend(*rows: tuple[int, int, str, float, float]) -> pd.DataFrame:
+    columns = ["hidden", "depth", "coefficient", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).assign(seeds=5)
+
+
+def test_networks_are_sorted_by_the_sign_of_their_trend():
+    table = trend(
+        (100, 2, "pearson", -2, -1),
+        (100, 4, "pearson", 1, 2),
+        (100, 8, "pearson", -3, -1),
+        (100, 16, "pearson", -1, 1),
+        (100, 32, "pearson", -2, -1),
+        (100, 32, "spearman", 0, 1),
+        (1000, 2, "pearson", np.nan, np.nan),
+    )
+    assert words(summary.trends(table)) == [
+        "100 units (5 seeds): deeper layers correlate by Pearson's coefficient less in networks "
+        "of 2, 8 and 32 layers, more in networks of 4 layers and neither surely in networks of 16 "
+        "layers; by Spearman's coefficient neither surely in networks of 32 layers.",
+        "1000 units (5 seeds): deeper layers correlate by Pearson's coefficient neither surely in "
+        "networks of 2 layers.",
+    ]
+
+
+def test_trends_of_records_are_those_of_their_slopes():
+    records = synthetic(8, (4, 8), seeds=8, noise=0.005, epochs=20)
+    found = correlation.depth_trend(records.layers, records.readouts)
+    (text,) = words(summary.trends(found))
+    for depth in (4, 8):
+        r = [abs(pooled_r(records, layer, depth=depth)) for layer in range(1, depth + 1)]
+        assert theil_sen(r, range(1, depth + 1)) > 0
+    assert "by Pearson's coefficient more in networks of 4 and 8 layers" in text
+
+
+# --- What is left once progress is removed --------------------------------------------------------
+
+
+def ends(low: list[float], high: list[float], depth: int = 4, **columns: Any) -> pd.DataFrame:
+    table = pd.DataFrame({"low": low, "high": high, "layer": range(1, len(low) + 1)})
+    same: dict[str, Any] = {"hidden": 100, "depth": depth, "seeds": 5, "coefficient": "pearson"}
+    return table.assign(**{**same, **columns})
+
+
+def test_layers_are_named_whose_interval_leaves_out_0():
+    some = ends([0.1, -0.2, 0.1, -0.4], [0.2, 0.3, 0.4, -0.1])
+    none = ends([-0.1, 0, -0.3, np.nan], [0.2, 0.3, 0, np.nan])
+    noise = [
+        ends([0.1, 0.1], [0.2, 0.2], depth=2),  # not of the deepest network
+        ends([0.1] * 4, [0.2] * 4, coefficient="spearman"),
+    ]
+    wide = ends([0.1] * 4, [0.2] * 4, hidden=1000, seeds=6)
+    found = words(summary.kinds({"one kind": pd.concat([some, *noise, wide]), "other": none}))
+    assert found == [
+        "100 units (5 seeds): one kind, positive in layers 1 and 3 and negative in layer 4; "
+        "other, no interval leaves out 0 (Pearson, 95 % intervals, each layer alone).",
+        "1000 units (6 seeds): one kind, positive in layers 1 to 4 (Pearson, 95 % intervals, each "
+        "layer alone).",
+    ]
+
+
+def test_what_is_left_in_records_is_that_of_their_intervals():
+    found = tables(NARROW)[1]
+    signs = {}
+    for layer in (1, 2, 3, 4):
+        low, high = between(NARROW, layer, within_r)
+        signs[layer] = int(low > 0) - int(high < 0)
+    (text,) = words(summary.kinds({"within epoch": found}))
+    for sign, word in ((1, "positive in"), (-1, "negative in")):
+        assert (word in text) == (sign in signs.values())
+    assert ("no interval" in text) == (set(signs.values()) == {0})
+
+
+# --- At equal overall accuracy, and lags ----------------------------------------------------------
+
+
+def test_the_mean_strength_of_layers_is_told_beside_that_of_equal_accuracy():
+    layers, readouts = RECORDS.layers, RECORDS.readouts.query("depth == 4")
+    found = {
+        "all pairs": correlation.pooled(layers, readouts),
+        "0.6 to 0.85": correlation.matched(layers, readouts, 0.6, 0.85),
+    }
+    means = {}
+    for width in (100, 1000):
+        table = pairs(RECORDS, width)
+        part = table[table["network"].between(0.6, 0.85)]
+        assert 10 < len(part) < len(table), "an example worth its name"
+        means[width] = [
+            np.mean([abs(pearson(rows[n], rows["network"])) for n in (1, 2, 3, 4)])
+            for rows in (table, part)
+        ]
+    assert words(summary.matched(found)) == [
+        " ".join(
+            f"{name}: mean |r| of the layers is {means[100][i]:.2f} at width 100 and "
+            f"{means[1000][i]:.2f} at width 1000."
+            for i, name in enumerate(["All pairs", "0.6 to 0.85"])
+        )
+    ]
+
+
+def test_one_width_is_named_alone():
+    layers, readouts = NARROW.layers, NARROW.readouts.query("depth == 2")
+    (text,) = words(summary.matched({"all": correlation.pooled(layers, readouts)}))
+    assert text.endswith("at width 100.")
+    assert " and " not in text
+
+
+def gains_r(layer: int, lag: int) -> float:
+    """Correlation of a layer's gains with the network's of so many epochs before."""
+    x, y = [], []
+    for _, own in pairs(RECORDS).groupby("seed"):
+        layer_gains, network_gains = (np.diff(own[key].to_numpy()) for key in (layer, "network"))
+        for epoch in range(len(layer_gains)):
+            if 0 <= epoch - lag < len(network_gains):
+                x.append(layer_gains[epoch])
+                y.append(network_gains[epoch - lag])
+    return pearson(x, y)
+
+
+def test_the_lag_of_the_greatest_correlation_is_told_of_layers_1_2_and_4():
+    lags = range(-2, 7)
+    readouts = NARROW.readouts.query("depth == 4")
+    (text,) = words(summary.following(correlation.lagged(NARROW.layers, readouts, lags)))
+    parts = []
+    for layer in (1, 2, 4):
+        r = {lag: gains_r(layer, lag) for lag in lags}
+        best = max(r, key=lambda lag: r[lag])
+        lag = str(best).replace("-", MINUS)
+        parts.append(f"{three(r[best])} in layer {layer} at lag {lag} ({three(r[0])} at lag 0)")
+    assert text == (
+        "100 units (6 seeds): the greatest correlation of a layer's gains with the network's is "
+        f"{parts[0]}, {parts[1]} and {parts[2]}."
+    )
+
+
+@pytest.mark.parametrize(("r", "best"), [([-0.5, -0.2, -0.3], 0), ([0.1, 0.2, np.nan], 0)])
+def test_the_greatest_may_be_negative_and_unknown_lags_are_skipped(r: list[float], best: int):
+    table = pd.DataFrame({"lag": [-1, 0, 1], "r": r}).assign(
+        hidden=100, depth=2, layer=1, coefficient="pearson", seeds=5
+    )
+    unknown = table.assign(layer=2, r=np.nan)
+    (text,) = words(summary.following(pd.concat([table, unknown])))
+    assert text.endswith(
+        f"network's is {three(r[1])} in layer 1 at lag {best} ({three(r[1])} at lag 0)."
+    )

@@ -1,0 +1,342 @@
+"""Sentences of the chapter on delay: their numbers once more, and what else they may have to say.
+
+Numbers are compared with plain loops, pandas and scipy.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from synthetic import grid, reach, traces, without
+from synthetic import records as synthetic
+from wording import MINUS, around, mean_traces, pearson, theil_sen, three, words
+
+from ff.book import summary
+from ff.stats import delay, survival
+
+RECORDS = synthetic(hidden=(100, 1000))
+LAYERS = RECORDS.layers
+NARROW: Any = LAYERS[LAYERS["hidden"] == 100]
+
+
+def crossings(layers: Any, target: float = 0.7) -> list[float]:
+    """Where the mean trace of each layer crosses the target."""
+    return [reach(list(trace), target)[1] for _, trace in mean_traces(layers).items()]
+
+
+def slope(layers: Any, target: float = 0.7, part: slice = slice(None)) -> float:
+    found = np.array(crossings(layers, target))
+    number = np.flatnonzero(np.isfinite(found)) + 1
+    return theil_sen(found[number - 1][part], number[part])
+
+
+def slope_between(layers: Any, target: float = 0.7) -> tuple[float, float]:
+    left = [slope(without(layers, seed), target) for seed in layers["seed"].unique()]
+    return around([slope(layers, target), *left])
+
+
+def told(layers: Any, target: float = 0.7) -> list[str]:
+    return words(summary.delays(delay.mean_delay(layers, target), delay.slope(layers, target)))
+
+
+def both_tables(layers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return delay.mean_delay(layers), survival.median_delay(layers)
+
+
+# --- Delays ---------------------------------------------------------------------------------------
+
+
+def test_delays_are_told_for_each_width():
+    for text, (width, own) in zip(told(LAYERS), LAYERS.groupby("hidden"), strict=True):
+        found, (low, high) = crossings(own), slope_between(own)
+        halves = [slope(own, part=part) for part in (slice(2), slice(2, 4))]
+        assert text == (
+            f"{width} units (5 seeds): 4 of 4 layers reach 0.7 within 12 epochs: "
+            f"layer 1 after {found[0]:.1f} and layer 4 after {found[3]:.1f}. "
+            f"A further layer adds {slope(own):.2f} epochs [{low:.2f}, {high:.2f}]: "
+            f"{halves[0]:.2f} in the shallower half, {halves[1]:.2f} in the deeper."
+        )
+
+
+@pytest.mark.parametrize(
+    ("reached", "end"),
+    [
+        (0, "within 12 epochs."),
+        (1, "within 12 epochs: layer 1 after 1.8."),
+        (2, "and layer 2 after 1.8. A further layer adds 0.00 epochs [0.00, 0.00]."),
+    ],
+)
+def test_layers_that_do_not_reach_the_target_are_counted(reached: int, end: str):
+    accuracy = np.full((5, 12, 4), 0.5)
+    accuracy[:, 1:, :reached] = 0.75
+    (text,) = told(traces(accuracy))
+    assert f"(5 seeds): {reached} of 4 layers reach 0.7 within 12 epochs" in text
+    assert text.endswith(end)
+
+
+def test_a_single_seed_has_no_interval():
+    (text,) = told(synthetic(seeds=1).layers)
+    assert text.startswith("100 units (1 seed): 4 of 4 layers")
+    assert "[" not in text
+    assert "nan" not in text
+
+
+def test_two_layers_have_no_halves():
+    (text,) = told(NARROW.query("layer <= 2"))
+    assert text.count("A further layer adds") == 1
+    assert "half" not in text
+
+
+def test_layers_that_are_ever_earlier_have_a_negative_slope_with_a_true_minus():
+    backwards = NARROW.assign(layer=5 - NARROW["layer"])
+    (text,) = told(backwards)
+    low, high = (f"{MINUS}{-end:.2f}" for end in slope_between(backwards))
+    assert f"adds {MINUS}{-slope(backwards):.2f} epochs [{low}, {high}]: {MINUS}" in text
+
+
+# --- Layers that wake up, and how far seeds are apart ---------------------------------------------
+
+
+def test_layers_that_have_left_chance_are_counted_after_each_third():
+    layers = synthetic(hidden=(100, 1000), delay=3).layers
+    for text, (width, own) in zip(
+        words(summary.awake(layers)), layers.groupby("hidden"), strict=True
+    ):
+        mean = mean_traces(own)
+        counts = [sum(mean.loc[:epoch, n].max() >= 0.55 for n in mean) for epoch in (4, 8, 12)]
+        assert counts[0] < counts[2], "an example worth its name"
+        assert text == (
+            f"{width} units: of 4 layers, {counts[0]} after 4 epochs, {counts[1]} after 8 epochs "
+            f"and {counts[2]} after 12 epochs have passed a mean accuracy of 0.55; at the end "
+            f"layer 1 is at {mean.loc[12, 1]:.2f} and layer 4 at {mean.loc[12, 4]:.2f}."
+        )
+
+
+def test_who_has_left_chance_once_is_counted_though_it_fell_back():
+    accuracy = np.full((2, 6, 3), 0.5)
+    accuracy[:, 1, 0] = 0.6
+    accuracy[0, 4:, 1] = 0.65  # the mean of both seeds is 0.575
+    accuracy[0, 4:, 2] = 0.58  # and 0.54
+    (text,) = words(summary.awake(traces(accuracy)))
+    assert "1 after 2 epochs, 1 after 4 epochs and 2 after 6 epochs have passed" in text
+
+
+@pytest.mark.parametrize(("epochs", "named"), [(1, 1), (2, 2), (3, 3)])
+def test_an_epoch_is_not_told_twice(epochs: int, named: int):
+    (text,) = words(summary.awake(synthetic(epochs=epochs).layers))
+    assert text.count(" after ") == named
+
+
+def test_another_accuracy_can_be_asked_for():
+    layers = LAYERS.assign(validation_accuracy=0.5)
+    assert all(
+        text.count(" 0 after") == 3 for text in words(summary.awake(layers, "validation_accuracy"))
+    )
+    for text in words(summary.spread(layers, "validation_accuracy")):
+        assert text.endswith("units: no layer leaves chance.")
+
+
+def test_the_spread_is_the_mean_of_the_epochs_since_a_layer_left_chance():
+    for text, (width, own) in zip(
+        words(summary.spread(LAYERS)), LAYERS.groupby("hidden"), strict=True
+    ):
+        values, spread = grid(own, "layer"), {}
+        for n in range(4):
+            since = next(e for e in range(12) if values[:, e, n].mean() >= 0.55)
+            spread[n + 1] = np.mean([np.std(values[:, e, n], ddof=1) for e in range(since, 12)])
+        least, most = min(spread, key=spread.__getitem__), max(spread, key=spread.__getitem__)
+        assert text == (
+            f"{width} units: from the epoch in which a layer passes 0.55, its standard deviation "
+            f"over 5 seeds is {spread[least]:.3f} on average in layer {least}, which has the "
+            f"least, and {spread[most]:.3f} in layer {most}, which has the most."
+        )
+
+
+def test_a_layer_that_never_leaves_chance_has_no_spread():
+    accuracy = np.full((2, 6, 3), 0.5)
+    accuracy[:, 2:, 0] = [[0.7], [0.8]]
+    accuracy[:, 2:, 1] = [[0.7], [0.9]]
+    accuracy[:, :, 2] = [[0.0], [1.0]]  # far apart, at chance on average
+    (text,) = words(summary.spread(traces(accuracy)))
+    assert "0.071 on average in layer 1" in text
+    assert "0.141 in layer 2, which has the most." in text
+
+
+def test_one_seed_tells_no_spread():
+    (text,) = words(summary.spread(synthetic(seeds=1).layers))
+    assert text == "100 units: one seed tells no spread."
+
+
+# --- Medians over seeds ---------------------------------------------------------------------------
+
+
+def reaching(*epochs: list[int], of: int = 10, at: float = 0.7) -> Any:
+    """Layers whose seeds reach 0.7 at these epochs, 0 for never: a list for each layer."""
+    accuracy = np.full((len(epochs[0]), of, len(epochs)), 0.5)
+    for layer, own in enumerate(epochs):
+        for seed, epoch in enumerate(own):
+            if epoch:
+                accuracy[seed, epoch - 1 :, layer] = at
+    return traces(accuracy)
+
+
+def test_medians_are_told_beside_the_mean():
+    layers = reaching([2, 3, 4], [4, 5, 9], [6, 0, 0], at=0.9)
+    # The mean of 0.9, 0.9 and 0.5 is 0.77: the mean of a layer is there with its second seed.
+    (text,) = words(summary.medians(*both_tables(layers)))
+    assert text == (
+        "100 units (3 seeds): half of the seeds have brought 2 of 3 layers to 0.7, and the mean "
+        "trace 2. Where both have, they differ by at most 0 epochs."
+    )
+    later = reaching([2, 3, 4], [4, 5, 9], at=0.75)  # the mean of 0.75, 0.75 and 0.5 is 0.67
+    (text,) = words(summary.medians(*both_tables(later)))
+    assert text.endswith("and the mean trace 2. Where both have, they differ by at most 4 epochs.")
+
+
+def test_one_epoch_is_in_the_singular():
+    (text,) = words(summary.medians(*both_tables(reaching([2, 3, 4], at=0.75))))
+    assert text.endswith("differ by at most 1 epoch.")
+
+
+def test_medians_without_means_are_not_denied():
+    (text,) = words(summary.medians(*both_tables(reaching([2, 3, 0], [5, 6, 0], at=0.75))))
+    assert text == "100 units (3 seeds): in no layer both half of the seeds and the mean reach 0.7."
+
+
+def test_medians_of_layers_of_which_none_is_there():
+    (text,) = words(summary.medians(*both_tables(reaching([0], [0]))))
+    assert text == "100 units (1 seed): in no layer both half of the seeds and the mean reach 0.7."
+
+
+# --- The order of two layers in each seed ---------------------------------------------------------
+
+
+def test_orders_are_counted_and_the_least_sure_is_named():
+    layers = reaching([1, 2, 3, 2, 4, 3], [2, 3, 5, 6, 7, 9], [9] * 6, [4, 5, 8, 3, 8, 9])
+    (text,) = words(summary.orders(survival.sign_test(layers)))
+    p = [stats.binomtest(count, 6).pvalue for count in (6, 4)]  # 1-2, and 2-4 with one tie
+    ties = stats.binomtest(4, 5).pvalue
+    assert p[0] * 2 < ties < p[1]
+    assert text == (
+        "100 units: in 1 of 2 comparisons the deeper layer is later in every seed in which that "
+        f"is known. The greatest p after Holm is {ties:.3f}, between layers 2 and 4 (5 seeds, "
+        f"which can give {2**-4:.3g} at least, unadjusted)."
+    )
+
+
+def test_a_p_too_small_for_three_decimals_is_escaped():
+    shown = summary.orders(survival.sign_test(reaching([1] * 12, [2] * 12)))
+    assert f"{2.0**-11:.3g}" == "0.000488"
+    assert "The greatest p after Holm is &lt; 0.001, between" in shown._repr_html_()
+    assert "(12 seeds, which can give 0.000488 at least" in words(shown)[0]
+
+
+def test_layers_that_no_seed_reaches_are_not_compared():
+    (text,) = words(summary.orders(survival.sign_test(reaching([0, 0], [0, 0]))))
+    assert text == "100 units: no two layers can be compared."
+    (text,) = words(summary.orders(survival.sign_test(reaching([3, 3], [0, 7], [0, 0], [0, 0]))))
+    assert "in 1 of 2 comparisons" not in text
+    assert text.startswith("100 units: in 2 of 2 comparisons")
+    assert "between layers 2 and 4 (1 seed, which can give 1 at least" in text
+
+
+# --- Whether a further layer costs the same everywhere --------------------------------------------
+
+
+def ratios(**layers: Any) -> Any:
+    tables = {of.replace("_", " "): delay.slope(rows) for of, rows in layers.items()}
+    return pd.concat(tables, names=["of"]).reset_index("of").query("segment == 'ratio'")
+
+
+def ratio(layers: Any) -> float:
+    return slope(layers, part=slice(2, 4)) / slope(layers, part=slice(2))
+
+
+def test_ratios_are_told_with_the_line_through_all_delays():
+    all_of, short = LAYERS, NARROW.query("epoch <= 11")
+    narrow, wide = words(
+        summary.constancy(
+            delay.mean_delay(LAYERS), ratios(over_all_epochs=all_of, in_the_first_eleven=short)
+        )
+    )
+    parts = []
+    for own, of in ((NARROW, "over all epochs"), (short, "in the first eleven")):
+        low, high = around([ratio(own), *(ratio(without(own, seed)) for seed in range(1, 6))])
+        parts.append(f"{three(ratio(own))} [{three(low)}, {three(high)}] {of}")
+    r = pearson([1, 2, 3, 4], crossings(NARROW))
+    assert narrow == (
+        "100 units: the deeper half's slope over the shallower half's is "
+        f"{' and '.join(parts)}. A straight line through all delays has R² = {r**2:.2f}."
+    )
+    assert "eleven" not in wide, "not measured at this width"
+    assert wide.count("[") == 1
+
+
+def test_layers_that_miss_the_target_are_in_no_line():
+    layers = reaching([2, 3], [4, 4], [8, 9], [0, 0], at=0.9)
+    (text,) = words(summary.constancy(delay.mean_delay(layers), ratios(here=layers)))
+    r = pearson([1, 2, 3], crossings(layers)[:3])
+    assert text.endswith(f"R² = {r**2:.2f}.")
+    assert "nan" not in text
+
+
+def test_two_layers_and_two_that_reach_the_target_have_no_two_slopes():
+    two = NARROW.query("layer <= 2")
+    few = NARROW.assign(train_accuracy=NARROW["train_accuracy"].where(NARROW["layer"] <= 2, 0.5))
+    for layers in (two, few):
+        (text,) = words(summary.constancy(delay.mean_delay(layers), ratios(here=layers)))
+        assert text == "100 units: too few layers reach 0.7 for two slopes."
+
+
+def test_a_ratio_of_one_seed_has_no_brackets():
+    layers = synthetic(seeds=1).layers
+    (text,) = words(summary.constancy(delay.mean_delay(layers), ratios(here=layers)))
+    assert f"half's is {three(ratio(layers))} here. A straight" in text
+
+
+# --- Other targets --------------------------------------------------------------------------------
+
+
+def by_target(layers: Any, *targets: float) -> list[str]:
+    return words(summary.by_target(delay.sensitivity(layers, delay.slope, targets)))
+
+
+def test_the_lowest_and_the_highest_target_are_told():
+    text, _ = by_target(LAYERS, 0.6, 0.7, 0.8, 1.1)
+    ends = [
+        f"{three(slope(NARROW, target))} [{', '.join(map(three, slope_between(NARROW, target)))}] "
+        f"epochs at target {target}"
+        for target in (0.6, 0.8)
+    ]
+    assert text == (
+        f"100 units: a further layer adds {' and '.join(ends)}. The interval lies above 0 at 3 of "
+        "3 targets at which a slope exists."
+    )
+
+
+def test_one_target_is_told_once_and_one_seed_without_brackets():
+    layers = synthetic(seeds=1).layers
+    (text,) = by_target(layers, 0.7)
+    assert text == (
+        f"100 units: a further layer adds {three(slope(layers))} epochs at target 0.7. The "
+        "interval lies above 0 at 0 of 1 targets at which a slope exists."
+    )
+
+
+def test_an_interval_below_0_is_not_above_it():
+    (text,) = by_target(NARROW.assign(layer=5 - NARROW["layer"]), 0.6, 0.7)
+    assert f"adds {MINUS}" in text
+    assert "above 0 at 0 of 2 targets" in text
+
+
+def test_targets_that_fewer_than_two_layers_reach_have_no_slope():
+    assert by_target(NARROW, 1.1) == ["100 units: no slope exists at any of these targets."]
+
+
+def test_seeds_are_counted_once_whatever_they_are_called():
+    """Names of seeds are no order: the first of each width may be any."""
+    renamed: Any = LAYERS.assign(seed=LAYERS["seed"] * 7 + LAYERS["hidden"])
+    assert told(renamed) == told(LAYERS)
+    assert words(summary.spread(renamed)) == words(summary.spread(LAYERS))
