@@ -1,0 +1,101 @@
+"""Numbers, intervals, p values and lists as they are written on pages."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ff.book.markup import badge, interval, layer_numbers, listed, number, p_value, paragraphs
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (0.12345, "0.123"),
+        (-0.12345, "\N{MINUS SIGN}0.123"),
+        (123.45, "123"),
+        (0.99951, "1"),
+        (1e-9, "1e\N{MINUS SIGN}09"),
+        (np.float32(-2.5), "\N{MINUS SIGN}2.5"),
+        (np.inf, "inf"),
+        (-np.inf, "\N{MINUS SIGN}inf"),
+        (np.nan, "\N{EN DASH}"),
+    ],
+)
+def test_a_number_has_three_digits_and_a_true_minus(value: float, text: str):
+    assert number(value) == text
+
+
+@given(st.floats(-1e6, 1e6))
+def test_a_number_can_be_read_again(value: float):
+    assert float(number(value).replace("\N{MINUS SIGN}", "-")) == pytest.approx(value, rel=0.005)
+    assert "-" not in number(value)
+
+
+def test_an_interval_that_is_unknown_is_empty():
+    assert interval(-1, 0.5) == "[\N{MINUS SIGN}1, 0.5]"
+    assert interval(-np.inf, np.inf) == "[\N{MINUS SIGN}inf, inf]"
+    assert interval(np.nan, np.nan) == ""
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (1, "1.000"),
+        (0.05, "0.050"),
+        (0.04951, "0.050"),
+        (0.001, "0.001"),
+        (0.00099, "&lt; 0.001"),
+        (0, "&lt; 0.001"),
+    ],
+)
+def test_a_p_value_is_no_smaller_than_its_decimals(p: float, text: str):
+    assert p_value(p).removeprefix("p ").removeprefix("= ") == text
+
+
+def test_without_a_test_there_is_no_p_value():
+    assert p_value(np.nan) == "\N{EN DASH}"
+
+
+def test_lists_are_joined_by_one_and():
+    assert listed(["one"]) == "one"
+    assert listed(["one", "two"]) == "one and two"
+    assert listed(iter(["one", "two", "three"])) == "one, two and three"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([7], "layer 7"),
+        ([1, 2], "layers 1 and 2"),
+        ([1, 2, 3], "layers 1 to 3"),
+        ([1, 2, *range(14, 22)], "layers 1, 2 and 14 to 21"),
+        ([1, 3, 5], "layers 1, 3 and 5"),
+        ([1, 2, 3, 5, 6, 8], "layers 1 to 3, 5, 6 and 8"),
+    ],
+)
+def test_numbers_of_layers_are_spans_from_three_on(numbers: list[int], text: str):
+    assert layer_numbers(numbers) == text
+
+
+@given(st.sets(st.integers(1, 32), min_size=1))
+def test_every_layer_is_told_and_no_other(layers: set[int]):
+    parts = layer_numbers(sorted(layers)).split(" ", 1)[1].replace(" and ", ", ").split(", ")
+    spans = [tuple(map(int, part.split(" to "))) for part in parts]
+    assert [n for span in spans for n in range(span[0], span[-1] + 1)] == sorted(layers)
+
+
+def test_a_badge_says_in_a_sign_what_its_color_says():
+    assert badge("agrees", "supported").endswith(">\N{CHECK MARK} supported</span>")
+    assert "sd-bg-success" in badge("agrees", "supported")
+    assert badge("differs", "supported").endswith(">\N{MULTIPLICATION X} supported</span>")
+    assert "sd-bg-danger" in badge("differs", "supported")
+    assert badge("", "undecided").endswith('sd-bg-text-secondary">undecided</span>')
+    assert "a &lt; b &amp; c" in badge("", "a < b & c")
+
+
+def test_paragraphs_are_html_already():
+    assert paragraphs(["<b>a</b>", "b"])._repr_html_() == "<p><b>a</b></p><p>b</p>"
+    assert paragraphs([])._repr_html_() == ""
