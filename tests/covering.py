@@ -9,6 +9,7 @@ of the percentile bootstrap, the common choice.
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -92,12 +93,10 @@ class Percentile:
     def interval(self, values: np.ndarray, scale: Scale = PLAIN) -> Estimate:
         tail = 100 * (1 - LEVEL) / 2
         finite = values[1:][~np.isnan(values[1:])]
-        low, high = (
-            np.percentile(finite, [tail, 100 - tail], method="nearest")
-            if len(finite)
-            else (np.nan, np.nan)
-        )
         nothing = np.asarray(np.nan)
+        low = high = nothing
+        if len(finite):
+            low, high = np.percentile(finite, [tail, 100 - tail], method="nearest")
         return Estimate(values[0], low, high, lambda true: nothing, nothing, nothing)
 
     def numbers(self, own: Evidence) -> Ends:
@@ -132,22 +131,22 @@ def simulate(own: Evidence, size: int, samples: int, compared: int, seed: int = 
         Start of the random stream.
     """
     rng = np.random.default_rng([seed, own.layers.hidden, size])
-    truth = {name: value for name, (value, _, _) in (numbers(own) | delays(own)).items()}
+    values = {name: value for name, (value, _, _) in (numbers(own) | delays(own)).items()}
+    truth = {name: value for name, value in values.items() if np.isfinite(value)}
     right: dict[str, list[bool]] = {name: [] for name in truth}
     percentile: dict[str, list[bool]] = {name: [] for name in truth}
     for i in range(samples):
         drawn = sample(own, rng.integers(0, own.seeds, size))
         with np.errstate(all="ignore"):
-            for name, (_, low, high) in (numbers(drawn) | delays(drawn)).items():
-                right[name].append(low <= truth[name] <= high)
+            _count(right, numbers(drawn) | delays(drawn), truth)
             if i < compared:
-                for name, (_, low, high) in Percentile(rng).numbers(replace(drawn)).items():
-                    percentile[name].append(low <= truth[name] <= high)
+                _count(percentile, Percentile(rng).numbers(replace(drawn)), truth)
     return [
         {
             "hidden": own.layers.hidden,
             "seeds": size,
             "number": name,
+            "truth": truth[name],
             "covers": float(np.mean(right[name])),
             "samples": samples,
             "percentile": float(np.mean(percentile[name])) if percentile[name] else None,
@@ -157,16 +156,21 @@ def simulate(own: Evidence, size: int, samples: int, compared: int, seed: int = 
     ]
 
 
+def _count(right: dict[str, list[bool]], ends: Ends, truth: dict[str, float]) -> None:
+    for name in truth.keys() & ends:
+        _, low, high = ends[name]
+        right[name].append(low <= truth[name] <= high)
+
+
 def population(hidden: int) -> Evidence:
     """The published seeds of a width."""
     return dict(evidence(ff.published(hidden)))[hidden]
 
 
 if __name__ == "__main__":
-    rows = [
-        row
-        for hidden in WIDTHS
-        for size in SIZES
-        for row in simulate(population(hidden), size, samples=1000, compared=200)
-    ]
-    FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    rows = []
+    for hidden, size in product(WIDTHS, SIZES):
+        rows += simulate(population(hidden), size, samples=1000, compared=200)
+        print(f"width {hidden}, {size} seeds", flush=True)
+    lines = ",\n".join(map(json.dumps, rows))
+    FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -107,7 +107,7 @@ def interval(low: float, high: float) -> str:
 
 def p_value(p: float) -> str:
     """A p value to three decimals, and no smaller than these can say, as HTML."""
-    return DASH if np.isnan(p) else "&lt; 0.001" if p < 0.001 else f"{p:.3f}"
+    return DASH if np.isnan(p) else "p &lt; 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def paragraphs(texts: Iterable[str]) -> Html:

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 COLUMNS = ("Seeds", "Precision", "Commit", "Date", "Minutes")  # of a run
-ENOUGH = 10  # seeds for an interval that needs no warning
+ENOUGH = 8  # seeds for intervals that cover about as often as they say: see the page on coverage
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
 
@@ -51,7 +51,7 @@ def measured(records: Records, layers: int | None = None) -> Note:
         parts.append(f"width {width}: {number} seed{'s' if number > 1 else ''} in {how}")
     depth = "" if layers is None else f"Networks of {layers} layers. "
     few = min(seeds.values()) < ENOUGH
-    rough = " Intervals from so few seeds are rough, and tend to be too narrow." * few
+    rough = " Intervals from so few seeds are rough, and some are too narrow." * few
     names = " and ".join(sorted({run["config"]["dataset"] for run in records.runs}))
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 

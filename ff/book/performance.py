@@ -27,9 +27,7 @@ def targets(rows: pd.DataFrame) -> Html:
         f"<p>Not measured ({escape(str(why))}): {escape('; '.join(own['label']))}.</p>"
         for why, own in table[absent].groupby("how", sort=False)
     )
-    return Html(
-        f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>{below}'
-    )
+    return Html(f'<table class="ff-bars"><thead>{head}</thead><tbody>{body}</tbody></table>{below}')
 
 
 def speed(rows: pd.DataFrame) -> Html:

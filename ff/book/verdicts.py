@@ -16,6 +16,17 @@ COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper
 # What a cell of the matrix shows of a verdict: its class and sign.
 MARKS = {"supported": ("yes", "●"), "not supported": ("no", "○"), "undecided": ("open", "?")}
 
+# How a kind and a name of a variation are said, where it is not one after the other.
+SAID = {
+    "accuracy": "{name} {kind}",
+    "layers": "{name} {kind}",
+    "coefficient": "{name}",
+    "training": "{name}",
+    "spread": "{kind}, {name}",
+    "Pearson": "{kind}, {name}",
+    "Spearman": "{kind}, {name}",
+}
+
 
 def verdict_summary(records: Records) -> Html:
     """How often we find what the paper does: a count and a row of signs for each width.
@@ -62,13 +73,16 @@ def verdict_table(
         table = table.merge(_stays(varied), on=["key", "width"], how="left")
     if chapter:
         table = table.query("chapter == @chapter")
-    legend = f"{SIGNS['agrees']} as the paper concludes, {SIGNS['differs']} unlike it"
     head = (
-        "<tr><th>The paper says</th><th>We measure</th><th>p (Holm)</th>"
-        f"<th>Verdict: {legend}</th></tr>"
+        '<tr><th scope="col">Width</th><th scope="col">We measure</th>'
+        '<th scope="col">p (Holm)</th><th scope="col">Verdict</th></tr>'
     )
-    body = "".join(_row(rows, link) for _, rows in table.groupby("key", sort=False))
-    return Html(f'<table class="ff-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>')
+    body = "".join(_claim(rows, link) for _, rows in table.groupby("key", sort=False))
+    return Html(
+        f'<p class="ff-legend">{badge("agrees", "as the paper concludes")} '
+        f"{badge('differs', 'unlike the paper')} {badge('', 'no comparison')}</p>"
+        f'<table class="ff-verdicts"><thead>{head}</thead>{body}</table>'
+    )
 
 
 def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
@@ -84,27 +98,22 @@ def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
     statements = _statements(records)
     counted: Any = varied.loc[varied["counted"]]
     kinds = counted.drop_duplicates(["kind", "variation"])
-    groups = "".join(
-        f'<th colspan="{len(own)}" scope="colgroup">{escape(kind)}</th>'
-        for kind, own in kinds.groupby("kind", sort=False)
-    )
     names = "".join(
-        f'<th scope="col" class="{"first" if first else ""}"><span>{escape(name)}</span></th>'
-        for name, first in zip(kinds["variation"], ~kinds["kind"].duplicated(), strict=True)
+        f'<th scope="col"{_first(first)}><span>{escape(_variation(row))}</span></th>'
+        for row, first in zip(kinds.to_dict("records"), ~kinds["kind"].duplicated(), strict=True)
     )
     body = "".join(
-        _matrix_row(statements[key], width, own)
-        for (key, width), own in counted.groupby(["key", "width"], sort=False)
+        _matrix_rows(statements[key], own) for key, own in counted.groupby("key", sort=False)
     )
     legend = " · ".join(
         f'<span class="{look}">{sign}</span> {name}' for name, (look, sign) in MARKS.items()
     )
     return Html(
         f'<p class="ff-legend">{legend} · <span class="none">{DASH}</span> not measured · empty: '
-        "the variation does not enter the number · framed: not the verdict of the first column</p>"
-        '<div class="ff-scroll-x"><table class="ff-matrix"><thead>'
-        f'<tr><th rowspan="2">The paper says</th><th rowspan="2" class="main"><span>as read here'
-        f"</span></th>{groups}</tr><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>"
+        "the variation does not enter the number · framed: not the verdict as read here</p>"
+        '<div class="ff-scroll-x"><table class="ff-matrix"><thead><tr><th scope="col">The paper '
+        'says</th><th scope="col">Width</th><th scope="col" class="first"><span>as read here</span>'
+        f"</th>{names}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -158,7 +167,7 @@ def _statements(records: Records) -> dict[str, str]:
 
 
 def _width(width: str) -> str:
-    return "Width " + width.replace("-", MINUS)
+    return "Any width" if width == "any" else "Width " + width.replace("-", MINUS)
 
 
 def _sign(row: dict[Any, Any]) -> str:
@@ -171,35 +180,34 @@ def _sign(row: dict[Any, Any]) -> str:
     )
 
 
-def _row(rows: pd.DataFrame, link: str) -> str:
+def _claim(rows: pd.DataFrame, link: str) -> str:
+    """A statement with what is measured for it, and a row for each width."""
     first = rows.iloc[0]
     estimand = escape(first["estimand"])
     if link:
-        cell = f"{first['chapter']}.html#claim-{first['key']}"
-        estimand += f' <a href="{link}{cell}">Computed here</a>.'
-    numbers, levels, badges = [], [], []
-    for row in rows.to_dict("records"):
-        label = f"{_width(row['width'])}: " if row["verdict"] != BY_CONSTRUCTION else ""
-        numbers.append(label + _number(row) if label else "")
-        levels.append(p_value(row["p_holm"]))
-        badges.append(_badge(row) if len(rows) == 1 else f"{label}{_badge(row)}")
+        place, text = f"{first['chapter']}.html#claim-{first['key']}", "Computed here"
+        if first["verdict"] == BY_CONSTRUCTION:
+            place, text = "method.html#a-network-contains-every-shallower-network", "Why"
+        estimand += f' <a href="{link}{place}">{text}</a>.'
+    where = escape(first["where"] + STANCES[first["stance"]])
+    widths = "".join(
+        f"<tr><td>{row['width'].replace('-', MINUS)}</td><td>{_number(row)}</td>"
+        f"<td>{p_value(row['p_holm'])}</td><td>{_badge(row)}</td></tr>"
+        for row in rows.to_dict("records")
+    )
     return (
-        f'<tr id="claim-{first["key"]}"><td>{escape(first["statement"])}<br> '
-        f"<small>{escape(first['where'] + STANCES[first['stance']])}</small></td>"
-        f"<td>{'<br>'.join([*filter(None, numbers), f'<small>{estimand}</small>'])}</td>"
-        f'<td data-label="p (Holm)">{"<br>".join(levels)}</td>'
-        f"<td>{'<br>'.join(badges)}</td></tr>"
+        f'<tbody id="claim-{first["key"]}"><tr><th colspan="4" scope="rowgroup">'
+        f"{escape(first['statement'])} <small>{where}</small><small>{estimand}</small></th></tr>"
+        f"{widths}</tbody>"
     )
 
 
 def _number(row: Any) -> str:
     """What is measured, with its interval and number of seeds."""
     if np.isnan(row["value"]):
-        return "not measured"
+        return DASH if row["verdict"] == BY_CONSTRUCTION else "not measured"
     ends = interval(row["low"], row["high"])
-    return " ".join(filter(None, [f"<b>{number(row['value'])}</b>", ends])) + (
-        f", {row['seeds']} seeds"
-    )
+    return f"<b>{number(row['value'])}</b> {ends} <small>{row['seeds']} seeds</small>"
 
 
 def _badge(row: Any) -> str:
@@ -210,27 +218,44 @@ def _badge(row: Any) -> str:
     return shown
 
 
-def _matrix_row(statement: str, width: str, own: pd.DataFrame) -> str:
-    main = own["main"].iloc[0]
-    look, sign = MARKS[main]
-    cells, before = [], None
-    for row in own.to_dict("records"):
-        kind = "first" if row["kind"] != before else ""
-        before = row["kind"]
-        name = f"{row['kind']} {row['variation']}"
-        if not row["concerned"]:
-            cells.append(f'<td class="{kind}"></td>')
-            continue
-        mark, text = MARKS.get(row["verdict"], ("none", DASH))
-        other = " other" if row["verdict"] in TESTED and row["verdict"] != main else ""
-        numbers = f"{number(row['value'])} {interval(row['low'], row['high'])}"
-        title = escape(f"{name}: {row['verdict']}, {numbers}")
-        cells.append(
-            f'<td class="{kind}"><span class="{mark}{other}" title="{title}" role="img" '
-            f'aria-label="{title}">{text}</span></td>'
-        )
-    return (
-        f'<tr><th scope="row">{escape(statement)} <small>{_width(width)}</small></th>'
-        f'<td class="main"><span class="{look}" role="img" aria-label="{main}" title="{main}">'
-        f"{sign}</span></td>{''.join(cells)}</tr>"
+def _variation(row: dict[Any, Any]) -> str:
+    """Kind and name of a variation, as one says it."""
+    kind, name = row["kind"], row["variation"]
+    return SAID.get(kind, "{kind} {name}").format(kind=kind, name=name)
+
+
+def _first(yes: bool) -> str:
+    """Attribute of the first cell of a kind, which a line separates."""
+    return ' class="first"' if yes else ""
+
+
+def _matrix_rows(statement: str, rows: pd.DataFrame) -> str:
+    """A claim, a row for each width."""
+    widths = list(rows.groupby("width", sort=False))
+    head = f'<th scope="rowgroup" rowspan="{len(widths)}">{escape(statement)}</th>'
+    return "".join(
+        f"<tr>{head if not i else ''}{_matrix_row(str(width), own)}</tr>"
+        for i, (width, own) in enumerate(widths)
     )
+
+
+def _matrix_row(width: str, own: pd.DataFrame) -> str:
+    main = own["main"].iloc[0]
+    cells = [_cell(main, main, main, first=True)]
+    before = None
+    for row in own.to_dict("records"):
+        first, before = row["kind"] != before, row["kind"]
+        if row["concerned"]:
+            ends = interval(row["low"], row["high"])
+            title = f"{_variation(row)}: {row['verdict']}, {number(row['value'])} {ends}"
+            cells.append(_cell(row["verdict"], main, title, first=first))
+        else:
+            cells.append(f"<td{_first(first)}></td>")
+    return f'<th scope="row">{width.replace("-", MINUS)}</th>{"".join(cells)}'
+
+
+def _cell(verdict: str, main: str, title: str, *, first: bool) -> str:
+    look, sign = MARKS.get(verdict, ("none", DASH))
+    look += " other" if verdict in TESTED and verdict != main else ""
+    words = f'title="{escape(title)}" role="img" aria-label="{escape(title)}"'
+    return f'<td{_first(first)}><span class="{look}" {words}>{sign}</span></td>'

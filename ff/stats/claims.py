@@ -32,6 +32,9 @@ STANCES = {
     "silent": "; the paper does not ask",
 }
 
+# Choices of a reading that enter a correlation over all pairs.
+CORRELATION = ("first_epoch", "overall", "coefficient")
+
 Measure = Callable[[Evidence], Estimate]  # the number of one width
 
 
@@ -65,6 +68,8 @@ class Claim:
     same_as
         Key of the claim of which this one is the opposite: one number decides both, and it counts
         there.
+    reads
+        Choices of a `Reading`, beside accuracy and depth, that enter the number.
     """
 
     key: str
@@ -78,6 +83,7 @@ class Claim:
     chapter: str = "rq1_delay"
     stance: Literal["asserts", "rejects", "silent"] = "asserts"
     same_as: str = ""
+    reads: tuple[str, ...] = ("target",)
 
     def verdict(self, low: float, high: float) -> str:
         """Compare an interval with the claim's range."""
@@ -182,7 +188,7 @@ CLAIMS = (
         "Section 2, RQ 1, Hypothesis 2",
         "All layers improve simultaneously.",
         "Delay of the deepest layer (the last epoch if not reached) minus that of the first, in "
-        "epochs; between -1 and 1 would be simultaneous.",
+        "epochs; less than one, either way, would be simultaneous.",
         _plain(_span),
         low=-1,
         high=1,
@@ -225,6 +231,7 @@ CLAIMS = (
         "No number: a layer sees nothing of the layers above it, so that its training is the same "
         "bit for bit. A test of this repository asserts it.",
         None,
+        reads=(),
     ),
     Claim(
         "width-shallow",
@@ -235,6 +242,7 @@ CLAIMS = (
         _plain(lambda e: _shallow(e.restricted_delay, e)),
         high=0,
         widths=(NARROW, WIDE),
+        reads=("target", "shallow"),
     ),
     Claim(
         "width-deep",
@@ -245,6 +253,7 @@ CLAIMS = (
         _plain(lambda e: _deep(e.restricted_delay, e)),
         low=0,
         widths=(NARROW, WIDE),
+        reads=("target", "shallow"),
     ),
     Claim(
         "constant-change",
@@ -267,6 +276,7 @@ CLAIMS = (
         _plain(_deviation),
         low=0,
         widths=(WIDE,),
+        reads=("rose",),
     ),
     Claim(
         "no-overlap",
@@ -280,6 +290,7 @@ CLAIMS = (
         _plain(lambda e: e.clearance),
         low=1,
         widths=(WIDE,),
+        reads=("rose",),
     ),
     Claim(
         "rq2-h1",
@@ -291,6 +302,7 @@ CLAIMS = (
         low=STRONG,
         chapter="rq2_correlation",
         stance="rejects",  # as is its opposite below: some layers correlate strongly, others do not
+        reads=("first_epoch", "overall"),
     ),
     Claim(
         "rq2-h2",
@@ -302,6 +314,7 @@ CLAIMS = (
         high=STRONG,
         chapter="rq2_correlation",
         stance="rejects",
+        reads=("first_epoch", "overall"),
     ),
     Claim(
         "rq2-h3",
@@ -312,6 +325,7 @@ CLAIMS = (
         low=0,
         chapter="rq2_correlation",
         stance="rejects",
+        reads=CORRELATION,
     ),
     Claim(
         "pearson-weakens",
@@ -322,6 +336,7 @@ CLAIMS = (
         high=0,
         chapter="rq2_correlation",
         same_as="rq2-h3",
+        reads=CORRELATION,
     ),
     Claim(
         "spearman-strong",
@@ -331,6 +346,7 @@ CLAIMS = (
         _correlation(lambda e: e.both[:, 1].min(axis=1)),
         low=STRONG,
         chapter="rq2_correlation",
+        reads=("first_epoch", "overall"),
     ),
     Claim(
         "width-weakens",
@@ -341,6 +357,7 @@ CLAIMS = (
         high=0,
         widths=(NARROW, WIDE),
         chapter="rq2_correlation",
+        reads=CORRELATION,
     ),
     Claim(
         "width-weakens-deep",
@@ -352,6 +369,7 @@ CLAIMS = (
         high=0,
         widths=(NARROW, WIDE),
         chapter="rq2_correlation",
+        reads=(*CORRELATION, "shallow"),
     ),
     Claim(
         "shallow-aligns",
@@ -364,6 +382,7 @@ CLAIMS = (
         _plain(lambda e: e.gaps.min(axis=1)),
         low=0,
         chapter="rq2_correlation",
+        reads=("first_epoch", "shallow"),
     ),
     Claim(
         "shallow-correlates",
@@ -373,6 +392,7 @@ CLAIMS = (
         _correlation(lambda e: _shallow(e.strength, e)),
         low=STRONG,
         chapter="rq2_correlation",
+        reads=(*CORRELATION, "shallow"),
     ),
     Claim(
         "shallow-correlates-more",
@@ -382,6 +402,7 @@ CLAIMS = (
         _plain(lambda e: _shallow(e.strength, e) - _deep(e.strength, e)),
         low=0,
         chapter="rq2_correlation",
+        reads=(*CORRELATION, "shallow"),
     ),
     Claim(
         "within-epoch",
@@ -394,6 +415,7 @@ CLAIMS = (
         low=STRONG,
         chapter="rq2_correlation",
         stance="silent",
+        reads=("first_epoch", "coefficient"),
     ),
 )
 

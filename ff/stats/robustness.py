@@ -1,12 +1,13 @@
 """Do verdicts hang on choices? The same claims read in other ways, and on other trainings."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
 from ff.records import Records
-from ff.stats.claims import TESTED, verdicts
+from ff.stats.claims import CLAIMS, TESTED, verdicts
 from ff.stats.evidence import Reading
 
 __all__ = ["READINGS", "robustness"]
@@ -23,9 +24,10 @@ READINGS = {
     "layers": {str(depth): Reading(depth=depth) for depth in (2, 4, 8, 16)},
     "coefficient": {"Spearman": Reading(coefficient="spearman")},
     "shallow": {f"1 to {last}": Reading(shallow=last) for last in (4, 8)},
-    "left chance": {"all epochs": Reading(rose=0), "at 0.6": Reading(rose=0.6)},
+    "spread": {"all epochs": Reading(rose=0), "from 0.6 on": Reading(rose=0.6)},
 }
 TRAINING = "training"
+ALWAYS = ("column", "depth", TRAINING)  # enter every number
 
 
 def robustness(
@@ -50,30 +52,36 @@ def robustness(
         A row for each number of `ff.claims.verdicts` and each variation: key, chapter, width, kind
         and variation (names of `readings`, or "training" and a name of `others`), verdict, value,
         low, high, main (the verdict without variation), counted (as in `verdicts`) and concerned:
-        False where the variation does not enter the number, which is exactly the same then.
+        False where the variation does not enter the number.
     """
-    main = verdicts(records)
+    main: Any = verdicts(records)
+    main = main[main["verdict"].isin(TESTED)]
     varied = [
-        (kind, name, verdicts(records, reading))
+        (kind, name, verdicts(records, reading), _changed(reading))
         for kind, named in readings.items()
         for name, reading in named.items()
     ]
-    varied += [(TRAINING, name, verdicts(other)) for name, other in others.items()]
-    numbers = ["value", "low", "high"]
+    varied += [(TRAINING, name, verdicts(other), {TRAINING}) for name, other in others.items()]
+    reads = {claim.key: {*claim.reads, *ALWAYS} for claim in CLAIMS}
     labels = ["key", "chapter", "width", "counted"]
     tables = []
-    for kind, name, table in varied:
-        table = main[[*labels, "verdict", *numbers]].merge(
-            table[["key", "width", "verdict", *numbers]],
+    for kind, name, table, changed in varied:
+        table = main[[*labels, "verdict"]].merge(
+            table[["key", "width", "verdict", "value", "low", "high"]],
             on=["key", "width"],
             how="left",
             suffixes=("_main", ""),
         )
-        before = table[[f"{number}_main" for number in numbers]].to_numpy()
-        table["concerned"] = (before != table[numbers].to_numpy()).any(axis=1)
+        table["concerned"] = [not changed.isdisjoint(reads[key]) for key in table["key"]]
         table["verdict"] = table["verdict"].fillna("not measured")
         table = table.rename(columns={"verdict_main": "main"}).assign(kind=kind, variation=name)
         tables.append(table)
-    columns = [*labels, "kind", "variation", "verdict", *numbers, "main", "concerned"]
-    found: Any = pd.concat(tables, ignore_index=True)[columns]
-    return found.loc[found["main"].isin(TESTED)].reset_index(drop=True)
+    columns = [*labels, "kind", "variation", "verdict", "value", "low", "high"]
+    return pd.concat(tables, ignore_index=True).loc[:, [*columns, "main", "concerned"]]
+
+
+def _changed(reading: Reading) -> set[str]:
+    """Names of the choices that are not the usual ones."""
+    usual = Reading()
+    names = [field.name for field in fields(Reading)]
+    return {name for name in names if getattr(reading, name) != getattr(usual, name)}

@@ -124,8 +124,8 @@ def orders(tests: pd.DataFrame) -> Html:
         seeds = worst["later"] + worst["earlier"]
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
-            f"every seed in which that is known. The greatest p after Holm is "
-            f"{p_value(worst['p_holm'])}, between layers {worst['shallow']} and {worst['deep']} "
+            f"every seed in which that is known. After Holm, {p_value(worst['p_holm'])} at most, "
+            f"between layers {worst['shallow']} and {worst['deep']} "
             f"({seeds} seed{'s' if seeds > 1 else ''}, which can give {number(worst['least_p'])} "
             "at least, unadjusted)."
         )

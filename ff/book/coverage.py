@@ -1,0 +1,125 @@
+"""How often intervals cover, as ``tests/covering.py`` simulated it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ff.book.markup import Html, listed, paragraphs
+from ff.results import RESULTS
+
+__all__ = ["coverage", "coverage_summary", "simulated"]
+
+BAR = 0.93  # coverage that is aimed at, from `FEW` seeds on
+FEW = 8
+# What kind of number each one is. Those of single layers are named by kind and layer.
+KINDS = {
+    "rq1-h1": "trend of the delay over layers",
+    "rq1-h2": "difference of two delays",
+    "delay-every-doubling": "least of several differences of delays",
+    "delay-every-seed": "share of seeds",
+    "width-shallow": "mean delay of half of the layers",
+    "width-deep": "mean delay of half of the layers",
+    "constant-change": "ratio of two trends of the delay",
+    "deviation-grows": "trend of the standard deviation",
+    "no-overlap": "quantile of distances over standard deviations",
+    "rq2-h1": "least or greatest correlation of the layers",
+    "rq2-h2": "least or greatest correlation of the layers",
+    "spearman-strong": "least or greatest correlation of the layers",
+    "rq2-h3": "trend of the correlation over layers",
+    "width-weakens": "mean correlation of layers",
+    "shallow-correlates": "mean correlation of layers",
+    "width-weakens-deep": "difference of two mean correlations",
+    "shallow-correlates-more": "difference of two mean correlations",
+    "shallow-aligns": "least of several mean distances",
+    "within-epoch": "correlation within epochs",
+    "delay, crossing": "delay of a layer, interpolated",
+    "delay, epoch": "delay of a layer, in whole epochs",
+    "all pairs, Pearson": "correlation of a layer over all pairs, Pearson",
+    "all pairs, Spearman": "correlation of a layer over all pairs, Spearman",
+    "within epochs": "correlation within epochs",
+    "given the epoch": "correlation given the epoch",
+    "first differences": "correlation of first differences",
+}
+
+
+def simulated(file: Path = RESULTS / "coverage.json") -> pd.DataFrame:
+    """What was simulated: a row for each number, width and number of seeds.
+
+    Parameters
+    ----------
+    file
+        As ``tests/covering.py`` writes it.
+
+    Returns
+    -------
+    DataFrame
+        hidden, seeds, number, kind, truth, covers (share of samples whose interval holds the
+        truth), samples, percentile (the same of the percentile bootstrap; NaN where not tried) and
+        compared, its number of samples.
+    """
+    table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8")))
+    names: Any = table["number"].str.replace(r", layer \d+$", "", regex=True)
+    table.insert(3, "kind", names.map(KINDS))
+    return table
+
+
+def coverage(table: pd.DataFrame) -> Html:
+    """Mean coverage of each kind of number by number of seeds, beside the percentile bootstrap's.
+
+    Parameters
+    ----------
+    table
+        Result of `simulated`.
+    """
+    sizes = sorted(table["seeds"].unique())
+    head = "".join(f'<th scope="col">{size} seeds</th>' for size in sizes)
+    body = "".join(
+        f'<tr><th scope="row">{kind}</th>{_cells(own, sizes)}</tr>'
+        for kind, own in table.groupby("kind", sort=False)
+    )
+    return Html(
+        '<div class="ff-scroll-x"><table class="ff-coverage"><thead><tr><th scope="col">Number'
+        f"</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def coverage_summary(table: pd.DataFrame) -> Html:
+    """Where the coverage that is aimed at is met, and where not.
+
+    Parameters
+    ----------
+    table
+        Result of `simulated`.
+    """
+    enough = table.loc[table["seeds"] >= FEW]
+    means = enough.groupby(["kind", "seeds"], sort=False)["covers"].mean()
+    short = means.loc[means < BAR]
+    met = f"{len(means) - len(short)} of {len(means)} kinds and numbers of seeds reach {BAR}"
+    worst = [
+        f"{kind} ({', '.join(f'{covers:.2f} with {seeds} seeds' for (_, seeds), covers in own)})"
+        for kind, own in (
+            (kind, list(rows.items())) for kind, rows in short.groupby(level="kind", sort=False)
+        )
+    ]
+    least = f". Below it are: {listed(worst)}" if worst else ""
+    same = enough.dropna(subset="percentile")
+    return paragraphs(
+        [
+            f"From {FEW} seeds on, {met} on average over widths and layers{least}.",
+            f"On the same numbers the intervals cover {same['covers'].mean():.3f} of the time on "
+            f"average, those of the percentile bootstrap {same['percentile'].mean():.3f}.",
+        ]
+    )
+
+
+def _cells(own: pd.DataFrame, sizes: list[int]) -> str:
+    cells = []
+    for size in sizes:
+        rows = own.loc[own["seeds"] == size]
+        ours, other = rows["covers"].mean(), rows["percentile"].mean()
+        beside = "" if pd.isna(other) else f" <small>{other:.2f}</small>"
+        weak = ' class="weak"' if size >= FEW and ours < BAR else ""
+        cells.append(f"<td{weak}>{ours:.2f}{beside}</td>")
+    return "".join(cells)
