@@ -18,7 +18,7 @@ from ff.book.markup import download
 from ff.book.pages import measured
 from ff.book.verdicts import verdict_table
 from ff.stats.claims import BY_CONSTRUCTION, CLAIMS, STANCES, TESTED, Claim, verdicts
-from ff.stats.evidence import Reading
+from ff.stats.evidence import Reading, evidence
 from ff.stats.intervals import FISHER, PLAIN, Estimate, jackknife, share
 
 BY_KEY = {claim.key: claim for claim in CLAIMS}
@@ -472,6 +472,45 @@ def test_the_share_of_seeds_in_order_is_that_of_a_loop() -> None:
     row = table_of(made).loc[("delay-every-seed", "100")]
     exact = stats.binomtest(in_order, 9).proportion_ci(0.95, method="exact")
     assert row[["value", "low", "high"]].tolist() == pytest.approx([in_order / 9, *exact])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ordered"),
+    [
+        ((1, 2, 4), True),
+        ((1, 3, INF), True),
+        ((2, INF, INF), True),
+        ((INF, INF, INF), True),
+        ((2, 2, 4), False),
+        ((1, 1, 3), False),
+        ((1, 4, 3), False),
+        ((INF, 2, 3), False),
+        ((2, INF, 4), False),
+    ],
+)
+def test_a_seed_is_in_order_if_each_layer_is_later_than_the_one_before_as_far_as_any_comes(
+    epochs: tuple[float, ...], ordered: bool
+) -> None:
+    of_layers = np.array([*epochs[:2], 1, epochs[2]])  # layer 3 is not among 1, 2 and 4
+    layers = traces(np.where(np.arange(1, 5)[:, None] >= of_layers, 0.9, 0.5)[None])
+    readouts = layers.query("layer == 4").rename(columns={"layer": "depth"})
+    ((_, own),) = evidence(ff.Records(layers, readouts, ()))
+    measure: Any = BY_KEY["delay-every-seed"].measure
+    assert measure(own).value == ordered
+
+
+@pytest.mark.parametrize("depth", [5, 6, 7, 32])
+def test_constancy_is_the_ratio_of_the_slopes_of_two_halves(
+    both_widths: ff.Records, depth: int
+) -> None:
+    """Of an odd number of layers, both halves have the one in the middle."""
+    part = both_widths.layers.query(f"hidden == 100 and layer <= {depth}")
+    late = np.array([reach(trace)[1] for trace in grid(part, "layer").mean(axis=0).T])
+    late = late[np.isfinite(late)]
+    number, half = np.arange(len(late)), -(-len(late) // 2)
+    expected = slope(late[-half:], number[-half:]) / slope(late[:half], number[:half])
+    row = table_of(both_widths, Reading(depth=depth)).loc[("constant-change", "100")]
+    assert row["value"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_of_equal_widths_the_difference_is_zero_and_half_as_certain() -> None:

@@ -260,12 +260,13 @@ def test_a_layer_that_never_leaves_chance_has_no_deviation(run):
 def test_a_layer_that_has_left_chance_stays_so_though_it_falls_back(run):
     x = np.full((3, 4, 1), 0.5)
     x[:, 1] += 0.2
-    x += np.array([-0.01, 0, 0.03])[:, None, None]
+    spread = np.array([5, 1, 2, 3])  # of the four epochs
+    x += 0.01 * np.array([-1, 0, 1])[:, None, None] * spread[:, None]
     layers = run.layers.query("seed <= 3 and epoch <= 4 and layer == 1")
     layers = layers.sort_values(["seed", "epoch"]).assign(train_accuracy=x.ravel())
     readouts = run.readouts.query("seed <= 3 and epoch <= 4")
     own = alone(ff.Records(layers, readouts, ()), PLAIN)
-    assert own.deviation[0] == pytest.approx(np.std([-0.01, 0, 0.03], ddof=1), rel=1e-5)
+    assert own.deviation[0] == pytest.approx(0.01 * (1 + 2 + 3) / 3, rel=1e-5)
 
 
 def test_layers_that_no_band_separates_are_not_clear_of_each_other():

@@ -253,6 +253,10 @@ def test_adjusted_p_values_stay_with_their_tests():
     )
 
 
+def test_an_adjusted_p_value_is_at_most_one():
+    assert np.array(holm(pd.Series([0.9, 0.3, 1.0]))) == pytest.approx([1, 0.9, 1])
+
+
 @few
 @given(st.lists(st.floats(-10, 10, width=16), min_size=2, max_size=9))
 def test_theil_sen_is_that_of_scipy(y):
