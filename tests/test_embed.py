@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +10,7 @@ import synthetic
 import ff
 from ff.book import embed
 from ff.book.markup import Html
-from ff.book.verdicts import verdict_summary
 from ff.stats import correlation
-from ff.stats.claims import verdicts
 
 
 def embedded(html: Html) -> dict:
@@ -71,21 +68,3 @@ def test_the_animation_shows_the_width_with_the_most_seeds(records):
     few = (records.layers["hidden"] == 10) | (records.layers["seed"] <= 2)
     found = embedded(embed.awakening(ff.Records(records.layers[few], records.readouts, ())))
     assert (found["hidden"], found["seeds"]) == (10, 5)
-
-
-def test_the_summary_counts_each_width_and_links_to_every_claim():
-    records = synthetic.records(layers=32, depths=(2, 32), epochs=30)
-    html = verdict_summary(records)._repr_html_()
-    (agreed, tested), *others = re.findall(r"<b>(\d+)</b> of (\d+) agree with the paper", html)
-    assert not others
-    assert html.count('class="agrees"') == int(agreed) > 0
-    signs = re.findall(r'<a href="#claim-[\w-]+"[^>]*>(.)</a>', html)
-    assert len(signs) - signs.count("\N{EN DASH}") == int(tested)
-    # What the paper finds false counts where we find it false as well.
-    found: Any = verdicts(records)
-    own = found[found["width"] == "100"]
-    pairs = [tuple(pair) for pair in own[["rejected", "verdict"]].to_numpy()]
-    refuted = pairs.count((True, "not supported"))
-    assert refuted > 0
-    assert int(agreed) == refuted + pairs.count((False, "supported"))
-    assert "Width 1000 \N{MINUS SIGN} 100: not measured" in html
