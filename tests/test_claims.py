@@ -1,6 +1,5 @@
 """Claims and verdicts: the rule, the numbers once more with pandas and scipy, and the tables."""
 
-import re
 from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
@@ -14,9 +13,7 @@ from synthetic import grid, reach, traces, without
 from synthetic import records as synthetic
 
 import ff
-from ff.book.markup import download
 from ff.book.pages import measured
-from ff.book.verdicts import verdict_table
 from ff.stats.claims import BY_CONSTRUCTION, CLAIMS, STANCES, TESTED, Claim, verdicts
 from ff.stats.evidence import Reading, evidence
 from ff.stats.intervals import FISHER, PLAIN, Estimate, jackknife, share
@@ -580,24 +577,6 @@ def test_few_layers_may_be_called_shallow(both_widths: ff.Records) -> None:
 
 
 # --- On pages -------------------------------------------------------------------------------------
-
-
-def test_a_badge_says_whether_the_paper_agrees() -> None:
-    html = verdict_table(synthetic(32, (2, 32), epochs=40, delay=1.0))._repr_html_()
-    badge = {key: row for key, row in re.findall(r'<tr id="claim-([\w-]+)">(.*?)</tr>', html)}
-    assert "\N{CHECK MARK} supported" in badge["rq1-h1"]
-    assert "\N{CHECK MARK} not supported" in badge["rq1-h2"]
-    assert "the paper finds it false" in badge["rq1-h2"]
-    assert "the paper finds it false" not in badge["rq1-h1"]
-
-
-def test_tables_of_a_page_escape_and_say_what_they_hold() -> None:
-    data = synthetic(32, (2, 32), hidden=(100, 1000))
-    html = verdict_table(data, "rq1_delay", link="./")._repr_html_()
-    assert html.count("<tr id=") == sum(claim.chapter == "rq1_delay" for claim in CLAIMS)
-    assert 'href="./rq1_delay.html#claim-rq1-h1"' in html
-    link = download(pd.DataFrame({"a": [1]}), '"><script>')._repr_html_()
-    assert "<script>" not in link
 
 
 @pytest.mark.parametrize("seeds", [7, 8])
