@@ -232,7 +232,7 @@ def test_the_band_of_a_single_seed_is_unknown():
 )
 def test_holm_rejects_what_stepping_down_rejects(p_values, level):
     labels = [f"test {i}" for i in range(len(p_values))]
-    adjusted = holm(pd.Series(p_values, labels, dtype=float))
+    adjusted: Any = holm(pd.Series(p_values, labels, dtype=float))
     assert adjusted.index.tolist() == labels
     tests = sorted((p, label) for p, label in zip(p_values, labels, strict=True) if p == p)
     going, largest = True, 0.0
