@@ -179,7 +179,6 @@ def test_gains_further_apart_than_the_training_is_long_have_no_coefficient(lag):
     assert np.isnan(found).all()
 
 
-@pytest.mark.xfail(reason="weights of a mean 1 round, so that the mean of equal ranks is not exact")
 @pytest.mark.parametrize("analysis", [coefficients, within_epochs, of_gains, fisher_mean])
 def test_a_constant_series_has_no_coefficient_without_a_seed_either(analysis):
     x, y = series(1, seeds=30)

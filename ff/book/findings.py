@@ -173,7 +173,7 @@ def _left(rows: pd.DataFrame) -> str:
     width, count = rows[["hidden", "seeds"]].iloc[0]
     left = rows.loc[(rows["low"] > 0) | (rows["high"] < 0)]
     if not len(left):
-        few = f" that {count} seeds could show" if count < FEW else ""
+        few = f" that {count} seed{'s' if count > 1 else ''} could show" if count < FEW else ""
         return f"at width {width} in no layer{few}"
     ends = dict.fromkeys([_number(left["r"].min()), _number(left["r"].max())])
     return f"at width {width} in {layer_numbers(left['layer'])} (r = {' to '.join(ends)})"

@@ -15,6 +15,7 @@ __all__ = [
     "Note",
     "badge",
     "download",
+    "estimate",
     "interval",
     "layer_numbers",
     "listed",
@@ -103,6 +104,11 @@ def number(value: float) -> str:
 def interval(low: float, high: float) -> str:
     """Ends of an interval in brackets, empty where there is none."""
     return "" if np.isnan(low) else f"[{number(low)}, {number(high)}]"
+
+
+def estimate(value: float, low: float, high: float) -> str:
+    """A number and its interval, if it has one."""
+    return " ".join(filter(None, [number(value), interval(low, high)]))
 
 
 def p_value(p: float) -> str:

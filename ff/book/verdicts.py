@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, MINUS, SIGNS, Html, badge, interval, number, p_value
+from ff.book.markup import DASH, MINUS, SIGNS, Html, badge, estimate, interval, number, p_value
 from ff.records import Records
 from ff.stats.claims import BY_CONSTRUCTION, STANCES, TESTED, verdicts
 
@@ -133,10 +133,12 @@ def changed(varied: pd.DataFrame, variation: str, records: Records) -> Html:
     chosen = varied["counted"] & varied["concerned"] & (varied["variation"] == variation)
     own: Any = varied.loc[chosen & varied["verdict"].isin(TESTED)]
     other = own[own["verdict"] != own["main"]]
+    if own.empty:
+        return Html(f"<p>No verdict is reached with {escape(variation)}.</p>")
     same = f"{len(own) - len(other)} of {len(own)} verdicts stay the same"
     items = "".join(
         f"<li>{escape(statements[row['key']])} {_width(row['width'])}: {row['verdict']} instead of "
-        f"{row['main']} ({number(row['value'])} {interval(row['low'], row['high'])})</li>"
+        f"{row['main']} ({estimate(row['value'], row['low'], row['high'])})</li>"
         for row in other.to_dict("records")
     )
     return Html(f"<p>{same}{f'; not these:</p><ul>{items}</ul>' if items else '.</p>'}")
@@ -197,7 +199,7 @@ def _claim(rows: pd.DataFrame, link: str) -> str:
     )
     return (
         f'<tbody id="claim-{first["key"]}"><tr><th colspan="4" scope="rowgroup">'
-        f"{escape(first['statement'])} <small>{where}</small><small>{estimand}</small></th></tr>"
+        f"{escape(first['statement'])} <small>{where}</small> <small>{estimand}</small></th></tr>"
         f"{widths}</tbody>"
     )
 
@@ -246,8 +248,8 @@ def _matrix_row(width: str, own: pd.DataFrame) -> str:
     for row in own.to_dict("records"):
         first, before = row["kind"] != before, row["kind"]
         if row["concerned"]:
-            ends = interval(row["low"], row["high"])
-            title = f"{_variation(row)}: {row['verdict']}, {number(row['value'])} {ends}"
+            found = estimate(row["value"], row["low"], row["high"])
+            title = f"{_variation(row)}: {row['verdict']}, {found}"
             cells.append(_cell(row["verdict"], main, title, first=first))
         else:
             cells.append(f"<td{_first(first)}></td>")

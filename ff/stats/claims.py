@@ -438,9 +438,9 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
         "1000 - 100", or "any" for what holds by construction), value, low, high, p, p_holm, seeds,
         verdict, stance, paper ("agrees" or "differs", empty without a decision), counted,
         chapter. `p` is the level of significance from which on the verdict is decided, and `p_holm`
-        adjusts it for all numbers of the table. `counted` is False where there is no number, or
-        where it counts in another row. A claim about a width, or two, that the records lack is
-        "not measured".
+        adjusts it for all verdicts of the table. `counted` is False where a claim holds by
+        construction, or its number counts in another row. A claim about a width, or two, that the
+        records lack is "not measured".
     """
     found = dict(evidence(records, reading))
     rows = []
@@ -472,7 +472,8 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
                 }
             )
     table: Any = pd.DataFrame(rows)
-    table.insert(9, "p_holm", holm(table["p"].where(table["counted"])))  # beside p
+    tested = table["counted"] & table["verdict"].isin(TESTED)
+    table.insert(9, "p_holm", holm(table["p"].where(tested)))  # beside p
     return table
 
 

@@ -46,7 +46,7 @@ def _correlate(
     The mean over the axes `center` is taken out first. NaN where nothing is left to vary.
     """
     w = weights[:, :, None, None]
-    size = np.prod([x.shape[axis] for axis in center])  # weights are 1 on average
+    size = w.sum(axis=1, keepdims=True) * (x.shape[2] if 2 in center else 1)
     with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 where nothing varies
         dx, dy = (v - (w * v).sum(axis=center, keepdims=True) / size for v in (x, y))
         var_x, var_y = ((w * v * v).sum(axis=(1, 2)) for v in (dx, dy))
@@ -65,12 +65,13 @@ def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic
 
     Of (seeds, epochs, layers) with (seeds, epochs, depths); returns a function of the weights.
     """
-    size = np.prod([x.shape[axis - 1] for axis in center])
+    epochs = x.shape[1] if 2 in center else 1
     x, y = (v - v[:1, :1] for v in (x, y))  # changes no correlation; less is lost to rounding
     products = np.einsum("sel,sed->sld", x, y).reshape(len(x), -1)
     squares = [(v * v).sum(axis=1) for v in (x, y)]  # of each seed
 
     def statistic(weights: np.ndarray) -> np.ndarray:
+        size = weights.sum(axis=1)[:, None] * epochs
         sums = [np.tensordot(weights, v, axes=1) for v in (x, y)]  # (batch, epochs, ...)
         if 2 in center:
             sums = [total.sum(axis=1, keepdims=True) for total in sums]
@@ -80,7 +81,7 @@ def _pearson(x: np.ndarray, y: np.ndarray, center: tuple[int, ...]) -> Statistic
                 for square, total in zip(squares, sums, strict=True)
             )
             covariance = (weights @ products).reshape(-1, x.shape[2], y.shape[2])
-            covariance -= sums[0].swapaxes(1, 2) @ sums[1] / size
+            covariance -= sums[0].swapaxes(1, 2) @ sums[1] / size[:, None]
             return _ratio(covariance, var_x, var_y)
 
     return statistic
@@ -107,7 +108,6 @@ def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2))
     x_counts, y_counts, pearson_of = _rank_counts(x), _rank_counts(y), _pearson(x, y, center)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        weights = weights / weights.mean(axis=1, keepdims=True)
         x_ranks = (weights @ x_counts + 0.5).reshape(len(weights), *x.shape)
         y_ranks = (weights @ y_counts + 0.5).reshape(len(weights), *y.shape)
         spearman = _correlate(weights, x_ranks, y_ranks, center)

@@ -161,9 +161,11 @@ class Evidence:
             with np.errstate(invalid="ignore", divide="ignore"):  # no deviation
                 apart = -np.diff(mean) / (deviation[..., :-1] + deviation[..., 1:])
             apart = np.where(self._rose(mean)[..., :-1], apart, np.nan).reshape(len(weights), -1)
-            if np.isnan(apart).all(axis=1).any():
-                return np.full(len(weights), np.nan)
-            return np.nanquantile(apart, TAIL, axis=1)
+            found = np.full(len(weights), np.nan)
+            some = ~np.isnan(apart).all(axis=1)
+            with np.errstate(invalid="ignore"):  # between infinities, where nothing deviates
+                found[some] = np.nanquantile(apart[some], TAIL, axis=1)
+            return found
 
         return self._all(statistic)
 
@@ -180,8 +182,11 @@ class Evidence:
         return np.stack(found, axis=1)
 
     def _from_first_epoch(self) -> tuple[np.ndarray, np.ndarray]:
-        late = self.layers.epochs >= self.reading.first_epoch
-        return self.layers.values[:, late], self.networks.values[:, late]
+        epochs, at, there = np.intersect1d(
+            self.layers.epochs, self.networks.epochs, return_indices=True
+        )
+        late = epochs >= self.reading.first_epoch
+        return self.layers.values[:, at[late]], self.networks.values[:, there[late]]
 
     def _moments(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation over seeds: (batch, epochs, layers)."""

@@ -75,8 +75,9 @@ class Estimate:
     def __sub__(self, other: "Estimate") -> "Estimate":
         """Difference of two independent numbers on the plain scale (Welch's interval)."""
         one, two = self.error**2, other.error**2
-        with np.errstate(invalid="ignore", divide="ignore"):  # neither varies
+        with np.errstate(invalid="ignore", divide="ignore"):
             freedom = (one + two) ** 2 / (one**2 / self.freedom + two**2 / other.freedom)
+        freedom = np.where(one + two == 0, self.freedom + other.freedom, freedom)
         return _student(self.value - other.value, np.sqrt(one + two), freedom, PLAIN)
 
 
@@ -141,8 +142,9 @@ def _student(center: np.ndarray, error: np.ndarray, freedom: np.ndarray, scale: 
     half = special.stdtrit(freedom, (1 + LEVEL) / 2) * error
 
     def p(true: float) -> np.ndarray:
-        with np.errstate(invalid="ignore", divide="ignore"):  # no error
-            distance = abs(center - scale.forward(np.asarray(true))) / error
+        off = abs(center - scale.forward(np.asarray(true)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            distance = np.where(off == 0, 0 * error, off / error)  # also without any error
         return 2 * special.stdtr(freedom, -distance)
 
     low, high = scale.backward(center - half), scale.backward(center + half)

@@ -69,8 +69,8 @@ def trends(trend: pd.DataFrame) -> Html:
                     if sign == found
                 ]
                 told += [f"{word} in networks of {listed(depths)} layers"] if depths else []
-            parts.append(f"by {str(kind).capitalize()}'s coefficient {listed(told)}")
-        return f"{whose(own)} deeper layers correlate {'; '.join(parts)}."
+            parts.append(f"by {str(kind).capitalize()}'s coefficient, {', '.join(told)}")
+        return f"{whose(own)} deeper layers correlate, {'; '.join(parts)}."
 
     return paragraphs(text(own) for own in widths(trend))
 
@@ -116,9 +116,9 @@ def matched(tables: dict[str, pd.DataFrame]) -> Html:
             (table["depth"] == table["depth"].max()) & (table["coefficient"] == "pearson")
         ]
         means: Any = rows.groupby("hidden")["strength"].mean()
-        told = listed(f"{mean:.2f} at width {width}" for width, mean in means.items())
-        texts.append(f"{name}: mean |r| of the layers is {told}.")
-    return paragraphs([" ".join(text[0].upper() + text[1:] for text in texts)])
+        told = [f"{mean:.2f} at width {width}" for width, mean in means.items() if mean == mean]
+        texts.append(f"{name}, {listed(told) if told else 'none'}")
+    return paragraphs([f"Mean |r| of the layers: {'; '.join(texts)}."])
 
 
 def following(lagged: pd.DataFrame) -> Html:
@@ -134,16 +134,20 @@ def following(lagged: pd.DataFrame) -> Html:
         rows = own.loc[own["coefficient"] == "pearson"]
         parts = []
         for layer, found in rows.groupby("layer"):
-            if int(str(layer)).bit_count() == 1 and found["r"].notna().any():
+            if int(str(layer)).bit_count() == 1 and (found["low"] > 0).any():
                 best: Any = found.loc[found["r"].idxmax()]
                 zero = found.loc[found["lag"] == 0, "r"].item()
                 parts.append(
                     f"{number(best['r'])} in layer {layer} at lag {number(best['lag'])} "
                     f"({number(zero)} at lag 0)"
                 )
+        if not parts:
+            return f"{whose(own)} no gains correlate positively at any lag."
+        first, last = (number(end) for end in (rows["lag"].min(), rows["lag"].max()))
         return (
-            f"{whose(own)} the greatest correlation of a layer's gains with the network's is "
-            f"{listed(parts)}."
+            f"{whose(own)} over lags of {first} to {last} epochs, the greatest correlation of a "
+            f"layer's gains with the network's is {listed(parts)}. A layer without a positive one "
+            "is left out."
         )
 
     return paragraphs(text(own) for own in widths(lagged))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, Html, interval, listed, number, p_value, paragraphs
+from ff.book.markup import MINUS, Html, estimate, listed, number, p_value, paragraphs
 from ff.book.summary.shared import name, whose, widths
 from ff.stats.delay import TARGET
 from ff.stats.evidence import ROSE
@@ -42,7 +42,7 @@ def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
         rose = (mean >= ROSE).cummax()
         last = int(mean.index[-1])
         parts = [
-            f"{rose.loc[epoch].sum()} after {epoch} epochs"
+            f"{rose.loc[epoch].sum()} after {epoch} epoch{'s' if epoch > 1 else ''}"
             for epoch in dict.fromkeys([max(last // 3, 1), max(2 * last // 3, 1), last])
         ]
         return (
@@ -73,6 +73,11 @@ def spread(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
         if not len(std):
             return f"{name(own)} no layer leaves chance."
         least, most = std.idxmin(), std.idxmax()
+        if least == most:
+            return (
+                f"{name(own)} only layer {least} passes {ROSE}; from then on its standard "
+                f"deviation over {seeds} seeds is {std[least]:.3f} on average."
+            )
         return (
             f"{name(own)} from the epoch in which a layer passes {ROSE}, its standard deviation "
             f"over {seeds} seeds is {std[least]:.3f} on average in layer {least}, which has the "
@@ -120,14 +125,12 @@ def orders(tests: pd.DataFrame) -> Html:
         if known.empty:
             return f"{name(own)} no two layers can be compared."
         always = int(np.sum(known["earlier"] == 0))
-        worst = known.sort_values("p_holm").to_dict("records")[-1]
-        seeds = worst["later"] + worst["earlier"]
+        seeds = int((known["later"] + known["earlier"]).min())
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
-            f"every seed in which that is known. After Holm, {p_value(worst['p_holm'])} at most, "
-            f"between layers {worst['shallow']} and {worst['deep']} "
-            f"({seeds} seed{'s' if seeds > 1 else ''}, which can give {number(worst['least_p'])} "
-            "at least, unadjusted)."
+            f"every seed in which that is known. After Holm, {p_value(known['p_holm'].max())} at "
+            f"most; {seeds} seed{'s' if seeds > 1 else ''}, the fewest, cannot give less "
+            f"than {number(known['least_p'].max())} unadjusted."
         )
 
     return paragraphs(text(own) for own in widths(tests))
@@ -152,8 +155,7 @@ def constancy(means: pd.DataFrame, ratios: pd.DataFrame) -> Html:
             return f"{name(own)} too few layers reach {TARGET} for two slopes."
         r = np.corrcoef(there["layer"], there["crossing"])[0, 1]
         parts = [
-            " ".join(filter(None, [number(row["slope"]), interval(row["low"], row["high"])]))
-            + f" {row['of']}"
+            f"{estimate(row['slope'], row['low'], row['high'])} {row['of']}"
             for row in rows.to_dict("records")
         ]
         return (
@@ -212,5 +214,4 @@ def _delays(delay: pd.DataFrame, slope: pd.DataFrame) -> str:
 
 
 def _slope_at(row: dict[Any, Any]) -> str:
-    ends = interval(row["low"], row["high"])
-    return f"{number(row['slope'])} {ends} epochs at target {row['target']:g}".replace("  ", " ")
+    return f"{estimate(row['slope'], row['low'], row['high'])} epochs at target {row['target']:g}"

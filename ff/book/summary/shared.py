@@ -1,7 +1,6 @@
 """What the sentences of several chapters share."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import pandas as pd
 
@@ -15,9 +14,8 @@ def widths(table: pd.DataFrame) -> Iterable[pd.DataFrame]:
 
 def whose(table: pd.DataFrame) -> str:
     """Width and number of seeds of a table's rows, to begin a sentence."""
-    first: Any = table.iloc[0]
-    seeds = f"{first['seeds']} seed{'s' if first['seeds'] > 1 else ''}"
-    return f"<b>{first['hidden']} units</b> ({seeds}):"
+    seeds = int(table["seeds"].iloc[0])
+    return f"<b>{table['hidden'].iloc[0]} units</b> ({seeds} seed{'s' if seeds > 1 else ''}):"
 
 
 def name(table: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import Html, interval, listed, number, paragraphs
+from ff.book.markup import Html, estimate, listed, number, paragraphs
 from ff.book.summary.shared import name, sign_of, whose, widths
 from ff.stats.claims import TESTED
 from ff.stats.delay import TARGET
@@ -27,19 +27,20 @@ def slopes_of(slopes: pd.DataFrame, by: str) -> Html:
     """
 
     def text(own: pd.DataFrame) -> str:
-        parts = [
-            f"{number(row['slope'])} {interval(row['low'], row['high'])} with {row[by]} (layers "
-            f"{row['first_layer']:.0f} to {row['last_layer']:.0f})"
-            for row in own.to_dict("records")
-            if np.isfinite(row["slope"])
-        ]
-        if not parts:
+        rows = own.loc[own["slope"].notna()].to_dict("records")
+        if not rows:
             return f"{name(own)} too few layers reach {TARGET} for a slope."
-        if len(own) == 1:
-            return f"{name(own)} measured with {own[by].item()} only."
-        signs = {sign_of(row["low"], row["high"]) for row in own.to_dict("records")}
+        parts = [
+            f"{estimate(row['slope'], row['low'], row['high'])} with {row[by]} (layers "
+            f"{row['first_layer']:.0f} to {row['last_layer']:.0f})"
+            for row in rows
+        ]
+        text = f"{name(own)} the epochs that a further layer adds are {listed(parts)}"
+        signs = {sign_of(row["low"], row["high"]) for row in rows if not np.isnan(row["low"])}
+        if len(rows) == 1 or not signs:
+            return f"{text}; there is nothing to compare it with."
         same = "the conclusion stays" if len(signs) == 1 else "the conclusion does not stay"
-        return f"{name(own)} a further layer adds {listed(parts)} epochs: {same}."
+        return f"{text}: {same}."
 
     return paragraphs(text(own) for own in widths(slopes))
 
@@ -58,13 +59,10 @@ def accuracies(trends: pd.DataFrame, by: str = "accuracy") -> Html:
     def text(own: pd.DataFrame) -> str:
         signs = own.assign(sign=list(map(sign_of, own["low"], own["high"])))
         table = signs.pivot_table(index="depth", columns=by, values="sign", aggfunc="first")
-        same = table.index[table.nunique(axis=1) == 1]
-        other = [str(depth) for depth in table.index if depth not in same]
-        where = f"; not with {listed(other)} layers" if other else ""
-        return (
-            f"{name(own)} the trend has the same sign in {len(same)} of {len(table)} networks"
-            f"{where}."
-        )
+        other = [str(depth) for depth in table.index[table.nunique(axis=1) > 1]]
+        if not other:
+            return f"{name(own)} the conclusion is the same in every network."
+        return f"{name(own)} the conclusion is not the same in networks of {listed(other)} layers."
 
     return paragraphs(text(own) for own in widths(trends))
 
@@ -88,6 +86,8 @@ def spans(table: pd.DataFrame, readouts: pd.DataFrame) -> Html:
             for row in last.to_dict("records")
             if np.isfinite(row["r"])
         ]
+        if not told:
+            return f"{whose(own)} the accuracy of the deepest layer never varies."
         width, depth = own["hidden"].iloc[0], own["depth"].max()
         network = readouts.loc[(readouts["hidden"] == width) & (readouts["depth"] == depth)]
         value = network["train_accuracy"]
@@ -119,8 +119,8 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
         if sooner.empty:
             return f"{whose(own)} no layer reaches both."
         return (
-            f"{whose(own)} {reached[0]} layers reach the AUROC and {reached[1]} the accuracy. Of "
-            "those that reach both, the epoch of the accuracy minus that of the AUROC is "
+            f"{whose(own)} of {len(own)} layers, {reached[0]} reach the AUROC and {reached[1]} the "
+            "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC is "
             f"{number(sooner.mean())} on average ({number(sooner.min())} to "
             f"{number(sooner.max())})."
         )
