@@ -120,8 +120,8 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
             return f"{whose(own)} no layer reaches both."
         return (
             f"{whose(own)} of {len(own)} layers, {reached[0]} reach the AUROC and {reached[1]} the "
-            "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC is "
-            f"{number(sooner.mean())} on average ({number(sooner.min())} to "
+            "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC "
+            f"is {number(sooner.mean())} on average ({number(sooner.min())} to "
             f"{number(sooner.max())})."
         )
 
