@@ -82,19 +82,7 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
         Bands are intervals over seeds, cut off at the last epoch. A layer that has not
         reached the target by then is an open upward triangle there: its delay is longer.
     """
-    figure = Figure(7, 4)
-    axes = figure.subplots()
-    widths = by_width(delay)
-    for i, (hidden, rows, look) in enumerate(widths):
-        shift = 0.3 * (i - (len(widths) - 1) / 2)  # the triangles of two widths lie side by side
-        look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
-        draw_delay(axes, rows, look, shift)
-    delay_axes([axes], delay)
-    axes.set_title(
-        f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals{_cut(delay)}"
-    )
-    legend(figure, delay_entries(axes, delay))
-    return figure
+    return _with_bands(delay, f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals")
 
 
 @styled
@@ -115,19 +103,8 @@ def median_delays(medians: pd.DataFrame) -> Figure:
     """
     names = {"median": "crossing", "low": "crossing_low", "high": "crossing_high"}
     table = medians.rename(columns=names).assign(censored=medians["median"].isna())
-    figure = Figure(7, 4)
-    axes = figure.subplots()
-    widths = by_width(table)
-    for i, (hidden, rows, look) in enumerate(widths):
-        shift = 0.3 * (i - (len(widths) - 1) / 2)
-        look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
-        draw_delay(axes, rows, look, shift)
-    delay_axes([axes], table)
-    axes.set_title(
-        f"median of {counted(table['seeds'], 'seed')}, intervals of at least 95 %{_cut(table)}"
-    )
-    legend(figure, delay_entries(axes, table))
-    return figure
+    seeds = counted(table["seeds"], "seed")
+    return _with_bands(table, f"median of {seeds}, intervals of at least 95 %")
 
 
 @styled
@@ -159,10 +136,21 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     return figure
 
 
-def _cut(delay: pd.DataFrame) -> str:
-    """Whether a band goes on beyond the last epoch."""
+def _with_bands(delay: pd.DataFrame, title: str) -> Figure:
+    """Lines of all widths in one panel, each with the band of its intervals."""
+    figure = Figure(7, 4)
+    axes = figure.subplots()
+    widths = by_width(delay)
+    for i, (hidden, rows, look) in enumerate(widths):
+        shift = 0.3 * (i - (len(widths) - 1) / 2)  # the triangles of two widths lie side by side
+        look |= {"marker": "o", "label": f"{hidden} units", "gid": f"width-{hidden}"}
+        draw_delay(axes, rows, look, shift)
+    delay_axes([axes], delay)
     last = greatest(delay, "last_epoch")
-    return f", cut at epoch {last}" if np.any(delay["crossing_high"] > last) else ""
+    cut = f", cut at epoch {last}" if np.any(delay["crossing_high"] > last) else ""
+    axes.set_title(title + cut)
+    legend(figure, delay_entries(axes, delay))
+    return figure
 
 
 def draw_delay(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], shift: float = 0) -> None:

@@ -142,12 +142,12 @@ def following(lagged: pd.DataFrame) -> Html:
                     f"({number(zero)} at lag 0)"
                 )
         if not parts:
-            return f"{whose(own)} no gains correlate positively at any lag."
+            return f"{whose(own)} no layer has an interval above 0 at any lag."
         first, last = (number(end) for end in (rows["lag"].min(), rows["lag"].max()))
         return (
             f"{whose(own)} over lags of {first} to {last} epochs, the greatest correlation of a "
-            f"layer's gains with the network's is {listed(parts)}. A layer without a positive one "
-            "is left out."
+            f"layer's gains with the network's is {listed(parts)}. A layer without an interval "
+            "above 0 is left out."
         )
 
     return paragraphs(text(own) for own in widths(lagged))

@@ -73,7 +73,7 @@ def spread(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
         if not len(std):
             return f"{name(own)} no layer leaves chance."
         least, most = std.idxmin(), std.idxmax()
-        if least == most:
+        if len(std) == 1:
             return (
                 f"{name(own)} only layer {least} passes {ROSE}; from then on its standard "
                 f"deviation over {seeds} seeds is {std[least]:.3f} on average."
