@@ -284,6 +284,25 @@ def test_p_values_are_adjusted_for_all_numbers_that_count(both_widths: ff.Record
             assert row["p_holm"] >= row["p"]
 
 
+def test_numbers_of_too_few_seeds_do_not_count_among_the_p_values_that_are_adjusted(
+    both_widths: ff.Records,
+) -> None:
+    kept = [
+        table.query("hidden == 100 or seed <= 4")
+        for table in (both_widths.layers, both_widths.readouts)
+    ]
+    table = table_of(ff.Records(kept[0], kept[1], ()))
+    few = table["verdict"] == "too few seeds"
+    assert few.sum() > 10
+    assert table.loc[few, "p"].notna().all()
+    assert table.loc[few, "p_holm"].isna().all()
+    narrow = [part.query("hidden == 100") for part in (both_widths.layers, both_widths.readouts)]
+    alone = table_of(ff.Records(narrow[0], narrow[1], ()))
+    own = alone[alone["verdict"].isin(TESTED)]
+    assert own["p_holm"].equals(table.loc[own.index, "p_holm"])
+    assert own["p_holm"].notna().sum() > 10
+
+
 def test_p_of_a_row_is_below_a_twentieth_exactly_when_its_verdict_is_decided(
     both_widths: ff.Records,
 ) -> None:

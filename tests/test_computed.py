@@ -28,7 +28,7 @@ def test_the_numbers_are_up_to_date():
 
 
 def told(records: ff.Records, other: ff.Records | None = None) -> str:
-    return "\n".join(findings(records, other or records))
+    return "\n".join(findings(records, {"another rate": other or records}))
 
 
 def constant(seeds: int = 10, jitter: float = 0.5) -> ff.Records:
@@ -105,11 +105,12 @@ def test_what_is_not_decided_is_said_to_be_open():
     assert "It is open whether deeper layers learn later than shallower ones (too few" in text
     assert "It is open whether deep layers learn later at width 1000 than at width 100 (not" in text
     assert "paper says" not in text
-    assert text.endswith("the momentum of peer normalization (0.09 in Table 1).")
+    assert text.endswith("learning rates that fall in the second half of the epochs.")
 
 
 def test_two_seeds_cannot_show_a_correlation():
     assert "at width 100 in no layer that 2 seeds could show." in told(constant(2))
+    assert "at width 100 in no layer that 1 seed could show." in told(constant(1))
 
 
 def test_layers_with_a_correlation_left_are_named_with_its_range():
@@ -121,17 +122,30 @@ def test_layers_with_a_correlation_left_are_named_with_its_range():
     assert re.search(rf"at width 100 in layers \d[\d, toand]+ {re.escape(ends)}", told(records))
 
 
-def test_only_verdicts_that_were_reached_at_both_momenta_are_counted():
+def test_only_verdicts_that_were_reached_in_both_trainings_are_counted():
     both = joined(constant(), slowing(5))
     text = told(both, constant())
     table = verdicts(constant())
     reached = table["verdict"].isin(["supported", "not supported", "undecided"])
     found = sum(reached & ~table["key"].isin(["rq1-h3", "pearson-weakens"]))  # opposites
-    assert f"{found} of {found} verdicts" in text
+    assert (
+        f"With another rate (10 seeds at width 100), {found} of {found} verdicts are the same, and "
+        "none is the opposite."
+    ) in text
+
+
+def test_every_other_training_is_told_unless_it_reaches_no_verdict():
+    records, few = constant(), constant(4)
+    text = findings(records, {"one thing": records, "few seeds": few, "other": constant(5)})[-1]
+    one, other = re.findall(r"With (one thing|other) \((\d+) seeds at width 100\), ", text)
+    assert (one, other) == (("one thing", "10"), ("other", "5"))
+    assert "few seeds" not in text
+    assert text.startswith("Two choices follow the public implementation, not Table 1: ")
+    assert findings(records, {})[-1].endswith("in the second half of the epochs.")
 
 
 def test_reversed_verdicts_are_counted():
-    counts = r"(\d+) of (\d+) verdicts .*are the same, and (\w+) (?:is|are) the"
+    counts = r"(\d+) of (\d+) verdicts are the same, and (\w+) (?:is|are) the opposite\."
     same, of, opposite = re.findall(counts, told(constant()))[0]
     assert (same, opposite) == (of, "none")
     backwards = constant()

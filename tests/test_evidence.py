@@ -6,12 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import grid, reach, records, without
+from synthetic import grid, reach, records, traces, without
 
 import ff
 from ff.stats.evidence import Evidence, Reading, evidence
+from ff.stats.intervals import jackknife
 
 PLAIN = Reading(depth=8)
 # A value of each option but the default; depth is tested on its own, for it changes shapes.
@@ -249,6 +251,24 @@ def test_more_seeds_than_are_evaluated_at_once_are_all_left_out_in_turn():
     assert own.both[[0, -1]] == pytest.approx(np.array(last))
 
 
+def test_layers_are_compared_with_networks_in_the_epochs_that_both_have(run):
+    """Measured every second epoch, and later than layers; layers lack epoch 6."""
+    late = run.readouts.query("epoch % 2 == 0")
+    late = pd.concat([late, late.query("epoch == 10").assign(epoch=12)])
+    layers = run.layers.query("epoch != 6")
+    shared = ff.Records(
+        layers.query("epoch % 2 == 0"), late.query("epoch != 6 and epoch <= 10"), ()
+    )
+    assert sorted(shared.layers["epoch"].unique()) == [2, 4, 8, 10]
+    for reading in (PLAIN, replace(PLAIN, first_epoch=4), replace(PLAIN, overall=(0.55, 0.9))):
+        found, expected = (alone(made, reading) for made in (ff.Records(layers, late, ()), shared))
+        for name in ("both", "strength", "within", "gaps"):
+            assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    for name in ("delay", "deviation", "clearance"):  # of layers alone, in all of their epochs
+        unshared = getattr(alone(ff.Records(layers, run.readouts, ()), PLAIN), name)
+        assert np.array_equal(getattr(found, name), unshared), name
+
+
 def test_a_layer_that_never_leaves_chance_has_no_deviation(run):
     layers = run.layers.copy()
     layers.loc[layers["layer"] == 8, "train_accuracy"] = 0.51
@@ -275,6 +295,29 @@ def test_layers_that_no_band_separates_are_not_clear_of_each_other():
     )
     assert abs(together.clearance[0]) < 1
     assert apart.clearance[0] > together.clearance[0]
+
+
+def test_what_is_clear_without_a_seed_does_not_hang_on_another(run):
+    """Without seed 3, which alone leaves chance, there is nothing to compare."""
+    accuracy = 0.5 + np.random.default_rng(0).normal(0, 0.01, (4, 10, 4))
+    accuracy[2] += [[0.4, 0.3, 0.2, 0.1]]
+    own = alone(ff.Records(traces(accuracy), run.readouts.query("seed <= 4"), ()), PLAIN)
+    assert np.isnan(own.clearance).tolist() == [False, False, False, True, False]
+    for seed in (0, 1, 3):
+        rest = np.delete(accuracy, seed, 0)
+        assert own.clearance[1 + seed] == pytest.approx(clearance(rest, rest, PLAIN), rel=1e-5)
+    found = jackknife(own.clearance)
+    assert np.isfinite(found.value)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_where_nothing_deviates_nothing_is_clear(run):
+    accuracy = np.full((3, 5, 4), 0.5)
+    accuracy[..., 0] = 0.9
+    own = alone(
+        ff.Records(traces(accuracy), run.readouts.query("seed <= 3 and epoch <= 5"), ()), PLAIN
+    )
+    assert np.isnan(own.clearance).all()
 
 
 def test_where_no_layer_leaves_chance_nothing_is_compared(run):

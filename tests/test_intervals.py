@@ -126,12 +126,40 @@ def test_a_statistic_that_no_seed_moves_is_certain():
     found = jackknife(np.full(6, 0.5))
     assert (found.value, *ends(found)) == (0.5, 0.5, 0.5)
     assert found.p(0.4) == 0
+    assert found.p(0.5) == 1
+
+
+@pytest.mark.parametrize("seeds", [(6, 6), (6, 4), (2, 9)])
+def test_a_difference_of_two_numbers_that_no_seed_moves_is_certain(seeds):
+    one, two = (
+        jackknife(np.full((1 + n, 2), value)) for n, value in zip(seeds, (0.5, 0.25), strict=True)
+    )
+    found = one - two
+    for part in (found.value, found.low, found.high):
+        assert part.tolist() == [0.25, 0.25]
+    assert found.p(0.25).tolist() == [1, 1]
+    assert found.p(0).tolist() == [0, 0]
+
+
+@few
+@given(STATES, SEEDS, SEEDS)
+def test_what_no_seed_moves_adds_nothing_to_the_error_of_a_difference(state, one, two):
+    data = sample(state, one)
+    found = mean_of(data) - mean_of(np.full(two, 0.5))
+    assert found.freedom == pytest.approx(one - 1)
+    assert ends(found) == pytest.approx(ends(mean_of(data - 0.5)))
+
+
+def test_of_a_number_that_a_single_seed_gives_there_is_no_p_value():
+    found = jackknife(np.array([0.5, NAN]))
+    assert np.isnan([found.p(0.5), found.p(0)]).all()
 
 
 def test_where_a_statistic_is_infinite_without_a_seed_nothing_is_known():
     found = jackknife(np.array([[2.0], [1], [INF], [3]]))
     assert (found.value.item(), found.low.item(), found.high.item()) == (2, -INF, INF)
     assert found.p(99) == 1
+    assert found.p(2) == 1, "its own value, too"
     both = jackknife(np.array([2.0, -INF, INF, 3]))
     assert ends(both) == (-INF, INF)
 

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ff.book.markup import badge, interval, layer_numbers, listed, number, p_value, paragraphs
+from ff.book.markup import (
+    badge,
+    estimate,
+    interval,
+    layer_numbers,
+    listed,
+    number,
+    p_value,
+    paragraphs,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,12 @@ def test_an_interval_that_is_unknown_is_empty():
     assert interval(-1, 0.5) == "[\N{MINUS SIGN}1, 0.5]"
     assert interval(-np.inf, np.inf) == "[\N{MINUS SIGN}inf, inf]"
     assert interval(np.nan, np.nan) == ""
+
+
+def test_a_number_without_an_interval_stands_alone():
+    assert estimate(-0.25, -1, 0.5) == "\N{MINUS SIGN}0.25 [\N{MINUS SIGN}1, 0.5]"
+    assert estimate(2, np.nan, np.nan) == "2"
+    assert estimate(np.nan, np.nan, np.nan) == "\N{EN DASH}"
 
 
 @pytest.mark.parametrize(

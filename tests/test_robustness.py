@@ -37,6 +37,10 @@ ENTERS = {
 STEPS = {"delay-every-seed", "delay-every-doubling", "shallow-aligns"}
 
 
+# Of the published numbers these stay what they are, though the reading enters them.
+UNMOVED = {"target": {"delay-every-seed"}, "shallow": {"shallow-aligns"}}
+
+
 def parts_of(kind: str) -> set[str]:
     """What of the usual reading is another in those of a kind."""
     usual = asdict(Reading())
@@ -113,6 +117,34 @@ def test_a_reading_leaves_alone_exactly_what_it_does_not_enter(varied, records, 
     (part,) = parts_of(kind)
     assert concerned <= ENTERS[part]
     assert ENTERS[part] - concerned <= STEPS
+
+
+def test_claims_say_themselves_what_enters_their_numbers():
+    for claim in CLAIMS:
+        entering = {part for part, keys in ENTERS.items() if claim.key in keys}
+        assert {*claim.reads} == entering - {"column", "depth"}, claim.key
+
+
+@pytest.fixture(scope="module")
+def published() -> tuple[ff.Records, Any]:
+    measured = ff.published()
+    return measured, verdicts(measured)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in READINGS if kind not in ("accuracy", "layers")])
+def test_what_a_claim_reads_moves_its_published_number_and_nothing_else_does(published, kind):
+    measured, main = published
+    (part,) = parts_of(kind)
+    numbers: Any = main[NUMBERS].astype(float)
+    moved: set[str] = set()
+    for reading in READINGS[kind].values():
+        other: Any = verdicts(measured, reading)
+        assert other[["key", "width"]].equals(main[["key", "width"]])
+        same = (other[NUMBERS] == numbers) | (other[NUMBERS].isna() & numbers.isna())
+        moved |= set(main.loc[~same.all(axis=1), "key"])
+    read = {claim.key for claim in CLAIMS if part in claim.reads}
+    assert moved <= read, "exactly the same number in another reading"
+    assert read - moved <= UNMOVED.get(part, set())
 
 
 def test_each_kind_of_reading_enters_some_number(varied):

@@ -3,6 +3,7 @@
 Numbers are compared with pandas and scipy.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -177,11 +178,11 @@ def test_networks_are_sorted_by_the_sign_of_their_trend():
         (1000, 2, "pearson", np.nan, np.nan),
     )
     assert words(summary.trends(table)) == [
-        "100 units (5 seeds): deeper layers correlate by Pearson's coefficient less in networks "
-        "of 2, 8 and 32 layers, more in networks of 4 layers and neither surely in networks of 16 "
-        "layers; by Spearman's coefficient neither surely in networks of 32 layers.",
-        "1000 units (5 seeds): deeper layers correlate by Pearson's coefficient neither surely in "
-        "networks of 2 layers.",
+        "100 units (5 seeds): deeper layers correlate, by Pearson's coefficient, less in networks "
+        "of 2, 8 and 32 layers, more in networks of 4 layers, neither surely in networks of 16 "
+        "layers; by Spearman's coefficient, neither surely in networks of 32 layers.",
+        "1000 units (5 seeds): deeper layers correlate, by Pearson's coefficient, neither surely "
+        "in networks of 2 layers.",
     ]
 
 
@@ -192,7 +193,7 @@ def test_trends_of_records_are_those_of_their_slopes():
     for depth in (4, 8):
         r = [abs(pooled_r(records, layer, depth=depth)) for layer in range(1, depth + 1)]
         assert theil_sen(r, range(1, depth + 1)) > 0
-    assert "by Pearson's coefficient more in networks of 4 and 8 layers" in text
+    assert "by Pearson's coefficient, more in networks of 4 and 8 layers" in text
 
 
 # --- What is left once progress is removed --------------------------------------------------------
@@ -251,13 +252,26 @@ def test_the_mean_strength_of_layers_is_told_beside_that_of_equal_accuracy():
             np.mean([abs(pearson(rows[n], rows["network"])) for n in (1, 2, 3, 4)])
             for rows in (table, part)
         ]
-    assert words(summary.matched(found)) == [
-        " ".join(
-            f"{name}: mean |r| of the layers is {means[100][i]:.2f} at width 100 and "
-            f"{means[1000][i]:.2f} at width 1000."
-            for i, name in enumerate(["All pairs", "0.6 to 0.85"])
-        )
+    parts = [
+        f"{name}, {means[100][i]:.2f} at width 100 and {means[1000][i]:.2f} at width 1000"
+        for i, name in enumerate(found)
     ]
+    assert words(summary.matched(found)) == [f"Mean |r| of the layers: {'; '.join(parts)}."]
+
+
+def test_where_no_network_is_so_accurate_there_is_no_mean():
+    layers, readouts = RECORDS.layers, RECORDS.readouts.query("depth == 4")
+    wide = (readouts["hidden"] == 1000) & (readouts["train_accuracy"] > 0.8)
+    readouts = readouts.assign(train_accuracy=readouts["train_accuracy"].mask(wide, 0.8))
+    found = {
+        name: correlation.matched(layers, readouts, low, 1.5)
+        for name, low in (("above 0.81", 0.81), ("above 1", 1.01))
+    }
+    assert np.isnan(found["above 1"]["r"]).all()
+    (text,) = words(summary.matched(found))
+    assert re.fullmatch(
+        r"Mean \|r\| of the layers: above 0.81, 0\.\d\d at width 100; above 1, none\.", text
+    )
 
 
 def test_one_width_is_named_alone():
@@ -267,10 +281,10 @@ def test_one_width_is_named_alone():
     assert " and " not in text
 
 
-def gains_r(layer: int, lag: int) -> float:
+def gains_r(layer: int, lag: int, records: ff.Records = RECORDS) -> float:
     """Correlation of a layer's gains with the network's of so many epochs before."""
     x, y = [], []
-    for _, own in pairs(RECORDS).groupby("seed"):
+    for _, own in pairs(records).groupby("seed"):
         layer_gains, network_gains = (np.diff(own[key].to_numpy()) for key in (layer, "network"))
         for epoch in range(len(layer_gains)):
             if 0 <= epoch - lag < len(network_gains):
@@ -279,29 +293,56 @@ def gains_r(layer: int, lag: int) -> float:
     return pearson(x, y)
 
 
-def test_the_lag_of_the_greatest_correlation_is_told_of_layers_1_2_and_4():
+def gains_between(layer: int, lag: int) -> tuple[float, float]:
+    """Its interval, from leaving out each seed."""
+    return between(NARROW, layer, lambda records, n: gains_r(n, lag, records))
+
+
+def test_the_lag_of_the_greatest_correlation_is_told_of_layers_with_one_above_0():
     lags = range(-2, 7)
     readouts = NARROW.readouts.query("depth == 4")
     (text,) = words(summary.following(correlation.lagged(NARROW.layers, readouts, lags)))
     parts = []
     for layer in (1, 2, 4):
+        if not any(gains_between(layer, lag)[0] > 0 for lag in lags):
+            continue
         r = {lag: gains_r(layer, lag) for lag in lags}
         best = max(r, key=lambda lag: r[lag])
         lag = str(best).replace("-", MINUS)
         parts.append(f"{three(r[best])} in layer {layer} at lag {lag} ({three(r[0])} at lag 0)")
+    assert len(parts) == 2, "an example worth its name"
     assert text == (
-        "100 units (6 seeds): the greatest correlation of a layer's gains with the network's is "
-        f"{parts[0]}, {parts[1]} and {parts[2]}."
+        f"100 units (6 seeds): over lags of {MINUS}2 to 6 epochs, the greatest correlation of a "
+        f"layer's gains with the network's is {parts[0]} and {parts[1]}. A layer without an "
+        "interval above 0 is left out."
     )
 
 
-@pytest.mark.parametrize(("r", "best"), [([-0.5, -0.2, -0.3], 0), ([0.1, 0.2, np.nan], 0)])
-def test_the_greatest_may_be_negative_and_unknown_lags_are_skipped(r: list[float], best: int):
-    table = pd.DataFrame({"lag": [-1, 0, 1], "r": r}).assign(
-        hidden=100, depth=2, layer=1, coefficient="pearson", seeds=5
-    )
-    unknown = table.assign(layer=2, r=np.nan)
-    (text,) = words(summary.following(pd.concat([table, unknown])))
-    assert text.endswith(
-        f"network's is {three(r[1])} in layer 1 at lag {best} ({three(r[1])} at lag 0)."
-    )
+def lagged(r: list[float], half: float, **same: Any) -> pd.DataFrame:
+    """One layer's correlations at lags -1, 0 and 1, each with an interval half of which is so."""
+    columns: dict[str, Any] = {"depth": 2, "layer": 1, "coefficient": "pearson", "seeds": 5}
+    table = pd.DataFrame({"lag": [-1, 0, 1], "r": r}).assign(hidden=100, **{**columns, **same})
+    return table.assign(low=table["r"] - half, high=table["r"] + half)
+
+
+def test_unknown_lags_and_layers_are_skipped():
+    unknown = lagged([np.nan] * 3, 0.1, layer=2)
+    (text,) = words(summary.following(pd.concat([lagged([0.1, 0.2, np.nan], 0.1), unknown])))
+    assert "network's is 0.2 in layer 1 at lag 0 (0.2 at lag 0). A" in text
+    assert "layer 2" not in text
+
+
+@pytest.mark.parametrize(
+    ("r", "half"),
+    [([-0.5, -0.2, -0.3], 0.1), ([0.1, 0.2, 0.3], 0.4), ([0.3] * 3, np.nan), ([np.nan] * 3, 0.1)],
+)
+def test_without_an_interval_above_0_no_lag_is_told(r: list[float], half: float):
+    assert words(summary.following(lagged(r, half))) == [
+        "100 units (5 seeds): no layer has an interval above 0 at any lag."
+    ]
+
+
+def test_the_gains_of_one_seed_have_no_intervals():
+    alone = synthetic(seeds=1)
+    (text,) = words(summary.following(correlation.lagged(alone.layers, alone.readouts, range(2))))
+    assert text == "100 units (1 seed): no layer has an interval above 0 at any lag."

@@ -165,6 +165,26 @@ def test_a_layer_that_never_leaves_chance_has_no_spread():
     assert "0.141 in layer 2, which has the most." in text
 
 
+def test_a_layer_that_leaves_chance_alone_is_compared_with_none():
+    accuracy = np.full((2, 6, 3), 0.5)
+    accuracy[:, 2:, 1] = [[0.7], [0.8]]
+    assert words(summary.spread(traces(accuracy))) == [
+        "100 units: only layer 2 passes 0.55; from then on its standard deviation over 2 seeds is "
+        "0.071 on average."
+    ]
+
+
+def test_layers_that_are_spread_alike_have_all_left_chance():
+    (text,) = words(summary.spread(traces(np.full((2, 6, 3), 0.75))))
+    assert "only" not in text
+    assert text.endswith("0.000 in layer 1, which has the most.")
+
+
+def test_one_epoch_is_not_told_in_the_plural():
+    (text,) = words(summary.awake(traces(np.full((2, 3, 2), 0.75))))
+    assert "2 after 1 epoch, 2 after 2 epochs and 2 after 3 epochs have passed" in text
+
+
 def test_one_seed_tells_no_spread():
     (text,) = words(summary.spread(synthetic(seeds=1).layers))
     assert text == "100 units: one seed tells no spread."
@@ -214,7 +234,7 @@ def test_medians_of_layers_of_which_none_is_there():
 # --- The order of two layers in each seed ---------------------------------------------------------
 
 
-def test_orders_are_counted_and_the_least_sure_is_named():
+def test_orders_are_counted_and_the_fewest_seeds_are_told():
     layers = reaching([1, 2, 3, 2, 4, 3], [2, 3, 5, 6, 7, 9], [9] * 6, [4, 5, 8, 3, 8, 9])
     (text,) = words(summary.orders(survival.sign_test(layers)))
     p = [stats.binomtest(count, 6).pvalue for count in (6, 4)]  # 1-2, and 2-4 with one tie
@@ -226,7 +246,7 @@ def test_orders_are_counted_and_the_least_sure_is_named():
     )
     assert re.findall(r"0\.\d{3}\b", text)[0] == f"{ties:.3f}"
     assert text.endswith(
-        f"between layers 2 and 4 (5 seeds, which can give {2**-4:.3g} at least, unadjusted)."
+        f" at most; 5 seeds, the fewest, cannot give less than {2**-4:.3g} unadjusted."
     )
 
 
@@ -234,7 +254,7 @@ def test_a_p_too_small_for_three_decimals_is_escaped():
     shown = summary.orders(survival.sign_test(reaching([1] * 12, [2] * 12)))
     assert f"{2.0**-11:.3g}" == "0.000488"
     assert " &lt; 0.001" in shown._repr_html_()
-    assert "(12 seeds, which can give 0.000488 at least" in words(shown)[0]
+    assert "; 12 seeds, the fewest, cannot give less than 0.000488 unadj" in words(shown)[0]
 
 
 def test_layers_that_no_seed_reaches_are_not_compared():
@@ -243,7 +263,7 @@ def test_layers_that_no_seed_reaches_are_not_compared():
     (text,) = words(summary.orders(survival.sign_test(reaching([3, 3], [0, 7], [0, 0], [0, 0]))))
     assert "in 1 of 2 comparisons" not in text
     assert text.startswith("100 units: in 2 of 2 comparisons")
-    assert "between layers 2 and 4 (1 seed, which can give 1 at least" in text
+    assert text.endswith("; 1 seed, the fewest, cannot give less than 1 unadjusted.")
 
 
 # --- Whether a further layer costs the same everywhere --------------------------------------------

@@ -36,8 +36,11 @@ def test_a_conclusion_stays_if_the_interval_lies_on_the_same_side_of_0(
 ):
     table = slopes((100, "this", 2, 1, 3), (100, "that", (low + high) / 2, low, high))
     (text,) = words(summary.slopes_of(table.fillna({"slope": 0.4}), "way"))
-    assert "100 units: a further layer adds 2 [1, 3] with this (layers 1 to 20) and " in text
-    assert f"[{three(low)}, {three(high)}] with that (layers 1 to 21) epochs: " in text
+    assert text.startswith(
+        "100 units: the epochs that a further layer adds are 2 [1, 3] with this (layers 1 to 20) "
+        "and "
+    )
+    assert f"[{three(low)}, {three(high)}] with that (layers 1 to 21): " in text
     assert text.endswith(end)
 
 
@@ -45,7 +48,34 @@ def test_a_condition_that_was_not_measured_at_a_width_is_no_change():
     table = slopes((100, "this", 2, 1, 3), (100, "that", 2, 1, 3), (1000, "this", 2, 1, 3))
     narrow, wide = words(summary.slopes_of(table, "way"))
     assert narrow.endswith("the conclusion stays.")
-    assert wide == "1000 units: measured with this only."
+    assert wide == (
+        "1000 units: the epochs that a further layer adds are 2 [1, 3] with this (layers 1 to "
+        "22); there is nothing to compare it with."
+    )
+
+
+def test_a_condition_without_a_slope_is_not_told():
+    nan = np.nan
+    table = slopes((100, "this", 2, 1, 3), (100, "that", nan, nan, nan))
+    (text,) = words(summary.slopes_of(table, "way"))
+    assert text.endswith(
+        "are 2 [1, 3] with this (layers 1 to 20); there is nothing to compare it with."
+    )
+    assert "that (" not in text
+
+
+def test_slopes_of_a_single_seed_have_no_brackets_and_no_conclusion():
+    layers = synthetic(seeds=1).layers
+    ways = {"training": "train_accuracy", "validation": "validation_accuracy"}
+    table: Any = pd.concat(
+        {way: delay.slope(layers, column=name) for way, name in ways.items()}, names=["way"]
+    ).reset_index("way")
+    (text,) = words(summary.slopes_of(table[table["segment"] == "all"], "way"))
+    assert text.startswith("100 units: the epochs that a further layer adds are 1")
+    assert " with training (layers 1 to 4) and 1" in text
+    assert text.endswith(" with validation (layers 1 to 4); there is nothing to compare it with.")
+    assert "[" not in text
+    assert "nan" not in text
 
 
 def test_no_slope_at_all_is_no_conclusion():
@@ -71,8 +101,8 @@ def test_slopes_of_records_are_those_of_the_chapter():
             for way, row in zip(ways, own.to_dict("records"), strict=True)
         ]
         assert text == (
-            f"{width} units: a further layer adds {' and '.join(parts)} epochs: the conclusion "
-            "stays."
+            f"{width} units: the epochs that a further layer adds are {' and '.join(parts)}: the "
+            "conclusion stays."
         )
 
 
@@ -84,21 +114,21 @@ def trends(*rows: tuple[str, int, float, float]) -> pd.DataFrame:
     return table.assign(hidden=100)
 
 
-def test_networks_in_which_the_trend_changes_its_sign_are_named():
+def test_networks_in_which_the_conclusion_changes_are_named():
     same = [("one", 2, 1, 2), ("other", 2, 3, 4), ("one", 32, -1, 1), ("other", 32, -5, 2)]
     assert words(summary.accuracies(trends(*same))) == [
-        "100 units: the trend has the same sign in 2 of 2 networks."
+        "100 units: the conclusion is the same in every network."
     ]
     turned = [("one", 4, 1, 2), ("other", 4, -2, -1), ("one", 8, 1, 2), ("other", 8, -1, 2)]
     assert words(summary.accuracies(trends(*turned, *same))) == [
-        "100 units: the trend has the same sign in 2 of 4 networks; not with 4 and 8 layers."
+        "100 units: the conclusion is not the same in networks of 4 and 8 layers."
     ]
 
 
 def test_what_is_varied_may_have_another_name():
     table = trends(("one", 4, 1, 2), ("other", 4, -2, -1)).rename(columns={"accuracy": "rate"})
     assert words(summary.accuracies(table, "rate")) == [
-        "100 units: the trend has the same sign in 0 of 1 networks; not with 4 layers."
+        "100 units: the conclusion is not the same in networks of 4 layers."
     ]
 
 
@@ -145,6 +175,17 @@ def test_spans_without_a_correlation_are_left_out():
     assert "over epochs 1 to 3" not in text
 
 
+def test_without_any_correlation_no_span_is_told():
+    records = synthetic()
+    layers = records.layers.assign(train_accuracy=0.5)
+    deepest = records.readouts.query("depth == 4")
+    table = correlation.by_span(layers, deepest, spans=[(1, 3), (1, 12)])
+    assert np.isnan(table["r"]).all()
+    assert words(summary.spans(table, records.readouts)) == [
+        "100 units (5 seeds): the accuracy of the deepest layer never varies."
+    ]
+
+
 # --- Separability, and devices --------------------------------------------------------------------
 
 
@@ -157,10 +198,21 @@ def test_the_accuracy_is_told_after_the_auroc_where_both_are_reached():
     nan = np.nan
     auroc, accuracy = reached([1, 2.5, 4, nan, 6]), reached([1.5, 2, 7, 8, nan])
     assert words(summary.auroc({"auroc": auroc, "accuracy": accuracy})) == [
-        "100 units (5 seeds): 4 layers reach the AUROC and 4 the accuracy. Of those that reach "
-        "both, the epoch of the accuracy minus that of the AUROC is 1 on average "
+        "100 units (5 seeds): of 5 layers, 4 reach the AUROC and 4 the accuracy. Of those that "
+        "reach both, the epoch of the accuracy minus that of the AUROC is 1 on average "
         f"({MINUS}0.5 to 3)."
     ]
+
+
+def test_widths_and_seeds_are_whole_in_a_table_of_numbers_alone():
+    """A row of such a table, taken by itself, is one of floats."""
+    table = reached([1, 2.5]).drop(columns="censored")
+    assert table.iloc[0].dtype == float, "an example worth its name"
+    (text,) = words(summary.auroc({"auroc": table, "accuracy": table}))
+    assert text.startswith("100 units (5 seeds): of 2 layers")
+    single = table.assign(seeds=1)
+    (text,) = words(summary.auroc({"auroc": single, "accuracy": single}))
+    assert text.startswith("100 units (1 seed): of 2 layers")
 
 
 def test_layers_that_reach_one_of_two_have_no_difference():

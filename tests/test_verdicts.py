@@ -248,9 +248,9 @@ def test_the_matrix_has_a_cell_for_each_number_and_variation(records, varied):
             assert row["variation"] in name
             ends = ""
             if np.isfinite(row["low"]):
-                ends = f"[{three(row['low'])}, {three(row['high'])}]"
+                ends = f" [{three(row['low'])}, {three(row['high'])}]"
             value = three(row["value"]) if np.isfinite(row["value"]) else "\N{EN DASH}"
-            assert words == f"{row['verdict']}, {value} {ends}"
+            assert words == f"{row['verdict']}, {value}{ends}"
             sign = {YES: "●", NO: "○", OPEN: "?"}.get(row["verdict"], "\N{EN DASH}")
             assert mark.text == sign
             differs = row["verdict"] in TESTED and row["verdict"] != main
@@ -318,6 +318,14 @@ def test_a_variation_that_changes_nothing_has_no_list(records):
     count = len(steady[steady["counted"] & steady["concerned"]])
     assert found.text == f"{count} of {count} verdicts stay the same."
     assert not found("ul")
+
+
+def test_a_variation_that_reaches_no_verdict_is_said_to_reach_none(records):
+    few = ff.Records(records.layers.query("seed <= 3"), records.readouts.query("seed <= 3"), ())
+    table = robustness(records, {"few < 4": few}, {})
+    assert len(table) > 20
+    html = changed(table, "few < 4", records)._repr_html_()
+    assert html == "<p>No verdict is reached with few &lt; 4.</p>"
 
 
 def test_statements_are_escaped_in_the_list(records, varied, hostile):
