@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, listed, paragraphs
@@ -96,20 +97,23 @@ def coverage_summary(table: pd.DataFrame) -> Html:
     enough = table.loc[table["seeds"] >= FEW]
     means = enough.groupby(["kind", "seeds"], sort=False)["covers"].mean()
     short = means.loc[means < BAR]
-    met = f"{len(means) - len(short)} of {len(means)} kinds and numbers of seeds reach {BAR}"
+    met = f"{len(means) - len(short)} of {len(means)} cells of the table reach {BAR}"
     worst = [
-        f"{kind} ({', '.join(f'{covers:.2f} with {seeds} seeds' for (_, seeds), covers in own)})"
+        f"{kind} ({', '.join(f'{covers:.3f} with {seeds} seeds' for (_, seeds), covers in own)})"
         for kind, own in (
             (kind, list(rows.items())) for kind, rows in short.groupby(level="kind", sort=False)
         )
     ]
     least = f". Below it are: {listed(worst)}" if worst else ""
-    same = enough.dropna(subset="percentile")
+    both = enough.dropna(subset="percentile")
     return paragraphs(
         [
-            f"From {FEW} seeds on, {met} on average over widths and layers{least}.",
-            f"On the same numbers the intervals cover {same['covers'].mean():.3f} of the time on "
-            f"average, those of the percentile bootstrap {same['percentile'].mean():.3f}.",
+            f"From {FEW} seeds on, {met}, as means over widths and layers{least}. Of each width and "
+            f"size there are {table['samples'].min()} samples, so that chance moves one number by "
+            f"{2 * np.sqrt(0.95 * 0.05 / table['samples'].min()):.3f} at most, as a rule.",
+            f"Over all numbers that both were tried on, these intervals cover "
+            f"{both['covers'].mean():.3f} of the time on average, and those of the percentile "
+            f"bootstrap {both['percentile'].mean():.3f}.",
         ]
     )
 

@@ -111,8 +111,8 @@ def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
     return Html(
         f'<p class="ff-legend">{legend} · <span class="none">{DASH}</span> not measured · empty: '
         "the variation does not enter the number · framed: not the verdict as read here</p>"
-        '<div class="ff-scroll-x"><table class="ff-matrix"><thead><tr><th scope="col">The paper '
-        'says</th><th scope="col">Width</th><th scope="col" class="first"><span>as read here</span>'
+        '<div class="ff-scroll-x"><table class="ff-matrix"><thead><tr><th scope="col">Statement'
+        '</th><th scope="col">Width</th><th scope="col" class="first"><span>as read here</span>'
         f"</th>{names}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -157,10 +157,17 @@ def decided(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
 
 
 def _stays(varied: pd.DataFrame) -> pd.DataFrame:
-    """In how many of the variations that concern a number its verdict stays."""
+    """In how many of the variations that concern a number its verdict stays or is the opposite."""
     own = varied[varied["concerned"] & varied["verdict"].isin(TESTED)]
-    same = (own["verdict"] == own["main"]).groupby([own["key"], own["width"]])
-    return same.agg(same="sum", varied="count").reset_index()
+    opposite = (own["main"] != "undecided") & (own["verdict"] != "undecided")
+    own = own.assign(
+        same=own["verdict"] == own["main"],
+        opposite=opposite & (own["verdict"] != own["main"]),
+    )
+    found = own.groupby(["key", "width"])
+    return found.agg(
+        same=("same", "sum"), opposite=("opposite", "sum"), varied=("same", "count")
+    ).reset_index()
 
 
 def _statements(records: Records) -> dict[str, str]:
@@ -216,7 +223,8 @@ def _badge(row: Any) -> str:
     """A verdict, and in how many variations it stays."""
     shown = badge(row["paper"], row["verdict"])
     if row["verdict"] in TESTED and not np.isnan(row.get("varied", np.nan)):
-        shown += f" <small>same in {row['same']:.0f} of {row['varied']:.0f}</small>"
+        opposite = f", opposite in {row['opposite']:.0f}" if row["opposite"] else ""
+        shown += f" <small>same in {row['same']:.0f} of {row['varied']:.0f}{opposite}</small>"
     return shown
 
 

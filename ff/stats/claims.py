@@ -29,6 +29,7 @@ TESTED = ("supported", "not supported", "undecided")  # the verdicts that an int
 STANCES = {
     "asserts": "",
     "rejects": "; the paper finds it false",
+    "implies false": "; false by the paper's own criterion",
     "silent": "; the paper does not ask",
 }
 
@@ -36,6 +37,18 @@ STANCES = {
 CORRELATION = ("first_epoch", "overall", "coefficient")
 
 Measure = Callable[[Evidence], Estimate]  # the number of one width
+
+
+def _difference(first: Estimate, second: Estimate) -> Estimate:
+    return second - first
+
+
+def _lesser(first: Estimate, second: Estimate) -> Estimate:
+    return first if first.value < second.value else second
+
+
+def _greater(first: Estimate, second: Estimate) -> Estimate:
+    return first if first.value > second.value else second
 
 
 @dataclass(frozen=True)
@@ -58,13 +71,15 @@ class Claim:
     low, high
         The range of the number if the claim holds.
     widths
-        None for each width on its own; one width for a statement about it alone; or the pair that
-        is compared, the second minus the first.
+        None for each width on its own; one width for a statement about it alone; or a pair.
     chapter
         Page of the book that shows the computation.
     stance
         What the paper makes of it: a key of `STANCES`. It "rejects" a hypothesis that it finds
         false, and is "silent" on what this book adds.
+    combine
+        Of a pair of widths: makes one number of that of the first and that of the second; by
+        default their difference, the second minus the first.
     same_as
         Key of the claim of which this one is the opposite: one number decides both, and it counts
         there.
@@ -81,7 +96,8 @@ class Claim:
     high: float = np.inf
     widths: tuple[int, ...] | None = None
     chapter: str = "rq1_delay"
-    stance: Literal["asserts", "rejects", "silent"] = "asserts"
+    stance: Literal["asserts", "rejects", "implies false", "silent"] = "asserts"
+    combine: Callable[[Estimate, Estimate], Estimate] = _difference
     same_as: str = ""
     reads: tuple[str, ...] = ("target",)
 
@@ -177,7 +193,8 @@ CLAIMS = (
     Claim(
         "rq1-h1",
         "Section 2, RQ 1, Hypothesis 1",
-        "Layer goodness improvement in deeper layers is delayed as improvement cascades.",
+        "Layer goodness improvement in deeper layers is delayed as improvement cascades through "
+        "the network.",
         "Epochs of delay that each further layer adds (Theil-Sen slope), over the layers that "
         "reach 0.7.",
         _plain(_delay_slope),
@@ -187,8 +204,9 @@ CLAIMS = (
         "rq1-h2",
         "Section 2, RQ 1, Hypothesis 2",
         "All layers improve simultaneously.",
-        "Delay of the deepest layer (the last epoch if not reached) minus that of the first, in "
-        "epochs; less than one, either way, would be simultaneous.",
+        "Delay of the deepest layer minus that of the first, in epochs (of one that does not reach "
+        "0.7 the last epoch, so that it is at least as long); less than one, either way, would be "
+        "simultaneous.",
         _plain(_span),
         low=-1,
         high=1,
@@ -207,7 +225,8 @@ CLAIMS = (
     Claim(
         "delay-every-doubling",
         "Sections 4 and 7",
-        "Deeper layers achieve target accuracy values at later epochs than shallower layers.",
+        "The results suggest that deeper layers achieve target accuracy values at later epochs "
+        "than shallower layers.",
         "Least difference in delay, in epochs (the last one if not reached), between neighbors "
         "among layers 1, 2, 4, 8, 16 and 32, as far down as the shallower one reaches 0.7.",
         _plain(_least_doubling),
@@ -216,7 +235,8 @@ CLAIMS = (
     Claim(
         "delay-every-seed",
         "Section 4, on Figure 3",
-        "The general delay behavior is largely consistent across repetitions.",
+        "The deviation is narrow enough to suggest that the general delay behavior is largely "
+        "consistent.",
         "Share of seeds in which layers 1, 2, 4, 8, 16 and 32 cross 0.7 one after the other "
         "(between epochs, on a straight line), as far down as any does, with the exact interval; "
         "more than 0.8 would be largely consistent.",
@@ -225,7 +245,7 @@ CLAIMS = (
     ),
     Claim(
         "any-depth",
-        "Section 4, on Figure 4",
+        "Section 4, on Figures 2 and 4",
         "A layer at a specific depth experiences the same delay regardless of the total number of "
         "hidden layers in the network.",
         "No number: a layer sees nothing of the layers above it, so that its training is the same "
@@ -258,7 +278,8 @@ CLAIMS = (
     Claim(
         "constant-change",
         "Section 4, on Figure 4",
-        "The change in delay across depths appears largely constant, in particular at width 100.",
+        "The change in delay across network depths appears largely constant, in particular at "
+        "width 100.",
         "Slope of the delay (Theil-Sen) in the deeper half of the layers that reach 0.7 over that "
         "in their shallower half; between 0.8 and 1.25 would be constant.",
         _plain(_constancy),
@@ -290,16 +311,18 @@ CLAIMS = (
         _plain(lambda e: e.clearance),
         low=1,
         widths=(WIDE,),
-        reads=("rose",),
+        reads=("rose", "selected"),
     ),
     Claim(
         "rq2-h1",
         "Section 2, RQ 2, Hypothesis 1",
         "An individual layer's goodness strongly correlates with overall accuracy.",
-        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the least; above 0.7 "
-        "is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the least at either "
+        "width; above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).min(axis=1)),
         low=STRONG,
+        widths=(NARROW, WIDE),
+        combine=_lesser,
         chapter="rq2_correlation",
         stance="rejects",  # as is its opposite below: some layers correlate strongly, others do not
         reads=("first_epoch", "overall"),
@@ -308,10 +331,12 @@ CLAIMS = (
         "rq2-h2",
         "Section 2, RQ 2, Hypothesis 2",
         "An individual layer's goodness does not strongly correlate with overall accuracy.",
-        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the greatest; above "
-        "0.7 is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the greatest at "
+        "either width; above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).max(axis=1)),
         high=STRONG,
+        widths=(NARROW, WIDE),
+        combine=_greater,
         chapter="rq2_correlation",
         stance="rejects",
         reads=("first_epoch", "overall"),
@@ -324,7 +349,7 @@ CLAIMS = (
         _plain(_trend),
         low=0,
         chapter="rq2_correlation",
-        stance="rejects",
+        stance="implies false",
         reads=CORRELATION,
     ),
     Claim(
@@ -341,7 +366,8 @@ CLAIMS = (
     Claim(
         "spearman-strong",
         "Section 4, on Figure 5b",
-        "Layer accuracy strongly correlates with overall accuracy regardless of depth.",
+        "In general, layer accuracy appears to strongly correlate with overall accuracy regardless "
+        "of depth.",
         "The weakest layer's |Spearman|; above 0.7 is strong.",
         _correlation(lambda e: e.both[:, 1].min(axis=1)),
         low=STRONG,
@@ -351,7 +377,7 @@ CLAIMS = (
     Claim(
         "width-weakens",
         "Section 4, on Figure 5",
-        "An increase in width significantly weakens the correlation.",
+        "An increase in layer width appears to significantly weaken the correlation.",
         "|Pearson| at width 1000 minus that at width 100, mean of the layers.",
         _plain(lambda e: e.strength.mean(axis=1)),
         high=0,
@@ -362,7 +388,7 @@ CLAIMS = (
     Claim(
         "width-weakens-deep",
         "Section 4, on Figure 5",
-        "Width weakens the correlation with particular acuity at deeper layers.",
+        "Width appears to weaken the correlation with particular acuity at deeper layers.",
         "|Pearson| at width 1000 minus that at width 100: mean of the deeper half of the layers "
         "minus mean of the shallower half.",
         _plain(lambda e: _deep(e.strength, e) - _shallow(e.strength, e)),
@@ -407,8 +433,8 @@ CLAIMS = (
     Claim(
         "within-epoch",
         "Section 5, on pairs from across all epochs",
-        "Layer accuracy strongly correlates with overall accuracy among networks that have trained "
-        "for equally many epochs.",
+        "Our question: does layer accuracy correlate strongly with overall accuracy among networks "
+        "that have trained for equally many epochs?",
         "Pearson's r over seeds at one epoch, averaged over the epochs in which seeds differ (on "
         "Fisher's scale), then over layers; above 0.7 is strong, and 0 is none.",
         _correlation(lambda e: e.within.mean(axis=1)),
@@ -486,10 +512,13 @@ def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, li
         for width, own in found.items():
             yield str(width), [own.seeds], claim.measure(own)
     else:
-        name = " - ".join(map(str, reversed(claim.widths)))
+        compared = claim.combine is _difference
+        name = (" - " if compared else " and ").join(
+            map(str, sorted(claim.widths, reverse=compared))
+        )
         if missing := set(claim.widths) - set(found):
             yield name, [0] * len(missing), unknown
             return
         first, *other = (claim.measure(found[width]) for width in claim.widths)
         seeds = [found[width].seeds for width in claim.widths]
-        yield name, seeds, other[0] - first if other else first
+        yield name, seeds, claim.combine(first, other[0]) if other else first

@@ -12,7 +12,7 @@ from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import leave_one_out
 
-__all__ = ["ROSE", "Evidence", "Reading", "evidence"]
+__all__ = ["FIGURE_3", "ROSE", "Evidence", "Reading", "evidence"]
 
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
 ROSE = 0.55  # a layer that has passed it is no longer at chance
@@ -43,6 +43,8 @@ class Reading:
     rose
         A layer has left chance from the first epoch on in which its mean accuracy is at least this;
         0 takes all epochs. Spreads over seeds are of the epochs after that.
+    selected
+        Layers whose bands of one standard deviation are compared, neighbor with neighbor.
     """
 
     column: str = "train_accuracy"
@@ -53,6 +55,7 @@ class Reading:
     coefficient: str = "pearson"
     shallow: int | None = None
     rose: float = ROSE
+    selected: tuple[int, ...] = FIGURE_3
 
 
 @dataclass(frozen=True)
@@ -148,13 +151,13 @@ class Evidence:
 
     @cached_property
     def clearance(self) -> np.ndarray:
-        """By how much the shallower of two neighbors of Figure 3 is ahead in 95 % of the epochs.
+        """By how much the shallower of two selected neighbors is ahead in 95 % of the epochs.
 
         That is the difference of their means over the sum of their standard deviations: above 1,
         bands of one deviation do not meet. Epochs count from when the shallower has left chance,
         those of all neighbors together.
         """
-        chosen = np.isin(self.number, FIGURE_3)
+        chosen = np.isin(self.number, self.reading.selected)
 
         def statistic(weights: np.ndarray) -> np.ndarray:
             mean, deviation = (part[..., chosen] for part in self._moments(weights))

@@ -142,9 +142,9 @@ def _student(center: np.ndarray, error: np.ndarray, freedom: np.ndarray, scale: 
     half = special.stdtrit(freedom, (1 + LEVEL) / 2) * error
 
     def p(true: float) -> np.ndarray:
-        off = abs(center - scale.forward(np.asarray(true)))
         with np.errstate(invalid="ignore", divide="ignore"):
-            distance = np.where(off == 0, 0 * error, off / error)  # also without any error
+            off = abs(center - scale.forward(np.asarray(true)))  # NaN between infinities
+            distance = np.where((off == 0) & (error == 0), 0, off / error)
         return 2 * special.stdtr(freedom, -distance)
 
     low, high = scale.backward(center - half), scale.backward(center + half)

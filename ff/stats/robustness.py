@@ -22,9 +22,16 @@ READINGS = {
         for low, high in ((0.3, 0.85), (0.7, 0.88))
     },
     "layers": {str(depth): Reading(depth=depth) for depth in (2, 4, 8, 16)},
-    "coefficient": {"Spearman": Reading(coefficient="spearman")},
+    "coefficient": {
+        f"Spearman{words}": Reading(coefficient="spearman", depth=depth)
+        for depth, words in ((32, ""), *((n, f", {n} layers") for n in (2, 4, 8, 16)))
+    },
     "shallow": {f"1 to {last}": Reading(shallow=last) for last in (4, 8)},
-    "spread": {"all epochs": Reading(rose=0), "from 0.6 on": Reading(rose=0.6)},
+    "spread": {
+        "all epochs": Reading(rose=0),
+        "from 0.6 on": Reading(rose=0.6),
+        "without layer 1": Reading(selected=(4, 8, 16, 24, 32)),
+    },
 }
 TRAINING = "training"
 ALWAYS = ("column", "depth", TRAINING)  # enter every number

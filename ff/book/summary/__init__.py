@@ -1,7 +1,27 @@
 """What a section's tables say, in a sentence or two for each width: all of it is computed."""
 
-from ff.book.summary.correlation import correlations, following, kinds, matched, strong, trends
-from ff.book.summary.delay import awake, by_target, constancy, delays, medians, orders, spread
+from ff.book.summary.correlation import (
+    confounder,
+    correlations,
+    following,
+    kinds,
+    matched,
+    strong,
+    trends,
+    within,
+)
+from ff.book.summary.delay import (
+    awake,
+    by_target,
+    compared,
+    constancy,
+    delays,
+    medians,
+    orders,
+    overlaps,
+    prediction,
+    spread,
+)
 from ff.book.summary.threats import accuracies, auroc, devices, robust, slopes_of, spans
 
 __all__ = [
@@ -9,6 +29,8 @@ __all__ = [
     "auroc",
     "awake",
     "by_target",
+    "compared",
+    "confounder",
     "constancy",
     "correlations",
     "delays",
@@ -18,10 +40,13 @@ __all__ = [
     "matched",
     "medians",
     "orders",
+    "overlaps",
+    "prediction",
     "robust",
     "slopes_of",
     "spans",
     "spread",
     "strong",
     "trends",
+    "within",
 ]

@@ -5,11 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, Html, layer_numbers, listed, number, paragraphs
+from ff.book.markup import MINUS, Html, estimate, layer_numbers, listed, number, paragraphs
 from ff.book.summary.shared import sign_of, whose, widths
 from ff.stats.correlation import STRONG
 
-__all__ = ["correlations", "following", "kinds", "matched", "strong", "trends"]
+__all__ = [
+    "confounder",
+    "correlations",
+    "following",
+    "kinds",
+    "matched",
+    "strong",
+    "trends",
+    "within",
+]
 
 
 def correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> Html:
@@ -117,8 +126,50 @@ def matched(tables: dict[str, pd.DataFrame]) -> Html:
         ]
         means: Any = rows.groupby("hidden")["strength"].mean()
         told = [f"{mean:.2f} at width {width}" for width, mean in means.items() if mean == mean]
-        texts.append(f"{name}, {listed(told) if told else 'none'}")
-    return paragraphs([f"Mean |r| of the layers: {'; '.join(texts)}."])
+        texts.append(f"{listed(told) if told else 'none'} ({name})")
+    return paragraphs([f"Mean |r| of the layers by overall accuracy: {'; '.join(texts)}."])
+
+
+def within(table: pd.DataFrame) -> Html:
+    """What is left within epochs in the network of each depth.
+
+    Parameters
+    ----------
+    table
+        Result of `ff.correlation.within_epoch`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        rows = own.loc[own["coefficient"] == "pearson"]
+        parts = [
+            f"{number(found['r'].mean())} in the network of {depth} layers"
+            for depth, found in rows.groupby("depth")
+        ]
+        return f"{whose(own)} within epochs, the mean r of the layers is {listed(parts)}."
+
+    return paragraphs(text(own) for own in widths(table))
+
+
+def confounder(varied: pd.DataFrame) -> Html:
+    """Whether width weakens the correlation also where networks are equally accurate.
+
+    Parameters
+    ----------
+    varied
+        Result of `ff.stats.robustness.robustness`.
+    """
+    rows = varied.loc[(varied["key"] == "width-weakens") & (varied["kind"] == "overall accuracy")]
+    parts = []
+    for row in rows.to_dict("records"):
+        difference = estimate(row["value"], row["low"], row["high"])
+        parts.append(f"{difference} at {row['variation']} ({row['verdict']})")
+    return paragraphs(
+        [
+            "The difference of the widths, mean of the layers, by overall accuracy: "
+            f"{listed(parts)}. The claim that width weakens the correlation was "
+            f"{rows['main'].iloc[0]} over all pairs."
+        ]
+    )
 
 
 def following(lagged: pd.DataFrame) -> Html:

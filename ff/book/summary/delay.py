@@ -1,16 +1,40 @@
 """What the sections on delay show, in a sentence or two for each width: all of it is computed."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, Html, estimate, listed, number, p_value, paragraphs
+from ff.book.markup import (
+    MINUS,
+    Html,
+    estimate,
+    layer_numbers,
+    listed,
+    number,
+    p_value,
+    paragraphs,
+)
 from ff.book.summary.shared import name, whose, widths
 from ff.stats.delay import TARGET
-from ff.stats.evidence import ROSE
+from ff.stats.evidence import FIGURE_3, ROSE
 
-__all__ = ["awake", "by_target", "constancy", "delays", "medians", "orders", "spread"]
+__all__ = [
+    "awake",
+    "by_target",
+    "compared",
+    "constancy",
+    "delays",
+    "medians",
+    "orders",
+    "overlaps",
+    "prediction",
+    "spread",
+]
+
+WIDE_BAR = 2  # a wider bar for a constant delay than that of the claim
+EXPECTED = (1.1, 1.35)  # ratio at constant rates, as written down before they were tried
 
 
 def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
@@ -101,10 +125,9 @@ def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
         if apart.isna().all():
             return f"{whose(own)} in no layer both half of the seeds and the mean reach {TARGET}."
         return (
-            f"{whose(own)} half of the seeds have brought {own['median'].notna().sum()} of "
-            f"{len(own)} layers to {TARGET}, and the mean trace {own['epoch'].notna().sum()}. "
-            f"Where both have, they differ by at most {apart.max():.0f} "
-            f"epoch{'' if apart.max() == 1 else 's'}."
+            f"{whose(own)} of {len(own)} layers, {own['median'].notna().sum()} reach {TARGET} in "
+            f"half of the seeds, and {own['epoch'].notna().sum()} by their mean. Where a layer "
+            f"does both, the epochs differ by at most {apart.max():.0f}."
         )
 
     both = means.merge(medians[["hidden", "layer", "median"]], on=["hidden", "layer"])
@@ -128,9 +151,9 @@ def orders(tests: pd.DataFrame) -> Html:
         seeds = int((known["later"] + known["earlier"]).min())
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
-            f"every seed in which that is known. After Holm, {p_value(known['p_holm'].max())} at "
-            f"most; {seeds} seed{'s' if seeds > 1 else ''}, the fewest, cannot give less "
-            f"than {number(known['least_p'].max())} unadjusted."
+            f"every seed in which either reaches {TARGET}. After Holm, "
+            f"{p_value(known['p_holm'].max())} at most; {seeds} seed{'s' if seeds > 1 else ''} cannot give "
+            f"less than {number(known['least_p'].max())} unadjusted."
         )
 
     return paragraphs(text(own) for own in widths(tests))
@@ -158,12 +181,99 @@ def constancy(means: pd.DataFrame, ratios: pd.DataFrame) -> Html:
             f"{estimate(row['slope'], row['low'], row['high'])} {row['of']}"
             for row in rows.to_dict("records")
         ]
+        first = rows.iloc[0]
+        within = first["low"] > 1 / WIDE_BAR and first["high"] < WIDE_BAR
         return (
-            f"{name(own)} the deeper half's slope over the shallower half's is {listed(parts)}. A "
-            f"straight line through all delays has R² = {r**2:.2f}."
+            f"{name(own)} the deeper half's slope over the shallower half's is {listed(parts)}. "
+            f"The first interval {'lies' if within else 'does not lie'} within a factor of "
+            f"{WIDE_BAR} of 1. A straight line through all delays has R² = {r**2:.2f}."
         )
 
     return paragraphs(text(own) for own in widths(means))
+
+
+def compared(means: pd.DataFrame) -> Html:
+    """In which layers the second of two widths reaches the target earlier, and in which later.
+
+    Parameters
+    ----------
+    means
+        Result of `ff.delay.mean_delay`.
+    """
+    table: Any = means.assign(crossing=means["crossing"].fillna(np.inf)).pivot_table(
+        index="layer", columns="hidden", values="crossing"
+    )
+    if table.shape[1] != 2:
+        return Html("")
+    narrow, wide = table.columns
+    parts = [
+        f"{word} in {layer_numbers(table.index[chosen])}"
+        for word, chosen in (
+            ("earlier", table[wide] < table[narrow]),
+            ("later", table[wide] > table[narrow]),
+        )
+        if chosen.any()
+    ]
+    neither: Any = np.isinf(table).all(axis=1)
+    rest = f"; neither reaches it in {layer_numbers(table.index[neither])}" if neither.any() else ""
+    return paragraphs([f"<b>{wide} units</b> reach {TARGET} {listed(parts)} than {narrow}{rest}."])
+
+
+def overlaps(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
+    """In how many epochs bands of one deviation of neighbors in Figure 3 are apart.
+
+    Parameters
+    ----------
+    layers, column
+        As in `awake`.
+    """
+
+    def text(own: pd.DataFrame) -> str:
+        over: Any = own.groupby(["epoch", "layer"])[column].agg(["mean", "std"]).unstack()
+        if over["std"].isna().all(axis=None):
+            return f"{name(own)} one seed has no band."
+        mean, std = over["mean"], over["std"]
+        rose = (mean >= ROSE).cummax()
+        chosen = [layer for layer in FIGURE_3 if layer in mean]
+        meet, epochs = {}, 0
+        for shallow, deep in pairwise(chosen):
+            counted = rose[shallow]
+            close = mean[shallow] - mean[deep] <= std[shallow] + std[deep]
+            close &= mean[deep] - mean[shallow] <= std[shallow] + std[deep]
+            meet[shallow, deep] = int((close & counted).sum())
+            epochs += int(counted.sum())
+        if not epochs:
+            return f"{name(own)} there are no neighbors to compare."
+        where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
+        told = f" They meet between {listed(where)}." if where else ""
+        return (
+            f"{name(own)} the bands of neighbors are apart in {epochs - sum(meet.values())} of "
+            f"{epochs} epochs, counted from when the shallower layer has left chance.{told}"
+        )
+
+    return paragraphs(text(own) for own in widths(layers))
+
+
+def prediction(means: pd.DataFrame, ratio: pd.DataFrame) -> Html:
+    """Whether what was expected of constant learning rates before they were tried came true.
+
+    Parameters
+    ----------
+    means
+        Result of `ff.delay.mean_delay` at constant rates.
+    ratio
+        The row of `ff.delay.slope` with the segment "ratio".
+    """
+    reached, row = int(np.sum(means["crossing"].notna())), ratio.iloc[0]
+    many = reached == len(means)
+    inside = EXPECTED[0] <= row["slope"] <= EXPECTED[1]
+    verdict = {2: "Both came true", 1: "One of the two came true", 0: "Neither came true"}
+    return paragraphs(
+        [
+            f"{verdict[many + inside]}: {reached} of {len(means)} layers reach {TARGET}, and the "
+            f"ratio is {estimate(row['slope'], row['low'], row['high'])}."
+        ]
+    )
 
 
 def by_target(slopes: pd.DataFrame) -> Html:

@@ -36,10 +36,10 @@ def slopes_of(slopes: pd.DataFrame, by: str) -> Html:
             for row in rows
         ]
         text = f"{name(own)} the epochs that a further layer adds are {listed(parts)}"
-        signs = {sign_of(row["low"], row["high"]) for row in rows if not np.isnan(row["low"])}
-        if len(rows) == 1 or not signs:
-            return f"{text}; there is nothing to compare it with."
-        same = "the conclusion stays" if len(signs) == 1 else "the conclusion does not stay"
+        signs = [sign_of(row["low"], row["high"]) for row in rows if not np.isnan(row["low"])]
+        if len(signs) < 2:
+            return f"{text}; without two intervals there is nothing to compare."
+        same = "the conclusion stays" if len(set(signs)) == 1 else "the conclusion does not stay"
         return f"{text}: {same}."
 
     return paragraphs(text(own) for own in widths(slopes))
@@ -60,6 +60,8 @@ def accuracies(trends: pd.DataFrame, by: str = "accuracy") -> Html:
         signs = own.assign(sign=list(map(sign_of, own["low"], own["high"])))
         table = signs.pivot_table(index="depth", columns=by, values="sign", aggfunc="first")
         other = [str(depth) for depth in table.index[table.nunique(axis=1) > 1]]
+        if np.all(own["low"].isna()):
+            return f"{name(own)} there are no intervals to compare."
         if not other:
             return f"{name(own)} the conclusion is the same in every network."
         return f"{name(own)} the conclusion is not the same in networks of {listed(other)} layers."
@@ -87,7 +89,7 @@ def spans(table: pd.DataFrame, readouts: pd.DataFrame) -> Html:
             if np.isfinite(row["r"])
         ]
         if not told:
-            return f"{whose(own)} the accuracy of the deepest layer never varies."
+            return f"{whose(own)} no correlation exists: an accuracy never varies."
         width, depth = own["hidden"].iloc[0], own["depth"].max()
         network = readouts.loc[(readouts["hidden"] == width) & (readouts["depth"] == depth)]
         value = network["train_accuracy"]
@@ -122,7 +124,8 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
             f"{whose(own)} of {len(own)} layers, {reached[0]} reach the AUROC and {reached[1]} the "
             "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC "
             f"is {number(sooner.mean())} on average ({number(sooner.min())} to "
-            f"{number(sooner.max())})."
+            f"{number(sooner.max())}). The accuracy of these layers comes up to "
+            f"{number(np.ptp(own['crossing_other'].dropna()))} epochs apart."
         )
 
     return paragraphs(text(own) for own in widths(both))
@@ -139,8 +142,9 @@ def devices(table: pd.DataFrame) -> Html:
     holds = (table["low"] <= 0) & (table["high"] >= 0)
     return paragraphs(
         [
-            f"{table['within'].sum()} of {len(table)} differences are surely smaller than the "
-            f"spread over seeds, and the intervals of {holds.sum()} hold 0."
+            f"The intervals of {holds.sum()} of {len(table)} differences hold 0, and "
+            f"{table['within'].sum()} lie whole within the spread over seeds. A difference that "
+            "does the first and not the second is undecided."
         ]
     )
 
