@@ -149,11 +149,12 @@ def orders(tests: pd.DataFrame) -> Html:
             return f"{name(own)} no two layers can be compared."
         always = int(np.sum(known["earlier"] == 0))
         seeds = int((known["later"] + known["earlier"]).min())
+        few = f"{seeds} seed{'s' if seeds > 1 else ''}"
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
             f"every seed in which either reaches {TARGET}. After Holm, "
-            f"{p_value(known['p_holm'].max())} at most; {seeds} seed{'s' if seeds > 1 else ''} cannot give "
-            f"less than {number(known['least_p'].max())} unadjusted."
+            f"{p_value(known['p_holm'].max())} at most; {few} cannot give less than "
+            f"{number(known['least_p'].max())} unadjusted."
         )
 
     return paragraphs(text(own) for own in widths(tests))
