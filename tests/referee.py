@@ -8,7 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -104,8 +104,6 @@ class Networks:
 
     layers: np.ndarray  # (seed, epoch, layer)
     overall: dict[int, np.ndarray]  # of the network of so many layers: (seed, epoch)
-    # Which layers reach 0.7 at all is decided with all seeds.
-    everyone: "Networks | None" = field(default=None, repr=False)
 
     @property
     def seeds(self) -> int:
@@ -117,7 +115,7 @@ class Networks:
         found = []
         for seed in range(self.seeds):
             overall = {depth: np.delete(own, seed, 0) for depth, own in self.overall.items()}
-            found.append(Networks(np.delete(self.layers, seed, 0), overall, self))
+            found.append(Networks(np.delete(self.layers, seed, 0), overall))
         return found
 
     @cached_property
@@ -133,7 +131,7 @@ class Networks:
     @property
     def reached(self) -> np.ndarray:
         """Numbers of the layers that reach 0.7."""
-        return np.flatnonzero(np.isfinite((self.everyone or self).delays)) + 1
+        return np.flatnonzero(np.isfinite(self.delays)) + 1
 
     def rose(self, layer: int) -> list[int]:
         """Epochs, counted from 0, from the first on in which a layer's mean is at least 0.55."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ff.records import Records
 from ff.stats.correlation import STRONG
+from ff.stats.delay import slopes_of_delays
 from ff.stats.evidence import Evidence, Reading, evidence
 from ff.stats.intervals import FISHER, Estimate, Scale, holm, jackknife, share, theil_sen
 
@@ -44,11 +45,11 @@ def _difference(first: Estimate, second: Estimate) -> Estimate:
 
 
 def _lesser(first: Estimate, second: Estimate) -> Estimate:
-    return first if first.value < second.value else second
+    return first if np.isnan(first.value) or first.value < second.value else second
 
 
 def _greater(first: Estimate, second: Estimate) -> Estimate:
-    return first if first.value > second.value else second
+    return first if np.isnan(first.value) or first.value > second.value else second
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,8 @@ def _correlation(values: Callable[[Evidence], np.ndarray], scale: Scale = FISHER
     return lambda e: jackknife(values(e), scale)
 
 
-def _reached(e: Evidence) -> np.ndarray:
-    """Layers whose mean trace reaches the target."""
-    return np.isfinite(e.delay[0])
-
-
-def _delay_slope(e: Evidence) -> np.ndarray:
-    return theil_sen(e.number[_reached(e)], e.delay[:, _reached(e)])
+def _slope(segment: str) -> Measure:
+    return _plain(lambda e: slopes_of_delays(e.number, e.delay)[segment])
 
 
 def _span(e: Evidence) -> np.ndarray:
@@ -156,7 +152,8 @@ def _ladder(e: Evidence) -> list[int]:
 def _least_doubling(e: Evidence) -> np.ndarray:
     ladder = _ladder(e)
     later = np.diff(e.restricted_delay[:, ladder], axis=1)
-    return later[:, np.isfinite(e.delay[0, ladder[:-1]])].min(axis=1, initial=np.inf)
+    reached = np.isfinite(e.delay[:, ladder[:-1]])  # the shallower one of each pair
+    return np.where(reached, later, np.inf).min(axis=1, initial=np.inf)
 
 
 def _in_order(e: Evidence) -> Estimate:
@@ -165,12 +162,6 @@ def _in_order(e: Evidence) -> Estimate:
     # A layer that never reaches the target is later than one that does; of two, nothing is known.
     ordered = (deep > shallow) | np.isinf(shallow) & np.isinf(deep)
     return share(int(ordered.all(axis=1).sum()), e.seeds)
-
-
-def _constancy(e: Evidence) -> np.ndarray:
-    own, delay = e.number[_reached(e)], e.delay[:, _reached(e)]
-    half = (len(own) + 1) // 2  # an odd number shares the middle, as in `ff.delay.slope`
-    return theil_sen(own[-half:], delay[:, -half:]) / theil_sen(own[:half], delay[:, :half])
 
 
 def _deviation(e: Evidence) -> np.ndarray:
@@ -197,7 +188,7 @@ CLAIMS = (
         "the network.",
         "Epochs of delay that each further layer adds (Theil-Sen slope), over the layers that "
         "reach 0.7.",
-        _plain(_delay_slope),
+        _slope("all"),
         low=0,
     ),
     Claim(
@@ -217,7 +208,7 @@ CLAIMS = (
         "Section 2, RQ 1, Hypothesis 3",
         "Layer goodness improves sooner in deeper layers than in shallower layers.",
         "The number of Hypothesis 1, of which this is the opposite.",
-        _plain(_delay_slope),
+        _slope("all"),
         high=0,
         stance="rejects",
         same_as="rq1-h1",
@@ -282,7 +273,7 @@ CLAIMS = (
         "width 100.",
         "Slope of the delay (Theil-Sen) in the deeper half of the layers that reach 0.7 over that "
         "in their shallower half; between 0.8 and 1.25 would be constant.",
-        _plain(_constancy),
+        _slope("ratio"),
         low=0.8,
         high=1.25,
     ),

@@ -23,6 +23,7 @@ __all__ = [
     "seed_delays",
     "sensitivity",
     "slope",
+    "slopes_of_delays",
 ]
 
 TARGET = 0.7
@@ -97,6 +98,38 @@ def delay_of_mean(
     delay, high, low = (np.stack(_reach(end.T, epochs, target)) for end in mean_band(values))
     unknown = np.full_like(delay, np.nan)
     return (delay, low, high) if len(values) > 1 else (delay, unknown, unknown)
+
+
+def slopes_of_delays(layers: np.ndarray, delays: np.ndarray) -> dict[str, np.ndarray]:
+    """Theil-Sen slopes of delays over the layers that reach the target, and over their halves.
+
+    Which layers these are is found anew in each row.
+
+    Parameters
+    ----------
+    layers
+        The layers' numbers, shape (layers,).
+    delays
+        Shape (batch, layers), infinite where the target is not reached.
+
+    Returns
+    -------
+    dict
+        Each of shape (batch,): "all", "shallow" and "deep" (an odd number's halves share the
+        middle layer), "change" (deep minus shallow) and "ratio" (deep over shallow). NaN with fewer
+        than two layers.
+    """
+    rows = []
+    for row in delays:
+        reached = np.isfinite(row)
+        x, y = layers[reached], row[None, reached]
+        half = (len(x) + 1) // 2
+        parts = (slice(None), slice(half), slice(len(x) - half, None))
+        rows.append([theil_sen(x[part], y[:, part])[0] for part in parts])
+    whole, shallow, deep = np.array(rows).T
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0/0
+        change, ratio = deep - shallow, deep / shallow
+    return {"all": whole, "shallow": shallow, "deep": deep, "change": change, "ratio": ratio}
 
 
 def _finite(delays: np.ndarray) -> np.ndarray:
@@ -213,10 +246,9 @@ def slope(
         "ratio" deep over shallow: 0 and 1 if the delay per layer is constant over depth. `low` and
         `high` leave out seeds and are the interval to report: what another set of seeds would
         give. `scatter_low` and `scatter_high` are scipy's, from the scatter of the layers about the
-        line; they take layers as independent, which layers of the same networks are not. A layer
-        that misses the target without some seed counts as infinitely late there. NaN with fewer
-        than two layers. Layers already there at the first epoch share one delay, which flattens
-        the slope.
+        line; they take layers as independent, which layers of the same networks are not. Which
+        layers reach the target is found anew without each seed. NaN with fewer than two layers.
+        Layers already there at the first epoch share one delay, which flattens the slope.
 
     References
     ----------
@@ -228,17 +260,13 @@ def slope(
     for hidden, seeds, epochs, keys, values in cubes(layers, "layer", column):
         delays = leave_one_out(reach_of_mean(values, epochs, target), len(seeds))[:, 1]
         reached = np.isfinite(delays[0])
-        x, delays = keys[reached], delays[:, reached]
+        x, y = keys[reached], delays[0, reached]
         half = (len(x) + 1) // 2
         parts = {"all": slice(None), "shallow": slice(half), "deep": slice(len(x) - half, None)}
-        slopes = {name: theil_sen(x[part], delays[:, part]) for name, part in parts.items()}
-        with np.errstate(invalid="ignore", divide="ignore"):  # infinity minus infinity, 0/0
-            slopes["change"] = slopes["deep"] - slopes["shallow"]
-            slopes["ratio"] = slopes["deep"] / slopes["shallow"]
-        for name, values in slopes.items():
+        for name, values in slopes_of_delays(keys, delays).items():
             own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
             if name in parts and len(own) > 2:
-                scatter = theilslopes(delays[0, parts[name]], own, LEVEL)[2:]
+                scatter = theilslopes(y[parts[name]], own, LEVEL)[2:]
             ends = (own[0], own[-1]) if len(own) else (np.nan, np.nan)
             found = jackknife(values)
             interval = float(found.low), float(found.high), *scatter
