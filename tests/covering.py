@@ -1,10 +1,10 @@
 """How often intervals cover: real seeds as the population, and samples of them.
 
-``python tests/covering.py`` simulates and writes book/results/coverage.json (half an hour of
-two cores). The published seeds of a width are taken for all that there are. Samples of 5 to 30 are drawn
-from them with replacement, each is taken for the seeds of a study, and an interval is right if it
-holds the number that all seeds give. Beside the intervals of ``ff``, the first samples get those
-of the percentile bootstrap, the common choice.
+``python tests/covering.py`` simulates and writes book/results/coverage.json (some twenty minutes
+of two cores). The published seeds of a width are taken for all that there are. Samples of 5 to 30
+are drawn from them with replacement, each is taken for the seeds of a study, and an interval is
+right if it holds the number that all seeds give. Beside the intervals of ``ff``, the first samples
+get those of the percentile bootstrap, the common choice.
 """
 
 import json
@@ -64,7 +64,7 @@ def delays(own: Evidence) -> Ends:
     ends = np.stack([mean, low, high], axis=-1)
     names = ("epoch", "crossing")
     return {
-        f"delay, {name}, layer {layer}": tuple(map(float, ends[i, layer - 1]))
+        f"delay, {name}, layer {layer}": tuple(ends[i, layer - 1].tolist())
         for i, name in enumerate(names)
         for layer in LAYERS
     }
