@@ -20,6 +20,8 @@ from ff.stats.intervals import FISHER, PLAIN, Estimate, jackknife, share
 
 BY_KEY = {claim.key: claim for claim in CLAIMS}
 PAIRS = [claim.key for claim in CLAIMS if claim.widths and len(claim.widths) == 2]
+TOGETHER = ["rq2-h1", "rq2-h2"]  # one number of both widths
+COMPARED = [key for key in PAIRS if key not in TOGETHER]
 ALONE = [claim.key for claim in CLAIMS if claim.widths and len(claim.widths) == 1]
 CORRELATIONS = {"rq2-h1", "rq2-h2", "spearman-strong", "shallow-correlates", "within-epoch"}
 TURNED = {"supported": "not supported", "not supported": "supported"}
@@ -142,6 +144,9 @@ def test_without_an_interval_there_is_no_p() -> None:
         ("rejects", "undecided", ""),
         ("asserts", "too few seeds", ""),
         ("asserts", "not measured", ""),
+        ("implies false", "supported", "differs"),
+        ("implies false", "not supported", "agrees"),
+        ("implies false", "undecided", ""),
         ("silent", "supported", ""),
         ("silent", "not supported", ""),
         ("asserts", BY_CONSTRUCTION, "agrees"),
@@ -151,16 +156,17 @@ def test_agreement_with_the_paper(stance: Any, verdict: str, agreement: str) -> 
     assert claim(stance=stance).agreement(verdict) == agreement
 
 
-def test_the_paper_rejects_five_of_its_hypotheses_and_is_silent_on_one_question() -> None:
+def test_the_paper_rejects_four_hypotheses_implies_one_false_and_is_silent_on_a_question() -> None:
     stances = {claim.key: claim.stance for claim in CLAIMS if claim.stance != "asserts"}
-    rejected = dict.fromkeys(["rq1-h2", "rq1-h3", "rq2-h1", "rq2-h2", "rq2-h3"], "rejects")
-    assert stances == {**rejected, "within-epoch": "silent"}
+    rejected = dict.fromkeys(["rq1-h2", "rq1-h3", "rq2-h1", "rq2-h2"], "rejects")
+    assert stances == {**rejected, "rq2-h3": "implies false", "within-epoch": "silent"}
 
 
 def test_every_stance_has_its_words() -> None:
     assert set(STANCES) == set(get_args(get_type_hints(Claim)["stance"]))
     assert STANCES["asserts"] == ""
     assert "finds it false" in STANCES["rejects"]
+    assert "false by the paper's own criterion" in STANCES["implies false"]
     assert "does not ask" in STANCES["silent"]
 
 
@@ -197,11 +203,11 @@ def test_sixteen_seeds_without_exception_are_largely_consistent() -> None:
 
 
 def test_a_network_without_delay() -> None:
-    rows: Any = verdicts(synthetic(32, (2, 32), epochs=12, delay=0.0)).set_index("key")
-    assert rows.loc["rq1-h1", "value"] == pytest.approx(0.0, abs=0.02)
-    assert rows["verdict"]["rq1-h2"] == "supported"
-    assert rows["verdict"]["rq2-h1"] == "supported"
-    assert rows["verdict"]["rq1-h1"] == "undecided"
+    rows = table_of(synthetic(32, (2, 32), epochs=12, delay=0.0, hidden=(100, 1000)))
+    assert rows.loc[("rq1-h1", "100"), "value"] == pytest.approx(0.0, abs=0.02)
+    assert rows["verdict"]["rq1-h2", "100"] == "supported"
+    assert rows["verdict"]["rq2-h1", "100 and 1000"] == "supported"
+    assert rows["verdict"]["rq1-h1", "100"] == "undecided"
 
 
 def test_a_layer_that_one_seed_alone_carries_leaves_the_delay_open() -> None:
@@ -218,13 +224,16 @@ def test_a_layer_that_one_seed_alone_carries_leaves_the_delay_open() -> None:
 
 
 def test_claims_that_compare_widths_need_both(narrow: Any) -> None:
-    assert len(PAIRS) == 4
+    assert len(COMPARED) == 4
+    assert len(PAIRS) == 6
     assert (narrow.loc[PAIRS, "verdict"] == "not measured").all()
-    assert (narrow.loc[PAIRS, "width"] == "1000 - 100").all()
+    assert (narrow.loc[COMPARED, "width"] == "1000 - 100").all()
+    assert (narrow.loc[TOGETHER, "width"] == "100 and 1000").all()
     assert narrow.loc[PAIRS, ["value", "low", "high", "p", "p_holm"]].isna().all(axis=None)
     both: Any = verdicts(synthetic(32, (2, 32), epochs=40, hidden=(100, 1000))).set_index("key")
     assert "not measured" not in set(both["verdict"])
-    assert (both.loc[PAIRS, "width"] == "1000 - 100").all()
+    assert (both.loc[COMPARED, "width"] == "1000 - 100").all()
+    assert (both.loc[TOGETHER, "width"] == "100 and 1000").all()
     assert (both.loc[PAIRS, "seeds"] == "5 and 5").all()
 
 
@@ -467,7 +476,7 @@ def test_differences_of_widths_are_welch_s(
     both_widths: ff.Records, once_more: dict[str, pd.DataFrame]
 ) -> None:
     rows = table_of(both_widths)
-    for key in PAIRS:
+    for key in COMPARED:
         row = rows.loc[(key, "1000 - 100")]
         wide, narrow = (once_more[width][key].to_numpy() for width in ("1000", "100"))
         squares = [error(values[1:]) ** 2 for values in (wide, narrow)]
@@ -476,6 +485,92 @@ def test_differences_of_widths_are_welch_s(
         assert row["value"] == pytest.approx(wide[0] - narrow[0], rel=1e-6, abs=1e-9)
         assert (row["low"], row["high"]) == pytest.approx(spread.interval(0.95), rel=1e-5)
         assert row["p"] == pytest.approx(2 * min(spread.cdf(0), spread.sf(0)), rel=1e-5)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(("key", "pick"), [("rq2-h1", min), ("rq2-h2", max)])
+def test_of_both_widths_the_lesser_or_the_greater_number_decides(
+    both_widths: ff.Records, once_more: dict[str, pd.DataFrame], key: str, pick: Any, swapped: bool
+) -> None:
+    """The same one whichever width has it."""
+    made = both_widths
+    if swapped:
+        layers, readouts = (
+            part.assign(hidden=1100 - part["hidden"]) for part in (made.layers, made.readouts)
+        )
+        made = ff.Records(layers, readouts, ())
+    table: Any = verdicts(made)
+    (row,) = table[table["key"] == key].to_dict("records")
+    found = {width: own[key].tolist() for width, own in once_more.items()}
+    assert found["100"][0] != found["1000"][0], "an example worth its name"
+    values = pick(found.values())
+    assert (row["width"], row["seeds"]) == ("100 and 1000", "6 and 6")
+    assert row["value"] == pytest.approx(values[0], rel=1e-6)
+    center, spread = np.arctanh(values[0]), error(np.arctanh(values[1:]))
+    half = stats.t.ppf(0.975, 5) * spread
+    ends = np.tanh(center - half), np.tanh(center + half)
+    assert (row["low"], row["high"]) == pytest.approx(ends, rel=1e-5)
+    p = 2 * stats.t.sf(abs(center - np.arctanh(0.7)) / spread, 5)
+    assert row["p"] == pytest.approx(p, rel=1e-4)
+
+
+def test_two_numbers_are_combined_in_either_order() -> None:
+    low, high = estimate(0.25, 0.1, 5, PLAIN), estimate(0.75, 0.2, 9, PLAIN)
+    lesser, greater = (BY_KEY[key].combine for key in TOGETHER)
+    for one, other in ((low, high), (high, low)):
+        assert lesser(one, other) is low
+        assert greater(one, other) is high
+    assert claim().combine(low, high).value == pytest.approx(0.5), "by default the difference"
+    assert claim().combine(high, low).value == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("key", TOGETHER)
+def test_of_a_width_without_a_number_neither_the_lesser_nor_the_greater_is_known(key: str) -> None:
+    known, unknown = estimate(0.8, 0.1, 5, FISHER), jackknife(np.full(6, NAN), FISHER)
+    assert np.isnan(BY_KEY[key].combine(known, unknown).value)
+    assert np.isnan(BY_KEY[key].combine(unknown, known).value)
+
+
+def unlike(records: ff.Records, hidden: tuple[int, ...], layers: int) -> ff.Records:
+    """In these widths the first so many layers have nothing to do with the networks."""
+    rng = np.random.default_rng(0)
+    table = records.layers
+    noise = rng.uniform(0.5, 0.6, len(table))
+    chosen = table["hidden"].isin(hidden) & (table["layer"] <= layers)
+    mixed = table["train_accuracy"].mask(chosen, noise)
+    return ff.Records(table.assign(train_accuracy=mixed), records.readouts, ())
+
+
+@pytest.mark.parametrize(
+    ("hidden", "layers", "every", "none"),
+    [
+        ((), 0, "differs", "agrees"),  # all correlate strongly
+        ((100,), 1, "agrees", "agrees"),  # one does not, at one width
+        ((1000,), 1, "agrees", "agrees"),
+        ((1000,), 32, "agrees", "agrees"),  # the other width is enough to have strong ones
+        ((100, 1000), 32, "agrees", "differs"),
+    ],
+)
+def test_strong_layers_of_both_widths_are_weighed_together(
+    hidden: tuple[int, ...], layers: int, every: str, none: str
+) -> None:
+    both = synthetic(32, (32,), seeds=8, epochs=30, delay=0.0, hidden=(100, 1000))
+    made = unlike(both, hidden, layers)
+    rows = table_of(made)
+    assert [rows.loc[(key, "100 and 1000"), "paper"] for key in TOGETHER] == [every, none]
+    wanted = {"agrees": "not supported", "differs": "supported"}
+    assert rows.loc[("rq2-h1", "100 and 1000"), "verdict"] == wanted[every]
+    assert rows.loc[("rq2-h2", "100 and 1000"), "verdict"] == wanted[none]
+
+
+def test_seeds_of_two_widths_are_named_in_the_order_of_the_widths() -> None:
+    narrow, wide = synthetic(32, (32,), seeds=6), synthetic(32, (32,), seeds=7, hidden=(1000,))
+    layers, readouts = (
+        pd.concat(tables)
+        for tables in ((wide.layers, narrow.layers), (wide.readouts, narrow.readouts))
+    )
+    rows = table_of(ff.Records(layers, readouts, ()))
+    assert rows.loc[TOGETHER, "seeds"].tolist() == ["6 and 7"] * 2
 
 
 def test_the_share_of_seeds_in_order_is_that_of_a_loop() -> None:
@@ -570,6 +665,7 @@ def test_another_reading_moves_the_numbers_that_it_is_about(both_widths: ff.Reco
     assert moved(Reading(coefficient="spearman")) == {*pearson, "within-epoch"}
     assert moved(Reading(shallow=4)) == halves
     assert moved(Reading(rose=0.65)) == {"deviation-grows", "no-overlap"}
+    assert moved(Reading(selected=(4, 8, 16, 24, 32))) == {"no-overlap"}
 
 
 @pytest.mark.parametrize("depth", [2, 4, 8, 16])
@@ -583,7 +679,7 @@ def test_shallower_networks_are_read_as_if_nothing_lay_above(
     )
     expected = verdicts(cut)
     pd.testing.assert_frame_equal(verdicts(both_widths, Reading(depth=depth)), expected)
-    assert set(expected["width"]) == {"100", "1000", "1000 - 100", "any"}
+    assert set(expected["width"]) == {"100", "1000", "1000 - 100", "100 and 1000", "any"}
 
 
 def test_few_layers_may_be_called_shallow(both_widths: ff.Records) -> None:

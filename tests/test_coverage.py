@@ -124,23 +124,33 @@ def test_what_misses_the_bar_is_marked_unless_seeds_are_few(made):
 def test_what_misses_the_bar_is_named(made):
     met, same = words(coverage_summary(made))
     assert met == (
-        "From 8 seeds on, 3 of 6 kinds and numbers of seeds reach 0.93 on average over widths and "
-        f"layers. Below it are: {TREND} (0.90 with 30 seeds) and {MEAN} (0.92 with 8 seeds, 0.90 "
-        "with 30 seeds)."
+        "From 8 seeds on, 3 of 6 cells of the table reach 0.93, as means over widths and layers. "
+        f"Below it are: {TREND} (0.900 with 30 seeds) and {MEAN} (0.920 with 8 seeds, 0.900 with "
+        "30 seeds). Of each width and size there are 1000 samples, so that chance moves one number "
+        f"by {2 * stats.binom(1000, 0.95).std() / 1000:.3f} at most, as a rule."
     )
     both = [own for own in ROWS if own["seeds"] >= 8 and own["percentile"]]
     ours, other = (np.mean([own[name] for own in both]) for name in ("covers", "percentile"))
     assert same == (
-        f"On the same numbers the intervals cover {ours:.3f} of the time on average, those of the "
-        f"percentile bootstrap {other:.3f}."
+        f"Over all numbers that both were tried on, these intervals cover {ours:.3f} of the time "
+        f"on average, and those of the percentile bootstrap {other:.3f}."
     )
 
 
 def test_where_nothing_misses_the_bar_nothing_is_named(tmp_path):
     good = [{**own, "covers": 0.95} for own in ROWS]
     met, _ = words(coverage_summary(read(tmp_path, good)))
-    assert met.startswith("From 8 seeds on, 6 of 6 kinds and numbers of seeds reach 0.93")
-    assert met.endswith("widths and layers.")
+    assert met.startswith("From 8 seeds on, 6 of 6 cells of the table reach 0.93")
+    assert "widths and layers. Of each width" in met
+    assert "Below" not in met
+
+
+def test_the_fewest_samples_say_how_far_chance_moves_a_number(tmp_path):
+    fewer = [{**own, "samples": 400 if own["seeds"] == 30 else 1000} for own in ROWS]
+    met, _ = words(coverage_summary(read(tmp_path, fewer)))
+    assert (
+        f"are 400 samples, so that chance moves one number by {2 * 0.0475**0.5 / 20:.3f} at" in met
+    )
 
 
 def test_without_the_bootstrap_nothing_stands_beside_ours(tmp_path):

@@ -25,6 +25,7 @@ OTHER = {
     "coefficient": "spearman",
     "shallow": 1,
     "rose": 0.7,
+    "selected": (2, 4),
 }
 CONCERNS = {  # what an option is about, of all quantities
     "column": {
@@ -37,6 +38,7 @@ CONCERNS = {  # what an option is about, of all quantities
     "coefficient": {"strength", "within"},
     "shallow": {"gaps"},
     "rose": {"deviation", "clearance"},
+    "selected": {"clearance"},
 }  # fmt: skip
 READINGS = [
     PLAIN,
@@ -120,7 +122,7 @@ def deviation(x: np.ndarray, y: np.ndarray, reading: Reading) -> list:
 
 def clearance(x: np.ndarray, y: np.ndarray, reading: Reading) -> float:
     apart = []
-    for shallow, deep in pairwise(layer for layer in (1, 4, 8) if layer <= x.shape[2]):
+    for shallow, deep in pairwise(layer for layer in reading.selected if layer <= x.shape[2]):
         upper, lower = x[:, :, shallow - 1], x[:, :, deep - 1]
         for epoch in range(first_risen(upper, reading), 10):
             one, two = upper[:, epoch], lower[:, epoch]
@@ -309,6 +311,18 @@ def test_what_is_clear_without_a_seed_does_not_hang_on_another(run):
     found = jackknife(own.clearance)
     assert np.isfinite(found.value)
     assert np.isnan([found.low, found.high]).all()
+
+
+def test_the_selected_layers_are_those_of_figure_3_unless_others_are_asked_for(run):
+    own = alone(run, PLAIN)
+    for selected, same in (((1, 4, 8), True), ((1, 4, 8, 16), True), ((4, 8), False)):
+        other = alone(run, replace(PLAIN, selected=selected))
+        assert np.array_equal(other.clearance, own.clearance) == same
+
+
+@pytest.mark.parametrize("selected", [(), (4,), (4, 16)])
+def test_a_layer_without_a_neighbor_is_clear_of_none(run, selected):
+    assert np.isnan(alone(run, replace(PLAIN, selected=selected)).clearance).all()
 
 
 def test_where_nothing_deviates_nothing_is_clear(run):

@@ -1,5 +1,6 @@
 """Intervals, beside those of scipy and those of plain loops over the seeds."""
 
+import warnings
 from typing import Any, cast
 
 import numpy as np
@@ -162,6 +163,13 @@ def test_where_a_statistic_is_infinite_without_a_seed_nothing_is_known():
     assert found.p(2) == 1, "its own value, too"
     both = jackknife(np.array([2.0, -INF, INF, 3]))
     assert ends(both) == (-INF, INF)
+
+
+def test_an_infinite_number_at_infinity_has_no_p_value_and_warns_of_nothing():
+    found = jackknife(np.array([INF, 1, 2]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan([found.p(INF), found.p(0)]).all()
 
 
 @pytest.mark.parametrize("values", [[INF, 1, 2, 3], [INF, INF, INF], [NAN, 1, 2], [2, 1, NAN, 3]])

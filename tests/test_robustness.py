@@ -32,6 +32,7 @@ ENTERS = {
     "coefficient": PEARSON | {"within-epoch"},
     "shallow": HALVES,
     "rose": ROSE,
+    "selected": {"no-overlap"},
 }
 # A share, or a least one, may be the same number in another reading.
 STEPS = {"delay-every-seed", "delay-every-doubling", "shallow-aligns"}
@@ -41,15 +42,16 @@ STEPS = {"delay-every-seed", "delay-every-doubling", "shallow-aligns"}
 UNMOVED = {"target": {"delay-every-seed"}, "shallow": {"shallow-aligns"}}
 
 
-def parts_of(kind: str) -> set[str]:
-    """What of the usual reading is another in those of a kind."""
+def parts_of(reading: Reading) -> set[str]:
+    """What of the usual reading is another in this one."""
     usual = asdict(Reading())
-    return {
-        name
-        for reading in READINGS[kind].values()
-        for name, value in asdict(reading).items()
-        if value != usual[name]
-    }
+    return {name for name, value in asdict(reading).items() if value != usual[name]}
+
+
+def readings_of(part: str) -> list[Reading]:
+    """Those in which this alone is another."""
+    every = [reading for named in READINGS.values() for reading in named.values()]
+    return [reading for reading in every if parts_of(reading) == {part}]
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +106,20 @@ def test_cells_are_the_verdicts_of_the_reading(varied, records):
             np.testing.assert_array_equal([row[n] for n in NUMBERS], found[NUMBERS].astype(float))
 
 
-@pytest.mark.parametrize("kind", READINGS)
-def test_a_reading_leaves_alone_exactly_what_it_does_not_enter(varied, records, kind):
-    own = varied[varied["kind"] == kind].merge(
-        verdicts(records), on=["key", "width"], suffixes=("", "_main")
-    )
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in READINGS for name in READINGS[kind]]
+)
+def test_a_reading_leaves_alone_exactly_what_it_does_not_enter(varied, records, kind, name):
+    chosen = (varied["kind"] == kind) & (varied["variation"] == name)
+    own = varied[chosen].merge(verdicts(records), on=["key", "width"], suffixes=("", "_main"))
     unconcerned = own[~own["concerned"]]
     for column in NUMBERS:
         assert np.array_equal(unconcerned[column], unconcerned[f"{column}_main"]), column
     assert (unconcerned["verdict"] == unconcerned["main"]).all()
     concerned = set(own.loc[own["concerned"], "key"])
-    (part,) = parts_of(kind)
-    assert concerned <= ENTERS[part]
-    assert ENTERS[part] - concerned <= STEPS
+    entered = {key for part in parts_of(READINGS[kind][name]) for key in ENTERS[part]}
+    assert concerned <= entered
+    assert entered - concerned <= STEPS
 
 
 def test_claims_say_themselves_what_enters_their_numbers():
@@ -131,13 +134,12 @@ def published() -> tuple[ff.Records, Any]:
     return measured, verdicts(measured)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in READINGS if kind not in ("accuracy", "layers")])
-def test_what_a_claim_reads_moves_its_published_number_and_nothing_else_does(published, kind):
+@pytest.mark.parametrize("part", [part for part in ENTERS if part not in ("column", "depth")])
+def test_what_a_claim_reads_moves_its_published_number_and_nothing_else_does(published, part):
     measured, main = published
-    (part,) = parts_of(kind)
     numbers: Any = main[NUMBERS].astype(float)
     moved: set[str] = set()
-    for reading in READINGS[kind].values():
+    for reading in readings_of(part):
         other: Any = verdicts(measured, reading)
         assert other[["key", "width"]].equals(main[["key", "width"]])
         same = (other[NUMBERS] == numbers) | (other[NUMBERS].isna() & numbers.isna())
@@ -215,9 +217,10 @@ def test_claims_without_a_verdict_have_no_cells():
 
 
 def test_the_readings_differ_from_the_usual_one_in_what_they_are_named_after():
-    assert sorted(part for kind in READINGS for part in parts_of(kind)) == sorted(ENTERS)
-    assert all(len(parts_of(kind)) == 1 for kind in READINGS), "one thing at a time"
     values = [reading for named in READINGS.values() for reading in named.values()]
+    assert all(readings_of(part) for part in ENTERS), "each thing alone"
+    crossed = [parts_of(reading) for reading in values if len(parts_of(reading)) != 1]
+    assert crossed == [{"coefficient", "depth"}] * 4, "and else one thing at a time"
     assert len({*values, Reading()}) == len(values) + 1
     for name, reading in READINGS["target"].items():
         assert float(name) == reading.target
@@ -227,6 +230,11 @@ def test_the_readings_differ_from_the_usual_one_in_what_they_are_named_after():
         assert name == f"{reading.first_epoch} to 30"
     for name, reading in READINGS["shallow"].items():
         assert name == f"1 to {reading.shallow}"
+    for name, reading in READINGS["coefficient"].items():
+        layers = "" if reading.depth == 32 else f", {reading.depth} layers"
+        assert name == f"{reading.coefficient.capitalize()}{layers}"
+    assert READINGS["spread"]["without layer 1"].selected == Reading().selected[1:]
+    assert Reading().selected[0] == 1
 
 
 def test_names_of_variations_are_unique_so_that_one_can_be_asked_for(varied):

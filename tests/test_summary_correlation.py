@@ -17,6 +17,8 @@ from wording import MINUS, pearson, theil_sen, three, words
 import ff
 from ff.book import summary
 from ff.stats import correlation
+from ff.stats.evidence import Reading
+from ff.stats.robustness import robustness
 
 RECORDS = synthetic(seeds=6, hidden=(100, 1000), noise=0.03, best=0.9)
 NARROW = ff.Records(
@@ -253,10 +255,12 @@ def test_the_mean_strength_of_layers_is_told_beside_that_of_equal_accuracy():
             for rows in (table, part)
         ]
     parts = [
-        f"{name}, {means[100][i]:.2f} at width 100 and {means[1000][i]:.2f} at width 1000"
+        f"{means[100][i]:.2f} at width 100 and {means[1000][i]:.2f} at width 1000 ({name})"
         for i, name in enumerate(found)
     ]
-    assert words(summary.matched(found)) == [f"Mean |r| of the layers: {'; '.join(parts)}."]
+    assert words(summary.matched(found)) == [
+        f"Mean |r| of the layers by overall accuracy: {'; '.join(parts)}."
+    ]
 
 
 def test_where_no_network_is_so_accurate_there_is_no_mean():
@@ -270,15 +274,127 @@ def test_where_no_network_is_so_accurate_there_is_no_mean():
     assert np.isnan(found["above 1"]["r"]).all()
     (text,) = words(summary.matched(found))
     assert re.fullmatch(
-        r"Mean \|r\| of the layers: above 0.81, 0\.\d\d at width 100; above 1, none\.", text
+        r"Mean \|r\| of the layers by overall accuracy: 0\.\d\d at width 100 \(above 0.81\); none "
+        r"\(above 1\)\.",
+        text,
     )
 
 
 def test_one_width_is_named_alone():
     layers, readouts = NARROW.layers, NARROW.readouts.query("depth == 2")
     (text,) = words(summary.matched({"all": correlation.pooled(layers, readouts)}))
-    assert text.endswith("at width 100.")
+    assert text.endswith("at width 100 (all).")
     assert " and " not in text
+
+
+def strength(records: ff.Records, hidden: int, low: float, high: float) -> float:
+    """Mean |r| of the layers where the network's accuracy lies between the two."""
+    table = pairs(records, hidden)
+    part = table[table["network"].between(low, high)]
+    return float(np.mean([abs(pearson(part[n], part["network"])) for n in (1, 2, 3, 4)]))
+
+
+def difference(records: ff.Records, low: float, high: float) -> tuple[float, float, float]:
+    """That of width 1000 minus that of width 100, with Welch's interval from leaving out seeds."""
+    values, squares = {}, []
+    for width in (1000, 100):
+        values[width] = strength(records, width, low, high)
+        left = [
+            strength(
+                ff.Records(without(records.layers, s), without(records.readouts, s), ()),
+                width, low, high,
+            )
+            for s in range(1, 7)
+        ]  # fmt: skip
+        squares.append(5 / 6 * np.sum((np.array(left) - np.mean(left)) ** 2))
+    freedom = sum(squares) ** 2 / sum(square**2 / 5 for square in squares)
+    half = stats.t.ppf(0.975, freedom) * sum(squares) ** 0.5
+    apart = values[1000] - values[100]
+    return apart, apart - half, apart + half
+
+
+def decision(low: float, high: float) -> str:
+    """On whether a difference is below 0."""
+    return "supported" if high < 0 else "not supported" if low >= 0 else "undecided"
+
+
+def test_the_difference_of_widths_is_told_at_each_accuracy_beside_that_over_all_pairs():
+    ranges = {"0.6 to 0.85": (0.6, 0.85), "0.7 to 0.88": (0.7, 0.88)}
+    readings = {
+        "target": {"0.8": Reading(target=0.8)},
+        "overall accuracy": {name: Reading(overall=ends) for name, ends in ranges.items()},
+    }
+    parts = []
+    for name, own in ranges.items():
+        value, low, high = difference(RECORDS, *own)
+        ends = f"[{three(low)}, {three(high)}]"
+        parts.append(f"{three(value)} {ends} at {name} ({decision(low, high)})")
+    main = decision(*difference(RECORDS, 0, 1)[1:])
+    assert words(summary.confounder(robustness(RECORDS, {}, readings))) == [
+        "The difference of the widths, mean of the layers, by overall accuracy: "
+        f"{' and '.join(parts)}. The claim that width weakens the correlation was {main} over all "
+        "pairs."
+    ]
+
+
+def test_other_claims_and_other_variations_are_not_about_equal_accuracy():
+    columns = ["key", "kind", "variation", "verdict", "main", "value", "low", "high"]
+    rows = [
+        ("width-weakens", "target", "0.8", "undecided", "not supported", 1, 0, 2),
+        ("width-weakens-deep", "overall accuracy", "low", "undecided", "undecided", 2, 1, 3),
+        (
+            "width-weakens",
+            "overall accuracy",
+            "low",
+            "supported",
+            "not supported",
+            -0.2,
+            -0.3,
+            -0.1,
+        ),
+    ]
+    (text,) = words(summary.confounder(pd.DataFrame(rows, columns=columns)))
+    assert f": {MINUS}0.2 [{MINUS}0.3, {MINUS}0.1] at low (supported). The claim" in text
+    assert text.endswith("the correlation was not supported over all pairs.")
+
+
+# --- Within epochs, in networks of each depth -----------------------------------------------------
+
+
+def test_what_is_left_within_epochs_is_told_of_each_network():
+    found = words(summary.within(tables(RECORDS)[1]))
+    for text, width in zip(found, (100, 1000), strict=True):
+        parts = []
+        for depth in (2, 4):
+            r = []
+            for layer in range(1, depth + 1):
+                epochs = pairs(RECORDS, width, depth).groupby("epoch")
+                z = [np.arctanh(pearson(own[layer], own["network"])) for _, own in epochs]
+                r.append(np.tanh(np.mean(z)))
+            parts.append(f"{three(float(np.mean(r)))} in the network of {depth} layers")
+        assert text == (
+            f"{width} units (6 seeds): within epochs, the mean r of the layers is "
+            f"{' and '.join(parts)}."
+        )
+
+
+def test_ranks_and_layers_without_a_coefficient_enter_no_mean_within_epochs():
+    table = ends([0.0] * 3, [1.0] * 3).assign(r=[0.2, np.nan, 0.6])
+    other = table.assign(coefficient="spearman", r=-0.9)
+    alone = table.assign(hidden=1000, depth=2, r=[-0.5, -0.5, -0.5])
+    assert words(summary.within(pd.concat([other, table, alone]))) == [
+        "100 units (5 seeds): within epochs, the mean r of the layers is 0.4 in the network of 4 "
+        "layers.",
+        f"1000 units (5 seeds): within epochs, the mean r of the layers is {MINUS}0.5 in the "
+        "network of 2 layers.",
+    ]
+
+
+def test_within_epochs_one_seed_has_no_mean():
+    (text,) = words(summary.within(tables(synthetic(seeds=1))[1]))
+    assert text.startswith("100 units (1 seed): ")
+    assert "nan" not in text
+    assert not re.search(r"\d\.\d", text)
 
 
 def gains_r(layer: int, lag: int, records: ff.Records = RECORDS) -> float:

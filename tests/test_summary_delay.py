@@ -4,6 +4,7 @@ Numbers are compared with plain loops, pandas and scipy.
 """
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -208,17 +209,23 @@ def test_medians_are_told_beside_the_mean():
     # The mean of 0.9, 0.9 and 0.5 is 0.77: the mean of a layer is there with its second seed.
     (text,) = words(summary.medians(*both_tables(layers)))
     assert text == (
-        "100 units (3 seeds): half of the seeds have brought 2 of 3 layers to 0.7, and the mean "
-        "trace 2. Where both have, they differ by at most 0 epochs."
+        "100 units (3 seeds): of 3 layers, 2 reach 0.7 in half of the seeds, and 2 by their mean. "
+        "Where a layer does both, the epochs differ by at most 0."
     )
     later = reaching([2, 3, 4], [4, 5, 9], at=0.75)  # the mean of 0.75, 0.75 and 0.5 is 0.67
     (text,) = words(summary.medians(*both_tables(later)))
-    assert text.endswith("and the mean trace 2. Where both have, they differ by at most 4 epochs.")
+    assert text.endswith(
+        "2 by their mean. Where a layer does both, the epochs differ by at most 4."
+    )
 
 
-def test_one_epoch_is_in_the_singular():
-    (text,) = words(summary.medians(*both_tables(reaching([2, 3, 4], at=0.75))))
-    assert text.endswith("differ by at most 1 epoch.")
+def test_layers_that_half_of_the_seeds_bring_there_are_not_those_of_the_mean():
+    layers = reaching([2, 3, 4], [4, 5, 0], [6, 0, 0], at=0.75)  # 0.75, 0.75 and 0.5 make 0.67
+    (text,) = words(summary.medians(*both_tables(layers)))
+    assert text == (
+        "100 units (3 seeds): of 3 layers, 2 reach 0.7 in half of the seeds, and 1 by their mean. "
+        "Where a layer does both, the epochs differ by at most 1."
+    )
 
 
 def test_medians_without_means_are_not_denied():
@@ -241,20 +248,18 @@ def test_orders_are_counted_and_the_fewest_seeds_are_told():
     ties = stats.binomtest(4, 5).pvalue
     assert p[0] * 2 < ties < p[1]
     assert text.startswith(
-        "100 units: in 1 of 2 comparisons the deeper layer is later in every seed in which that is "
-        "known. "
+        "100 units: in 1 of 2 comparisons the deeper layer is later in every seed in which either "
+        "reaches 0.7. "
     )
     assert re.findall(r"0\.\d{3}\b", text)[0] == f"{ties:.3f}"
-    assert text.endswith(
-        f" at most; 5 seeds, the fewest, cannot give less than {2**-4:.3g} unadjusted."
-    )
+    assert text.endswith(f" at most; 5 seeds cannot give less than {2**-4:.3g} unadjusted.")
 
 
 def test_a_p_too_small_for_three_decimals_is_escaped():
     shown = summary.orders(survival.sign_test(reaching([1] * 12, [2] * 12)))
     assert f"{2.0**-11:.3g}" == "0.000488"
     assert " &lt; 0.001" in shown._repr_html_()
-    assert "; 12 seeds, the fewest, cannot give less than 0.000488 unadj" in words(shown)[0]
+    assert "; 12 seeds cannot give less than 0.000488 unadj" in words(shown)[0]
 
 
 def test_layers_that_no_seed_reaches_are_not_compared():
@@ -263,7 +268,7 @@ def test_layers_that_no_seed_reaches_are_not_compared():
     (text,) = words(summary.orders(survival.sign_test(reaching([3, 3], [0, 7], [0, 0], [0, 0]))))
     assert "in 1 of 2 comparisons" not in text
     assert text.startswith("100 units: in 2 of 2 comparisons")
-    assert text.endswith("; 1 seed, the fewest, cannot give less than 1 unadjusted.")
+    assert text.endswith("; 1 seed cannot give less than 1 unadjusted.")
 
 
 # --- Whether a further layer costs the same everywhere --------------------------------------------
@@ -292,8 +297,11 @@ def test_ratios_are_told_with_the_line_through_all_delays():
     r = pearson([1, 2, 3, 4], crossings(NARROW))
     assert narrow == (
         "100 units: the deeper half's slope over the shallower half's is "
-        f"{' and '.join(parts)}. A straight line through all delays has R² = {r**2:.2f}."
+        f"{' and '.join(parts)}. The first interval lies within a factor of 2 of 1. A straight "
+        f"line through all delays has R² = {r**2:.2f}."
     )
+    low, high = around([ratio(NARROW), *(ratio(without(NARROW, seed)) for seed in range(1, 6))])
+    assert 0.5 < low < high < 2
     assert "eleven" not in wide, "not measured at this width"
     assert wide.count("[") == 1
 
@@ -317,7 +325,208 @@ def test_two_layers_and_two_that_reach_the_target_have_no_two_slopes():
 def test_a_ratio_of_one_seed_has_no_brackets():
     layers = synthetic(seeds=1).layers
     (text,) = words(summary.constancy(delay.mean_delay(layers), ratios(here=layers)))
-    assert f"half's is {three(ratio(layers))} here. A straight" in text
+    assert f"half's is {three(ratio(layers))} here. " in text
+    assert "[" not in text
+    assert "interval" not in text
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lies"),
+    [
+        (0.51, 1.99, True),
+        (0.5, 1.9, False),
+        (0.6, 2.0, False),
+        (0.4, 1.5, False),
+        (0.9, 2.5, False),
+        (-np.inf, np.inf, False),
+    ],
+)
+def test_the_whole_of_the_first_interval_lies_within_a_factor_of_2(
+    low: float, high: float, lies: bool
+):
+    rows = [(100, 1.2, low, high, "first"), (100, 1.2, 0.4 if lies else 0.9, 1.3, "second")]
+    table = pd.DataFrame(rows, columns=["hidden", "slope", "low", "high", "of"])
+    (text,) = words(summary.constancy(delay.mean_delay(NARROW), table))
+    does = "lies" if lies else "does not lie"
+    assert f"second. The first interval {does} within a factor of 2 of 1. A straight" in text
+
+
+# --- Two widths, layer by layer -------------------------------------------------------------------
+
+
+def two_widths(narrow: list[int], wide: list[int]) -> Any:
+    """Tables of delay: a layer for each epoch, 0 for never."""
+    layers = [reaching(*([epoch] * 2 for epoch in own)) for own in (narrow, wide)]
+    return delay.mean_delay(pd.concat([layers[0], layers[1].assign(hidden=1000)]))
+
+
+def test_layers_are_named_in_which_the_wider_one_is_earlier_or_later():
+    means = two_widths([2, 5, 7, 3, 0, 0, 0, 8, 9], [1, 6, 6, 3, 0, 4, 0, 9, 10])
+    assert words(summary.compared(means)) == [
+        "1000 units reach 0.7 earlier in layers 1, 3 and 6 and later in layers 2, 8 and 9 than "
+        "100; neither reaches it in layers 5 and 7."
+    ]
+    assert words(summary.compared(means.iloc[::-1])) == words(summary.compared(means))
+
+
+def test_widths_are_compared_between_epochs():
+    """Both means are there in epoch 2, of which the wider one's comes from a lower accuracy."""
+    accuracy = np.array([[[0.6], [0.8]]])
+    layers = pd.concat([traces(accuracy), traces(accuracy - [[[0.05], [0]]], hidden=1000)])
+    means: Any = delay.mean_delay(layers)
+    assert means["epoch"].tolist() == [2, 2]
+    assert words(summary.compared(means)) == ["1000 units reach 0.7 later in layer 1 than 100."]
+
+
+def test_what_no_layer_does_is_not_told():
+    (text,) = words(summary.compared(two_widths([3, 4, 5], [2, 3, 4])))
+    assert text == "1000 units reach 0.7 earlier in layers 1 to 3 than 100."
+
+
+def test_layers_of_records_are_compared_as_in_a_loop():
+    turned = LAYERS.assign(hidden=1100 - LAYERS["hidden"])
+    for layers, word in ((LAYERS, "earlier"), (turned, "later")):
+        narrow, wide = (crossings(own) for _, own in layers.groupby("hidden"))
+        ahead = {one > other for one, other in zip(narrow, wide, strict=True)}
+        assert ahead == {word == "earlier"}, "an example worth its name"
+        (text,) = words(summary.compared(delay.mean_delay(layers)))
+        assert text == f"1000 units reach 0.7 {word} in layers 1 to 4 than 100."
+
+
+@pytest.mark.parametrize("same", [0, 3])
+def test_where_neither_width_is_earlier_none_is_said_to_be(same: int):
+    text = " ".join(words(summary.compared(two_widths([same] * 2, [same] * 2))))
+    assert "earlier in" not in text
+    assert "later in" not in text
+    assert ("neither" in text) == (same == 0)
+
+
+def test_one_width_and_three_are_not_two():
+    three_widths = pd.concat([LAYERS, NARROW.assign(hidden=500)])
+    for layers in (NARROW, three_widths):
+        assert summary.compared(delay.mean_delay(layers))._repr_html_() == ""
+
+
+# --- Bands of neighbors ---------------------------------------------------------------------------
+
+
+def apart(own: Any, layers: tuple[int, ...]) -> tuple[int, dict[tuple[int, int], int]]:
+    """How many bands of neighbors are there, and between which of them so many meet."""
+    values, of, meet = grid(own, "layer"), 0, {}
+    for shallow, deep in pairwise(layers):
+        rose = False
+        for epoch in range(values.shape[1]):
+            one, two = values[:, epoch, shallow - 1], values[:, epoch, deep - 1]
+            rose = rose or one.mean() >= 0.55
+            if rose:
+                of += 1
+                far = abs(one.mean() - two.mean()) > one.std(ddof=1) + two.std(ddof=1)
+                meet[shallow, deep] = meet.get((shallow, deep), 0) + (not far)
+    return of, meet
+
+
+def test_bands_are_counted_that_are_apart():
+    layers = synthetic(9, hidden=(100, 1000), delay=0.7, jitter=0.8).layers
+    for text, (width, own) in zip(
+        words(summary.overlaps(layers)), layers.groupby("hidden"), strict=True
+    ):
+        of, meet = apart(own, (1, 4, 8))
+        assert 0 < sum(meet.values()) < of < 24, "an example worth its name"
+        where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
+        assert len(where) == 2
+        assert text == (
+            f"{width} units: the bands of neighbors are apart in {of - sum(meet.values())} of {of} "
+            "epochs, counted from when the shallower layer has left chance. They meet between "
+            f"{where[0]} and {where[1]}."
+        )
+
+
+def bands(*means: float, half: float = 0.1) -> Any:
+    """Four layers over three epochs, of which layers 1 and 4 have these means in the last two."""
+    accuracy = np.full((2, 3, 4), 0.5)
+    accuracy[:, 1:, 0], accuracy[:, 1:, 3] = means
+    accuracy[:, :, [0, 3]] += np.array([-half, half])[:, None, None] / 2**0.5  # their deviation
+    return traces(accuracy)
+
+
+@pytest.mark.parametrize(
+    ("means", "told"),
+    [
+        ((0.9, 0.6), "2 of 2 epochs"),
+        ((0.9, 0.75), "0 of 2 epochs"),
+        ((0.6, 0.9), "2 of 2 epochs"),  # the deeper one is ahead
+        ((0.75, 0.9), "0 of 2 epochs"),
+    ],
+)
+def test_bands_are_apart_whichever_layer_is_ahead(means: tuple[float, float], told: str):
+    (text,) = words(summary.overlaps(bands(*means)))
+    assert f"are apart in {told}, counted" in text
+    assert ("They meet between layers 1 and 4 in 2." in text) == told.startswith("0")
+    assert ("meet" in text) == told.startswith("0")
+
+
+def test_bands_that_touch_meet():
+    (text,) = words(summary.overlaps(bands(0.75, 0.75, half=0)))
+    assert "apart in 0 of 2 epochs" in text
+
+
+def test_epochs_count_as_soon_as_the_shallower_layer_has_left_chance_once():
+    layers = bands(0.9, 0.5)
+    fallen = layers["train_accuracy"].mask((layers["epoch"] == 3) & (layers["layer"] == 1), 0.5)
+    (text,) = words(summary.overlaps(layers.assign(train_accuracy=fallen)))
+    assert "are apart in 1 of 2 epochs" in text
+
+
+def test_another_accuracy_has_other_bands():
+    layers = bands(0.9, 0.6).assign(validation_accuracy=bands(0.9, 0.8)["train_accuracy"])
+    (text,) = words(summary.overlaps(layers, "validation_accuracy"))
+    assert "are apart in 0 of 2 epochs" in text
+
+
+def test_without_neighbors_or_a_layer_that_leaves_chance_nothing_is_compared():
+    for layers in (LAYERS.query("layer <= 3"), LAYERS.assign(train_accuracy=0.5)):
+        assert words(summary.overlaps(layers)) == [
+            f"{width} units: there are no neighbors to compare." for width in (100, 1000)
+        ]
+
+
+def test_one_seed_has_no_band():
+    (text,) = words(summary.overlaps(synthetic(seeds=1).layers))
+    assert text == "100 units: one seed has no band."
+
+
+# --- What was expected ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reached", "slope", "verdict"),
+    [
+        (3, 1.2, "Both came true"),
+        (3, 1.1, "Both came true"),
+        (3, 1.35, "Both came true"),
+        (3, 1.36, "One of the two came true"),
+        (2, 1.2, "One of the two came true"),
+        (2, 1.09, "Neither came true"),
+        (0, np.nan, "Neither came true"),
+    ],
+)
+def test_what_was_expected_comes_true_or_not(reached: int, slope: float, verdict: str):
+    means = pd.DataFrame({"crossing": [2.5] * reached + [np.nan] * (3 - reached)})
+    row = pd.DataFrame({"slope": [slope], "low": [slope - 0.5], "high": [slope + 0.5]})
+    (text,) = words(summary.prediction(means, row))
+    ends = f"[{three(slope - 0.5)}, {three(slope + 0.5)}]"
+    told = f"{three(slope)} {ends}" if reached else "\N{EN DASH}"
+    assert text == f"{verdict}: {reached} of 3 layers reach 0.7, and the ratio is {told}."
+
+
+def test_a_prediction_is_held_against_records():
+    layers: Any = synthetic(seeds=1).layers
+    row = delay.slope(layers).query("segment == 'ratio'")
+    assert not 1.1 <= ratio(layers) <= 1.35, "an example worth its name"
+    (text,) = words(summary.prediction(delay.mean_delay(layers), row))
+    told = f"4 of 4 layers reach 0.7, and the ratio is {three(ratio(layers))}."
+    assert text == f"One of the two came true: {told}"
 
 
 # --- Other targets --------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_a_condition_that_was_not_measured_at_a_width_is_no_change():
     assert narrow.endswith("the conclusion stays.")
     assert wide == (
         "1000 units: the epochs that a further layer adds are 2 [1, 3] with this (layers 1 to "
-        "22); there is nothing to compare it with."
+        "22); without two intervals there is nothing to compare."
     )
 
 
@@ -59,9 +59,18 @@ def test_a_condition_without_a_slope_is_not_told():
     table = slopes((100, "this", 2, 1, 3), (100, "that", nan, nan, nan))
     (text,) = words(summary.slopes_of(table, "way"))
     assert text.endswith(
-        "are 2 [1, 3] with this (layers 1 to 20); there is nothing to compare it with."
+        "2 [1, 3] with this (layers 1 to 20); without two intervals there is nothing to compare."
     )
     assert "that (" not in text
+
+
+def test_a_slope_without_an_interval_is_told_and_compared_with_none():
+    table = slopes((100, "this", 2, 1, 3), (100, "that", 2.5, np.nan, np.nan))
+    (text,) = words(summary.slopes_of(table, "way"))
+    assert text.endswith(
+        "are 2 [1, 3] with this (layers 1 to 20) and 2.5 with that (layers 1 to 21); without two "
+        "intervals there is nothing to compare."
+    )
 
 
 def test_slopes_of_a_single_seed_have_no_brackets_and_no_conclusion():
@@ -73,7 +82,9 @@ def test_slopes_of_a_single_seed_have_no_brackets_and_no_conclusion():
     (text,) = words(summary.slopes_of(table[table["segment"] == "all"], "way"))
     assert text.startswith("100 units: the epochs that a further layer adds are 1")
     assert " with training (layers 1 to 4) and 1" in text
-    assert text.endswith(" with validation (layers 1 to 4); there is nothing to compare it with.")
+    assert text.endswith(
+        " with validation (layers 1 to 4); without two intervals there is nothing to compare."
+    )
     assert "[" not in text
     assert "nan" not in text
 
@@ -132,6 +143,18 @@ def test_what_is_varied_may_have_another_name():
     ]
 
 
+def test_without_any_interval_no_conclusion_is_the_same():
+    nan = np.nan
+    none = [("one", 4, nan, nan), ("other", 4, nan, nan)]
+    table = pd.concat(
+        [trends(*none), trends(("one", 4, 1, 2), ("other", 4, 2, 3)).assign(hidden=1000)]
+    )
+    assert words(summary.accuracies(table)) == [
+        "100 units: there are no intervals to compare.",
+        "1000 units: the conclusion is the same in every network.",
+    ]
+
+
 # --- The epochs that enter ------------------------------------------------------------------------
 
 
@@ -182,7 +205,7 @@ def test_without_any_correlation_no_span_is_told():
     table = correlation.by_span(layers, deepest, spans=[(1, 3), (1, 12)])
     assert np.isnan(table["r"]).all()
     assert words(summary.spans(table, records.readouts)) == [
-        "100 units (5 seeds): the accuracy of the deepest layer never varies."
+        "100 units (5 seeds): no correlation exists: an accuracy never varies."
     ]
 
 
@@ -200,7 +223,7 @@ def test_the_accuracy_is_told_after_the_auroc_where_both_are_reached():
     assert words(summary.auroc({"auroc": auroc, "accuracy": accuracy})) == [
         "100 units (5 seeds): of 5 layers, 4 reach the AUROC and 4 the accuracy. Of those that "
         "reach both, the epoch of the accuracy minus that of the AUROC is 1 on average "
-        f"({MINUS}0.5 to 3)."
+        f"({MINUS}0.5 to 3). The accuracy of these layers comes up to 5.5 epochs apart."
     ]
 
 
@@ -221,22 +244,27 @@ def test_layers_that_reach_one_of_two_have_no_difference():
     accuracy = pd.concat([reached([nan, 2]), reached([3, 3], 1000)])
     narrow, wide = words(summary.auroc({"auroc": auroc, "accuracy": accuracy}))
     assert narrow == "100 units (5 seeds): no layer reaches both."
-    assert wide.endswith("is 1.5 on average (1 to 2).")
+    assert wide.endswith(
+        "is 1.5 on average (1 to 2). The accuracy of these layers comes up to 0 epochs apart."
+    )
 
 
 def test_differences_between_devices_are_counted():
     table = pd.DataFrame({"low": [-1, 0, 1, -2], "high": [1, 2, 2, -1.0]})
     table["within"] = [True, False, False, False]
     assert words(summary.devices(table)) == [
-        "1 of 4 differences are surely smaller than the spread over seeds, and the intervals of "
-        "2 hold 0."
+        "The intervals of 2 of 4 differences hold 0, and 1 lie whole within the spread over seeds. "
+        "A difference that does the first and not the second is undecided."
     ]
 
 
 def test_records_of_one_kind_of_device_do_not_differ():
     table = unpaired(RECORDS, RECORDS)
     (text,) = words(summary.devices(table))
-    assert text.endswith(f"the intervals of {len(table)} hold 0.")
+    n, within = len(table), table["within"].sum()
+    assert text.startswith(
+        f"The intervals of {n} of {n} differences hold 0, and {within} lie whole"
+    )
 
 
 # --- Every verdict under every variation ----------------------------------------------------------
