@@ -274,6 +274,32 @@ class Share:
         return min(1.0, 2 * float(min(fewer, more)))
 
 
+@dataclass
+class Extreme:
+    """The least or the greatest of two numbers, which either may be."""
+
+    one: Number
+    two: Number
+    choose: Callable[..., Any]
+
+    @property
+    def value(self) -> float:
+        return self.choose(self.one.value, self.two.value)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = zip(self.one.interval, self.two.interval, strict=True)
+        return self.choose(low), self.choose(high)
+
+    def p(self, end: float) -> float:
+        """Of the sides on which both lie, the lesser p where one of them is enough."""
+        above = [n.p(end) for n in (self.one, self.two) if n.value > end]
+        below = [n.p(end) for n in (self.one, self.two) if n.value <= end]
+        if self.choose is min:
+            return min(below) if below else max(above)
+        return min(above) if above else max(below)
+
+
 def jackknife(statistic: Callable[[Networks], float], n: Networks, fisher: bool = False) -> Number:
     scale: Any = np.arctanh if fisher else float
     left_out = np.array([scale(statistic(rest)) for rest in n.left_out])
@@ -325,7 +351,7 @@ def decide(interval: tuple[float, float], low: float, high: float) -> str:
     return "undecided"
 
 
-def significance(number: Number | Share, low: float, high: float) -> float:
+def significance(number: Number | Share | Extreme, low: float, high: float) -> float:
     """Least level of significance from which on the interval decides."""
     if number.value <= low:
         return number.p(low)
@@ -359,7 +385,7 @@ def verdicts(momentum: float = 0.9) -> pd.DataFrame:
     """A row for each claim and width: key, width, value, low, high, p, p_holm, verdict."""
     found, rows = networks(momentum), []
     for key, statistic, low, high, special in CLAIMS:
-        numbers: dict[str, Number | Share] = {}
+        numbers: dict[str, Number | Share | Extreme] = {}
         if statistic is None:
             rows.append({"key": key, "width": "any", "verdict": "by construction"})
         elif special == "compared":
@@ -367,8 +393,7 @@ def verdicts(momentum: float = 0.9) -> pd.DataFrame:
             numbers[PAIR] = welch(wide, narrow)
         elif special in ("least", "greatest"):
             both = [jackknife(statistic, found[width], fisher=True) for width in (100, 1000)]
-            choose = min if special == "least" else max
-            numbers["100 and 1000"] = choose(both, key=lambda number: number.value)
+            numbers["100 and 1000"] = Extreme(*both, min if special == "least" else max)
         else:
             for width in (1000,) if special == "wide" else (100, 1000):
                 n = found[width]

@@ -106,17 +106,19 @@ def coverage_summary(table: pd.DataFrame) -> Html:
     ]
     least = f". Below it are: {listed(worst)}" if worst else ""
     samples = table["samples"].min()
+    texts = [
+        f"From {FEW} seeds on, {met}, as means over widths and layers{least}. Of each width and "
+        f"size there are {samples} samples: the standard error of one number is "
+        f"{np.sqrt(0.95 * 0.05 / samples):.3f}."
+    ]
     both = enough.dropna(subset="percentile")
-    return paragraphs(
-        [
-            f"From {FEW} seeds on, {met}, as means over widths and layers{least}. Of each width "
-            f"and size there are {samples} samples, so that chance moves one number by "
-            f"{2 * np.sqrt(0.95 * 0.05 / samples):.3f} at most, as a rule.",
-            f"Over all numbers that both were tried on, these intervals cover "
+    if len(both):
+        texts.append(
+            "Over the numbers and sizes on which both were tried, these intervals cover "
             f"{both['covers'].mean():.3f} of the time on average, and those of the percentile "
-            f"bootstrap {both['percentile'].mean():.3f}.",
-        ]
-    )
+            f"bootstrap {both['percentile'].mean():.3f}."
+        )
+    return paragraphs(texts)
 
 
 def _cells(own: pd.DataFrame, sizes: list[int]) -> str:

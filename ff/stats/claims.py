@@ -45,11 +45,29 @@ def _difference(first: Estimate, second: Estimate) -> Estimate:
 
 
 def _lesser(first: Estimate, second: Estimate) -> Estimate:
-    return first if np.isnan(first.value) or first.value < second.value else second
+    """The lesser of two independent numbers, which either may be."""
+    return _extreme(first, second, np.minimum)
 
 
 def _greater(first: Estimate, second: Estimate) -> Estimate:
-    return first if np.isnan(first.value) or first.value > second.value else second
+    return _extreme(first, second, np.maximum)
+
+
+def _extreme(first: Estimate, second: Estimate, pick: np.ufunc) -> Estimate:
+    value = pick(first.value, second.value)
+
+    def p(true: float) -> np.ndarray:
+        one, two = first.p(true), second.p(true)
+        # One number decides that the extreme lies beyond; both must, that it does not.
+        both = (pick is np.minimum) == (value > true)
+        if both:
+            return np.maximum(one, two)
+        beyond = (first.value > true) == (value > true), (second.value > true) == (value > true)
+        return np.min(np.where(beyond, (one, two), 1))
+
+    low, high = pick(first.low, second.low), pick(first.high, second.high)
+    chosen = first if value == first.value else second
+    return Estimate(value, low, high, p, chosen.error, chosen.freedom)
 
 
 @dataclass(frozen=True)
@@ -108,7 +126,7 @@ class Claim:
             return "not measured"
         if self.low < low and high < self.high:
             return "supported"
-        return "not supported" if high <= self.low or low >= self.high else "undecided"
+        return "not supported" if high < self.low or low > self.high else "undecided"
 
     def p(self, found: Estimate) -> float:
         """Level of significance from which on an interval decides the claim, either way."""
@@ -141,7 +159,8 @@ def _slope(segment: str) -> Measure:
 
 
 def _span(e: Evidence) -> np.ndarray:
-    return e.restricted_delay[:, -1] - e.restricted_delay[:, 0]
+    span = e.restricted_delay[:, -1] - e.restricted_delay[:, 0]
+    return np.where(np.isfinite(e.delay[:, 0]), span, np.nan)
 
 
 def _ladder(e: Evidence) -> list[int]:
@@ -153,12 +172,15 @@ def _least_doubling(e: Evidence) -> np.ndarray:
     ladder = _ladder(e)
     later = np.diff(e.restricted_delay[:, ladder], axis=1)
     reached = np.isfinite(e.delay[:, ladder[:-1]])  # the shallower one of each pair
-    return np.where(reached, later, np.inf).min(axis=1, initial=np.inf)
+    least = np.where(reached, later, np.inf).min(axis=1, initial=np.inf)
+    return np.where(np.isfinite(least), least, np.nan)
 
 
 def _in_order(e: Evidence) -> Estimate:
     reached = e.crossings[:, _ladder(e)]
     shallow, deep = reached[:, :-1], reached[:, 1:]
+    if np.isinf(reached).all():
+        return jackknife(np.full(2, np.nan))  # no layer of any seed is before another
     # A layer that never reaches the target is later than one that does; of two, nothing is known.
     ordered = (deep > shallow) | np.isinf(shallow) & np.isinf(deep)
     return share(int(ordered.all(axis=1).sum()), e.seeds)
@@ -452,7 +474,8 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     -------
     DataFrame
         A row for each claim and width: key, where, statement, estimand, width ("100", "1000",
-        "1000 - 100", or "any" for what holds by construction), value, low, high, p, p_holm, seeds,
+        "1000 - 100", "100 and 1000" for what both decide together, or "any" for what holds by
+        construction), value, low, high, p, p_holm, seeds,
         verdict, stance, paper ("agrees" or "differs", empty without a decision), counted,
         chapter. `p` is the level of significance from which on the verdict is decided, and `p_holm`
         adjusts it for all verdicts of the table. `counted` is False where a claim holds by
@@ -504,6 +527,10 @@ def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, li
             yield str(width), [own.seeds], claim.measure(own)
     else:
         compared = claim.combine is _difference
+        present = [width for width in claim.widths if width in found]
+        if not compared and len(present) == 1:  # what can be said of the one that is there
+            yield str(present[0]), [found[present[0]].seeds], claim.measure(found[present[0]])
+            return
         name = (" - " if compared else " and ").join(
             map(str, sorted(claim.widths, reverse=compared))
         )

@@ -125,14 +125,18 @@ def within_epochs(x: np.ndarray, y: np.ndarray) -> Statistic:
 
 def of_gains(x: np.ndarray, y: np.ndarray) -> Statistic:
     """As `coefficients`, of differences between successive epochs."""
-    return of_lagged_gains(x, y, 0)
+    return of_lagged_gains(x, y, 0, 0)
 
 
-def of_lagged_gains(x: np.ndarray, y: np.ndarray, lag: int) -> Statistic:
-    """As `coefficients`, of a layer's gain with the network's gain `lag` epochs earlier."""
+def of_lagged_gains(x: np.ndarray, y: np.ndarray, lag: int, longest: int) -> Statistic:
+    """As `coefficients`, of a layer's gain with the network's gain `lag` epochs earlier.
+
+    At every lag up to the longest, the network's gains are the same: those that a layer's gain
+    follows at each of these lags.
+    """
     x, y = np.diff(x, axis=1), np.diff(y, axis=1)
-    n = max(x.shape[1] - abs(lag), 0)
-    return coefficients(x[:, max(lag, 0) :][:, :n], y[:, max(-lag, 0) :][:, :n])
+    n = max(x.shape[1] - longest, 0)
+    return coefficients(x[:, lag : lag + n], y[:, :n])
 
 
 def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Statistic:

@@ -193,33 +193,37 @@ def first_differences(
 def lagged(
     layers: pd.DataFrame,
     readouts: pd.DataFrame,
-    lags: Sequence[int] = range(-5, 16),
+    longest: int | None = None,
     column: str = "train_accuracy",
     overall: str = "train_accuracy",
 ) -> pd.DataFrame:
-    """Correlate a layer's gains with its network's gains of some epochs before or after.
+    """Correlate a layer's gains with its network's gains of some epochs before.
 
     Estimand: the correlation over every seed and epoch of a layer's gain in accuracy with its
     network's gain `lag` epochs earlier.
 
     If a layer only repeats later what the network did, its correlation is small at lag 0 and
-    great at its delay.
+    great at its delay. All lags are compared on the same gains of the network, the early ones that
+    have a gain of the layer at every lag.
 
     Parameters
     ----------
     layers, readouts, column, overall
         As in `pooled`.
-    lags
-        Numbers of measured epochs by which the layer follows the network; negative where it leads.
+    longest
+        Greatest number of measured epochs by which the layer follows the network; by default half
+        of those between which gains are taken.
 
     Returns
     -------
     DataFrame
-        That of `pooled`, with the first column `lag`.
+        That of `pooled`, with the first column `lag`, from 0 to the longest.
     """
+    gains = len(np.unique(layers["epoch"])) - 1
+    most = gains // 2 if longest is None else longest
     tables = []
-    for lag in lags:
-        analysis = functools.partial(of_lagged_gains, lag=lag)
+    for lag in range(most + 1):
+        analysis = functools.partial(of_lagged_gains, lag=lag, longest=most)
         table = _table(_pairs(layers, readouts, column, overall, analysis))
         table.insert(0, "lag", lag)
         tables.append(table)
@@ -249,7 +253,8 @@ def matched(
     Returns
     -------
     DataFrame
-        That of `pooled`; `epochs` counts those that the records have.
+        That of `pooled`, with the column `pairs`, the number of pairs in the range; `epochs`
+        counts those that the records have.
 
     References
     ----------
@@ -257,7 +262,11 @@ def matched(
     evaluated and may be a confounding variable".
     """
     analysis = functools.partial(within_range, low=low, high=high)
-    return _table(_pairs(layers, readouts, column, overall, analysis))
+    table = _table(_pairs(layers, readouts, column, overall, analysis))
+    inside = readouts.loc[readouts[overall].between(low, high)]
+    pairs = inside.groupby(["hidden", "depth"]).size().rename("pairs")
+    table = table.merge(pairs.reset_index(), on=["hidden", "depth"], how="left")
+    return table.fillna({"pairs": 0}).astype({"pairs": int})
 
 
 def depth_trend(

@@ -189,6 +189,12 @@ class Evidence:
             self.layers.epochs, self.networks.epochs, return_indices=True
         )
         late = epochs >= self.reading.first_epoch
+        if not late.any():  # nothing is known
+            layers, networks = (
+                np.full((self.seeds, 1, len(cube.keys)), np.nan)
+                for cube in (self.layers, self.networks)
+            )
+            return layers, networks
         return self.layers.values[:, at[late]], self.networks.values[:, there[late]]
 
     def _moments(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -71,17 +71,15 @@ def robustness(
     varied += [(TRAINING, name, verdicts(other), {TRAINING}) for name, other in others.items()]
     reads = {claim.key: {*claim.reads, *ALWAYS} for claim in CLAIMS}
     labels = ["key", "chapter", "width", "counted"]
+    numbers = ["verdict", "value", "low", "high"]
     tables = []
     for kind, name, table, changed in varied:
-        table = main[[*labels, "verdict"]].merge(
-            table[["key", "width", "verdict", "value", "low", "high"]],
-            on=["key", "width"],
-            how="left",
-            suffixes=("_main", ""),
-        )
-        table["concerned"] = [not changed.isdisjoint(reads[key]) for key in table["key"]]
-        table["verdict"] = table["verdict"].fillna("not measured")
-        table = table.rename(columns={"verdict_main": "main"}).assign(kind=kind, variation=name)
+        found = table.set_index(["key", "width"])[numbers]
+        table = main[[*labels, *numbers]].assign(main=main["verdict"], kind=kind, variation=name)
+        table["concerned"] = [changed <= reads[key] for key in table["key"]]
+        here = pd.MultiIndex.from_frame(table[["key", "width"]])
+        own = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
+        table.loc[table["concerned"], numbers] = own
         tables.append(table)
     columns = [*labels, "kind", "variation", "verdict", "value", "low", "high"]
     return pd.concat(tables, ignore_index=True).loc[:, [*columns, "main", "concerned"]]

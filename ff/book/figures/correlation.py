@@ -133,7 +133,7 @@ def correlation_kinds(
 
 @styled
 def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
-    """Correlation of layers' gains with the network's gains of some epochs before or after.
+    """Correlation of layers' gains with the network's gains of some epochs before.
 
     Parameters
     ----------
@@ -146,13 +146,12 @@ def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
     -------
     Figure
         A panel a width; a line for each of layers 1, 2, 4, 8, ..., with its interval over seeds
-        as a band. To the right of 0 the layer follows the network.
+        as a band.
     """
     table = lagged.loc[lagged["coefficient"] == coefficient]
     layers = [n for n in np.unique(table["layer"]) if n.bit_count() == 1]
     figure, grid = width_panels(table)
     for axes, (hidden, own) in zip(grid, table.groupby("hidden"), strict=True):
-        axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1.5)
         axes.axhline(0, color=MUTED, linewidth=0.8, zorder=1.5)
         for share, layer, marker in zip(
             np.linspace(0, 1, len(layers)), layers, MARKERS * 2, strict=False

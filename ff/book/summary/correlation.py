@@ -125,9 +125,14 @@ def matched(tables: dict[str, pd.DataFrame]) -> Html:
             (table["depth"] == table["depth"].max()) & (table["coefficient"] == "pearson")
         ]
         means: Any = rows.groupby("hidden")["strength"].mean()
-        told = [f"{mean:.2f} at width {width}" for width, mean in means.items() if mean == mean]
-        texts.append(f"{listed(told) if told else 'none'} ({name})")
-    return paragraphs([f"Mean |r| of the layers by overall accuracy: {'; '.join(texts)}."])
+        pairs = rows.groupby("hidden")["pairs"].first() if "pairs" in rows else {}
+        told = [
+            f"{mean:.2f} at width {width}" + (f" ({pairs[width]} pairs)" if len(pairs) else "")
+            for width, mean in means.items()
+            if mean == mean
+        ]
+        texts.append(f"{name}, {listed(told) if told else 'none'}")
+    return paragraphs([f"Mean |r| of the layers: over {'; over '.join(texts)}."])
 
 
 def within(table: pd.DataFrame) -> Html:
@@ -142,10 +147,16 @@ def within(table: pd.DataFrame) -> Html:
     def text(own: pd.DataFrame) -> str:
         rows = own.loc[own["coefficient"] == "pearson"]
         parts = [
-            f"{number(found['r'].mean())} in the network of {depth} layers"
+            f"{found['r'].mean():.2f} in that of {depth}".replace("-", MINUS)
             for depth, found in rows.groupby("depth")
+            if found["r"].notna().any()
         ]
-        return f"{whose(own)} within epochs, the mean r of the layers is {listed(parts)}."
+        if not parts:
+            return f"{whose(own)} within epochs, there is nothing to correlate."
+        return (
+            f"{whose(own)} by the number of layers of the network, the mean r of its layers within "
+            f"epochs is {listed(parts)}."
+        )
 
     return paragraphs(text(own) for own in widths(table))
 
@@ -163,11 +174,13 @@ def confounder(varied: pd.DataFrame) -> Html:
     for row in rows.to_dict("records"):
         difference = estimate(row["value"], row["low"], row["high"])
         parts.append(f"{difference} at {row['variation']} ({row['verdict']})")
+    if not parts:
+        return paragraphs(["The widths were not both measured."])
     return paragraphs(
         [
-            "The difference of the widths, mean of the layers, by overall accuracy: "
-            f"{listed(parts)}. The claim that width weakens the correlation was "
-            f"{rows['main'].iloc[0]} over all pairs."
+            "That width weakens the correlation (mean of the layers at width 1000 minus that at "
+            f"width 100) is, by overall accuracy: {listed(parts)}. Over all pairs it is "
+            f"{rows['main'].iloc[0]}."
         ]
     )
 
@@ -194,11 +207,10 @@ def following(lagged: pd.DataFrame) -> Html:
                 )
         if not parts:
             return f"{whose(own)} no layer has an interval above 0 at any lag."
-        first, last = (number(end) for end in (rows["lag"].min(), rows["lag"].max()))
         return (
-            f"{whose(own)} over lags of {first} to {last} epochs, the greatest correlation of a "
-            f"layer's gains with the network's is {listed(parts)}. A layer without an interval "
-            "above 0 is left out."
+            f"{whose(own)} over lags of 0 to {rows['lag'].max()} epochs, the greatest correlation "
+            f"of a layer's gains with the network's is {listed(parts)}. A layer without an "
+            "interval above 0 is left out; at the longest lag the true maximum may lie beyond."
         )
 
     return paragraphs(text(own) for own in widths(lagged))
@@ -215,7 +227,7 @@ def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
     )
     own = within.loc[within["hidden"] == pooled["hidden"].iloc[0]]
     left = own.query("depth == @depth and coefficient == 'pearson'").set_index("layer")
-    if np.isfinite(left["r"]).all():
+    if np.isfinite(left["r"]).all() and len(left) > 1:
         first, second = map(_with_interval, left.head(2).to_dict("records"))
         text += f". Between the seeds of one epoch r is {first} in layer 1 and {second} in layer 2"
         if depth > 2:

@@ -124,8 +124,8 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
             f"{whose(own)} of {len(own)} layers, {reached[0]} reach the AUROC and {reached[1]} the "
             "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC "
             f"is {number(sooner.mean())} on average ({number(sooner.min())} to "
-            f"{number(sooner.max())}). The accuracy of these layers comes up to "
-            f"{number(np.ptp(own['crossing_other'].dropna()))} epochs apart."
+            f"{number(sooner.max())}). The first and the last of them reach the accuracy "
+            f"{number(np.ptp(own['crossing_other'][sooner.index]))} epochs apart."
         )
 
     return paragraphs(text(own) for own in widths(both))
