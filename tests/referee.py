@@ -392,8 +392,11 @@ def verdicts(momentum: float = 0.9) -> pd.DataFrame:
             wide, narrow = (jackknife(statistic, found[width]) for width in (1000, 100))
             numbers[PAIR] = welch(wide, narrow)
         elif special in ("least", "greatest"):
-            both = [jackknife(statistic, found[width], fisher=True) for width in (100, 1000)]
-            numbers["100 and 1000"] = Extreme(*both, min if special == "least" else max)
+            narrow, wide = (
+                jackknife(statistic, found[width], fisher=True) for width in (100, 1000)
+            )
+            choose = min if special == "least" else max
+            numbers["100 and 1000"] = Extreme(narrow, wide, choose)
         else:
             for width in (1000,) if special == "wide" else (100, 1000):
                 n = found[width]
