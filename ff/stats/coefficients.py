@@ -152,7 +152,7 @@ def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Stati
             pairs = pd.DataFrame(x[keep]), pd.Series(y[..., k][keep])
             ranks = [side.rank() for side in pairs]
             found[..., k] = [layer.corrwith(network) for layer, network in (pairs, ranks)]
-        return found
+        return np.where(np.isnan(found[1]), np.nan, found)  # ranks are exact: see `coefficients`
 
     return lambda weights: np.stack([one(row > 0) for row in weights])
 
