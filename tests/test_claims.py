@@ -1,5 +1,6 @@
 """Claims and verdicts: the rule, the numbers once more with pandas and scipy, and the tables."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
@@ -61,14 +62,17 @@ def both_widths() -> ff.Records:
         (0.1, 0.2, "supported"),
         (-0.1, 0.2, "undecided"),
         (-0.2, -0.1, "not supported"),
-        (-0.1, 0.0, "not supported"),
+        (-0.1, 0.0, "undecided"),  # it touches the range
+        (-0.1, -1e-9, "not supported"),
         (0.0, 0.5, "undecided"),
         (0.1, INF, "undecided"),
         (-INF, INF, "undecided"),
         (-1, 2, "undecided"),
         (NAN, NAN, "not measured"),
         (0.9, 1.1, "undecided"),
-        (1.0, 1.1, "not supported"),
+        (1.0, 1.1, "undecided"),
+        (1 + 1e-9, 1.1, "not supported"),
+        (0.5, 1.0, "undecided"),
     ],
 )
 def test_the_rule(low: float, high: float, verdict: str) -> None:
@@ -115,6 +119,51 @@ def test_p_of_a_difference_agrees_with_its_verdict(
 @given(st.integers(0, 60), st.integers(1, 60), st.sampled_from([(0.8, INF), (-INF, 0.3)]))
 def test_p_of_a_share_agrees_with_its_verdict(count: int, of: int, ends: Any) -> None:
     check(claim(*ends), share(min(count, of), of))
+
+
+LESSER, GREATER = (BY_KEY[key].combine for key in TOGETHER)
+
+
+@given(
+    RANGES, VALUES, VALUES, st.floats(0.001, 3), st.integers(2, 9), st.sampled_from([PLAIN, FISHER])
+)
+def test_p_of_an_extreme_agrees_with_its_verdict(
+    ends: Any, value: float, other: float, error: float, seeds: int, scale: Any
+) -> None:
+    assume(scale is PLAIN or max(ends, key=abs) in (0.7, INF))
+    pair = estimate(value, error, seeds, scale), estimate(other, 0.5, 7, scale)
+    for combine in (LESSER, GREATER):
+        check(claim(*ends), combine(*pair))
+
+
+def with_ends(value: float, low: float, high: float) -> Estimate:
+    found = {"value": np.array(value), "low": np.array(low), "high": np.array(high)}
+    return replace(estimate(0.5, 0.1, 5, PLAIN), **found)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("one", "other", "lesser", "greater"),
+    [
+        # The least value is surely above 0.7, and the other number may be below it.
+        ((0.8, 0.75, 0.85), (0.82, 0.5, 0.95), "undecided", "not supported"),
+        ((0.8, 0.75, 0.85), (0.82, 0.71, 0.95), "supported", "not supported"),
+        # The least value may be above 0.7, and the other number is surely below it.
+        ((0.5, 0.2, 0.75), (0.6, 0.55, 0.65), "not supported", "undecided"),
+        ((0.5, 0.2, 0.69), (0.6, 0.55, 0.65), "not supported", "supported"),
+        ((0.5, 0.2, 0.65), (0.8, 0.75, 0.85), "not supported", "not supported"),
+    ],
+)
+def test_of_two_numbers_either_may_be_the_least_or_the_greatest(
+    one: Any, other: Any, lesser: str, greater: str, turned: bool
+) -> None:
+    pair = [with_ends(*ends) for ends in (one, other)][:: -1 if turned else 1]
+    every, none = LESSER(*pair), GREATER(*pair)
+    for found, pick in ((every, min), (none, max)):
+        ends = float(found.value), float(found.low), float(found.high)
+        assert ends == tuple(pick(pair) for pair in zip(one, other, strict=True))
+    assert claim(low=0.7).verdict(float(every.low), float(every.high)) == lesser
+    assert claim(high=0.7).verdict(float(none.low), float(none.high)) == greater
 
 
 def test_inside_a_range_the_nearer_end_decides_and_outside_the_one_that_is_passed() -> None:
@@ -228,10 +277,11 @@ def test_a_layer_that_one_seed_alone_carries_leaves_no_interval_of_the_delay() -
 def test_claims_that_compare_widths_need_both(narrow: Any) -> None:
     assert len(COMPARED) == 4
     assert len(PAIRS) == 6
-    assert (narrow.loc[PAIRS, "verdict"] == "not measured").all()
+    assert (narrow.loc[COMPARED, "verdict"] == "not measured").all()
     assert (narrow.loc[COMPARED, "width"] == "1000 - 100").all()
-    assert (narrow.loc[TOGETHER, "width"] == "100 and 1000").all()
-    assert narrow.loc[PAIRS, ["value", "low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert narrow.loc[COMPARED, ["value", "low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert (narrow.loc[TOGETHER, "width"] == "100").all(), "of both, the one that is there"
+    assert narrow.loc[TOGETHER, "verdict"].isin(TESTED).all()
     both: Any = verdicts(synthetic(32, (2, 32), epochs=40, hidden=(100, 1000))).set_index("key")
     assert "not measured" not in set(both["verdict"])
     assert (both.loc[COMPARED, "width"] == "1000 - 100").all()
@@ -281,18 +331,20 @@ def test_every_number_counts_once(both_widths: ff.Records) -> None:
     assert set(table.loc[~table["counted"], "key"]) == {"any-depth", "rq1-h3", "pearson-weakens"}
 
 
+def adjusted(p: list[float]) -> list[float]:
+    """Holm's p values, by a plain loop."""
+    ordered = sorted(p)
+    steps = [(len(ordered) - i) * value for i, value in enumerate(ordered)]
+    return [min(1, max(steps[: ordered.index(value) + 1])) for value in p]
+
+
 def test_p_values_are_adjusted_for_all_numbers_that_count(both_widths: ff.Records) -> None:
     table = verdicts(both_widths)
-    ordered = sorted(table.loc[table["counted"] & table["p"].notna(), "p"])
-    assert len(ordered) > 25
-    for row in table.to_dict("records"):
-        if not row["counted"]:
-            assert np.isnan(row["p_holm"])
-        else:
-            rank = ordered.index(row["p"])
-            steps = [(len(ordered) - i) * ordered[i] for i in range(rank + 1)]
-            assert row["p_holm"] == pytest.approx(min(1, max(steps)))
-            assert row["p_holm"] >= row["p"]
+    counted: Any = table[table["counted"] & table["p"].notna()]
+    assert len(counted) > 25
+    assert counted["p_holm"].tolist() == pytest.approx(adjusted(counted["p"].tolist()))
+    assert (counted["p_holm"] >= counted["p"]).all()
+    assert table.loc[~table["counted"], "p_holm"].isna().all()
 
 
 def test_numbers_of_too_few_seeds_do_not_count_among_the_p_values_that_are_adjusted(
@@ -307,11 +359,11 @@ def test_numbers_of_too_few_seeds_do_not_count_among_the_p_values_that_are_adjus
     assert few.sum() > 10
     assert table.loc[few, "p"].notna().all()
     assert table.loc[few, "p_holm"].isna().all()
-    narrow = [part.query("hidden == 100") for part in (both_widths.layers, both_widths.readouts)]
-    alone = table_of(ff.Records(narrow[0], narrow[1], ()))
-    own = alone[alone["verdict"].isin(TESTED)]
-    assert own["p_holm"].equals(table.loc[own.index, "p_holm"])
-    assert own["p_holm"].notna().sum() > 10
+    own = table[table["verdict"].isin(TESTED)]
+    assert {width for _, width in own.index} == {"100"}
+    counted = own[own["counted"]]
+    assert len(counted) > 10
+    assert counted["p_holm"].tolist() == pytest.approx(adjusted(counted["p"].tolist()))
 
 
 def test_p_of_a_row_is_below_a_twentieth_exactly_when_its_verdict_is_decided(
@@ -494,7 +546,7 @@ def test_differences_of_widths_are_welch_s(
 def test_of_both_widths_the_lesser_or_the_greater_number_decides(
     both_widths: ff.Records, once_more: dict[str, pd.DataFrame], key: str, pick: Any, swapped: bool
 ) -> None:
-    """The same one whichever width has it."""
+    """The same ones whichever width has them; so do the ends of the intervals."""
     made = both_widths
     if swapped:
         layers, readouts = (
@@ -503,25 +555,51 @@ def test_of_both_widths_the_lesser_or_the_greater_number_decides(
         made = ff.Records(layers, readouts, ())
     table: Any = verdicts(made)
     (row,) = table[table["key"] == key].to_dict("records")
-    found = {width: own[key].tolist() for width, own in once_more.items()}
-    assert found["100"][0] != found["1000"][0], "an example worth its name"
-    values = pick(found.values())
+    both = [once_by_hand(own[key].tolist()) for own in once_more.values()]
+    assert both[0][0] != both[1][0], "an example worth its name"
     assert (row["width"], row["seeds"]) == ("100 and 1000", "6 and 6")
-    assert row["value"] == pytest.approx(values[0], rel=1e-6)
+    ends = [pick(pair) for pair in zip(*both, strict=True)][:3]
+    assert [row["value"], row["low"], row["high"]] == pytest.approx(ends, rel=1e-5)
+    # One below 0.7 is enough for the least to be there, and one above for the greatest.
+    enough = [p for value, _, _, p in both if (value < 0.7) == (pick is min)]
+    p = min(enough) if enough else max(p for *_, p in both)
+    assert row["p"] == pytest.approx(p, rel=1e-4)
+
+
+def once_by_hand(values: list[float]) -> tuple[float, float, float, float]:
+    """A correlation, its interval on Fisher's scale, and p of 0.7: with and without each seed."""
     center, spread = np.arctanh(values[0]), error(np.arctanh(values[1:]))
     half = stats.t.ppf(0.975, 5) * spread
-    ends = np.tanh(center - half), np.tanh(center + half)
-    assert (row["low"], row["high"]) == pytest.approx(ends, rel=1e-5)
     p = 2 * stats.t.sf(abs(center - np.arctanh(0.7)) / spread, 5)
-    assert row["p"] == pytest.approx(p, rel=1e-4)
+    return values[0], float(np.tanh(center - half)), float(np.tanh(center + half)), float(p)
+
+
+@pytest.mark.parametrize("key", TOGETHER)
+@pytest.mark.parametrize("width", ["100", "1000"])
+def test_where_one_width_is_missing_the_other_decides(
+    both_widths: ff.Records, once_more: dict[str, pd.DataFrame], key: str, width: str
+) -> None:
+    layers, readouts = (
+        part.query(f"hidden == {width}") for part in (both_widths.layers, both_widths.readouts)
+    )
+    table: Any = verdicts(ff.Records(layers, readouts, ()))
+    (row,) = table[table["key"] == key].to_dict("records")
+    assert (row["width"], row["seeds"], row["counted"]) == (width, "6", True)
+    expected = once_by_hand(once_more[width][key].tolist())
+    found = [row[name] for name in ("value", "low", "high", "p")]
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_two_numbers_are_combined_in_either_order() -> None:
     low, high = estimate(0.25, 0.1, 5, PLAIN), estimate(0.75, 0.2, 9, PLAIN)
-    lesser, greater = (BY_KEY[key].combine for key in TOGETHER)
     for one, other in ((low, high), (high, low)):
-        assert lesser(one, other) is low
-        assert greater(one, other) is high
+        for found, expected in ((LESSER(one, other), low), (GREATER(one, other), high)):
+            assert found.value == expected.value
+            assert (found.low, found.high) == (expected.low, expected.high)
+        assert LESSER(one, other).p(0.5) == low.p(0.5), "one is enough"
+        assert LESSER(one, other).p(0.0) == max(low.p(0.0), high.p(0.0))
+        assert GREATER(one, other).p(0.5) == high.p(0.5)
+        assert GREATER(one, other).p(1.0) == max(low.p(1.0), high.p(1.0))
     assert claim().combine(low, high).value == pytest.approx(0.5), "by default the difference"
     assert claim().combine(high, low).value == pytest.approx(-0.5)
 
@@ -593,7 +671,7 @@ def test_the_share_of_seeds_in_order_is_that_of_a_loop() -> None:
         ((1, 2, 4), True),
         ((1, 3, INF), True),
         ((2, INF, INF), True),
-        ((INF, INF, INF), True),
+        ((INF, INF, INF), NAN),  # nothing is known
         ((2, 2, 4), False),
         ((1, 1, 3), False),
         ((1, 4, 3), False),
@@ -602,14 +680,53 @@ def test_the_share_of_seeds_in_order_is_that_of_a_loop() -> None:
     ],
 )
 def test_a_seed_is_in_order_if_each_layer_is_later_than_the_one_before_as_far_as_any_comes(
-    epochs: tuple[float, ...], ordered: bool
+    epochs: tuple[float, ...], ordered: float
 ) -> None:
     of_layers = np.array([*epochs[:2], 1, epochs[2]])  # layer 3 is not among 1, 2 and 4
     layers = traces(np.where(np.arange(1, 5)[:, None] >= of_layers, 0.9, 0.5)[None])
     readouts = layers.query("layer == 4").rename(columns={"layer": "depth"})
     ((_, own),) = evidence(ff.Records(layers, readouts, ()))
     measure: Any = BY_KEY["delay-every-seed"].measure
-    assert measure(own).value == ordered
+    assert measure(own).value == pytest.approx(float(ordered), nan_ok=True)
+
+
+REACH = ["rq1-h1", "rq1-h2", "delay-every-doubling", "delay-every-seed", "constant-change"]
+
+
+def test_where_nothing_is_reached_no_delay_is_measured() -> None:
+    made = synthetic(32, (32,), epochs=20, delay=0.5)
+    none = ff.Records(made.layers.assign(train_accuracy=0.6), made.readouts, ())
+    for found, known in ((made, True), (none, False)):
+        rows = table_of(found).loc[[(key, "100") for key in REACH]]
+        assert (rows["verdict"] != "not measured").tolist() == [known] * len(REACH)
+        assert rows[["value", "low", "high"]].notna().all(axis=None) == known
+        assert rows[["value", "low", "high"]].isna().all(axis=None) != known
+
+
+def test_of_the_last_layer_alone_there_is_neither_span_nor_a_doubling() -> None:
+    """The first layer never reaches 0.7; nor does the shallower one of any pair."""
+    accuracy = np.full((5, 6, 4), 0.5)
+    accuracy[:, 3:, 3] = 0.9
+    layers = traces(accuracy)
+    readouts = layers.query("layer == 4").rename(columns={"layer": "depth"})
+    rows = table_of(ff.Records(layers, readouts, ()))
+    for key in ("rq1-h2", "delay-every-doubling"):
+        assert rows.loc[(key, "100"), "verdict"] == "not measured"
+        assert np.isnan(rows.loc[(key, "100"), "value"])
+    assert rows.loc[("delay-every-seed", "100"), "value"] == 0, "the deepest one is earlier"
+
+
+def test_of_epochs_that_were_not_trained_nothing_is_known() -> None:
+    made = synthetic(32, (2, 32), epochs=12)
+    usual, late = table_of(made), table_of(made, Reading(first_epoch=13))
+    reads = [key for key, width in usual.index if "first_epoch" in BY_KEY[key].reads]
+    assert len(reads) > 5
+    for (key, width), row in late.iterrows():
+        if key in reads:
+            assert row["verdict"] == "not measured"
+            assert np.isnan(row["value"])
+        else:
+            assert row["verdict"] == usual.loc[(key, width), "verdict"]
 
 
 @pytest.mark.parametrize("depth", [5, 6, 7, 32])

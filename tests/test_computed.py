@@ -125,9 +125,13 @@ def test_layers_with_a_correlation_left_are_named_with_its_range():
 def test_only_verdicts_that_were_reached_in_both_trainings_are_counted():
     both = joined(constant(), slowing(5))
     text = told(both, constant())
-    table = verdicts(constant())
-    reached = table["verdict"].isin(["supported", "not supported", "undecided"])
-    found = sum(reached & ~table["key"].isin(["rq1-h3", "pearson-weakens"]))  # opposites
+    one, other = verdicts(both), verdicts(constant())
+    table: Any = one.merge(other, on=["key", "width"], suffixes=("", "_other"))
+    reached = ["supported", "not supported", "undecided"]
+    table = table[table["verdict"].isin(reached) & table["verdict_other"].isin(reached)]
+    found = sum(~table["key"].isin(["rq1-h3", "pearson-weakens"]))  # opposites
+    assert 5 < found < len(one)
+    assert (table["width"] == "100").all(), "what both widths decide is another number"
     assert (
         f"With another rate (10 seeds at width 100), {found} of {found} verdicts are the same, and "
         "none is the opposite."

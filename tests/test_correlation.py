@@ -261,44 +261,70 @@ def later(run, by, seeds=5):
     return layers.assign(train_accuracy=both), run.readouts.query("depth == 4")
 
 
-@pytest.mark.parametrize("by", [-3, 0, 1, 4])
+@pytest.mark.parametrize("by", [0, 1, 4])
 def test_a_layer_that_repeats_the_network_s_gains_correlates_at_its_delay(by):
-    table = lagged(*later(records(noise=0.05, epochs=15), by), lags=range(-4, 6))
+    table = lagged(*later(records(noise=0.05, epochs=15), by), 5)
     assert table.columns[0] == "lag"
-    assert table["lag"].unique().tolist() == list(range(-4, 6))
+    assert table["lag"].unique().tolist() == list(range(6))
     first, second = (table.query(f"lag == {by} and layer == {layer}") for layer in (1, 2))
     assert first["r"].to_numpy() == pytest.approx(1, abs=1e-6)
     assert second["r"].to_numpy() == pytest.approx(-1, abs=1e-6)
     assert np.all(table.query(f"lag != {by}")["strength"] < 0.9)
 
 
-@pytest.mark.parametrize("lag", [-5, -1, 0, 2])
-def test_lagged_gains_correlate_as_scipy_says(lag):
+def test_a_layer_that_is_its_network_correlates_less_the_longer_the_lag():
+    run = records(epochs=20, start=6, jitter=1, noise=0)
+    network = run.readouts.query("depth == 4")
+    table = lagged(network.rename(columns={"depth": "layer"}), network)
+    assert table["lag"].unique().tolist() == list(range(10)), "half of 19 gains"
+    for _, own in table.groupby("coefficient"):
+        r = own["r"].to_numpy()
+        assert r[0] == pytest.approx(1)
+        assert np.all(r[1:] < r[0])
+        falling = r[: np.argmin(r) + 1]
+        assert len(falling) > 3
+        assert np.all(np.diff(falling) < 0)
+
+
+@pytest.mark.parametrize("longest", [0, 2, 7])
+def test_lagged_gains_correlate_as_scipy_says(longest):
+    """At every lag of as many gains, the network's being the same."""
     run = records(jitter=1, noise=0.05)
-    for row in lagged(run.layers, run.readouts, [lag]).to_dict("records"):
+    table = lagged(run.layers, run.readouts, longest)
+    assert table["lag"].unique().tolist() == list(range(longest + 1))
+    for row in table.to_dict("records"):
+        lag = row["lag"]
         x, y = paired(run, row["depth"], row["layer"]).astype(float).reshape(2, 5, 12)
         pairs = [
-            (x[seed, epoch] - x[seed, epoch - 1], y[seed, epoch - lag] - y[seed, epoch - lag - 1])
+            (x[seed, epoch + lag] - x[seed, epoch + lag - 1], y[seed, epoch] - y[seed, epoch - 1])
             for seed in range(5)
-            for epoch in range(1, 12)
-            if 1 <= epoch - lag < 12
+            for epoch in range(1, 12 - longest)
         ]
-        assert len(pairs) == 5 * (11 - abs(lag))
+        assert len(pairs) == 5 * (11 - longest)
         r = COEFFICIENTS[row["coefficient"]](*zip(*pairs, strict=True))[0]
         assert row["r"] == pytest.approx(r)
 
 
 def test_without_lag_gains_are_first_differences():
     run = records()
-    table = lagged(run.layers, run.readouts, [0]).drop(columns="lag")
+    table = lagged(run.layers, run.readouts, 0).drop(columns="lag")
     pd.testing.assert_frame_equal(table, first_differences(run.layers, run.readouts))
 
 
 def test_a_lag_beyond_the_training_has_no_correlation():
-    run = records(epochs=5)
-    table = lagged(run.layers, run.readouts)  # up to 15 epochs
-    assert np.max(table["lag"]) == 15
-    assert np.array_equal(table["r"].notna(), abs(table["lag"]) <= 3)
+    run = records(epochs=5)  # four gains
+    for longest in (3, 4, 15):
+        table = lagged(run.layers, run.readouts, longest)
+        assert np.max(table["lag"]) == longest
+        assert table["r"].notna().unique().tolist() == [longest == 3], "else none is followed"
+
+
+@pytest.mark.parametrize(("epochs", "longest"), [(1, 0), (2, 0), (3, 1), (5, 2), (12, 5)])
+def test_by_default_lags_go_up_to_half_of_the_gains(epochs, longest):
+    run = records(epochs=epochs)
+    table = lagged(run.layers, run.readouts)
+    assert table["lag"].unique().tolist() == list(range(longest + 1))
+    assert table["r"].notna().unique().tolist() == [epochs > 1]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.6, 0.9), (0.75, 0.8), (0, 1)])
@@ -311,6 +337,7 @@ def test_matched_is_the_correlation_of_the_pairs_in_the_range(low, high):
         r = COEFFICIENTS[row["coefficient"]](layer[inside], network[inside])[0]
         assert row["r"] == pytest.approx(r)
         assert row["epochs"] == 12
+        assert row["pairs"] == inside.sum()
 
 
 def test_matched_intervals_leave_out_one_seed_after_the_other():
@@ -338,6 +365,7 @@ def test_both_ends_of_a_range_belong_to_it():
 def test_a_range_in_which_no_network_is_has_no_correlation():
     run = records()
     table = matched(run.layers, run.readouts, 0.1, 0.2)
+    assert table["pairs"].tolist() == [0] * len(table)
     assert table[["r", "low", "high", "strength"]].isna().to_numpy().all()
 
 

@@ -126,14 +126,14 @@ def test_what_misses_the_bar_is_named(made):
     assert met == (
         "From 8 seeds on, 3 of 6 cells of the table reach 0.93, as means over widths and layers. "
         f"Below it are: {TREND} (0.900 with 30 seeds) and {MEAN} (0.920 with 8 seeds, 0.900 with "
-        "30 seeds). Of each width and size there are 1000 samples, so that chance moves one number "
-        f"by {2 * stats.binom(1000, 0.95).std() / 1000:.3f} at most, as a rule."
+        "30 seeds). Of each width and size there are 1000 samples: the standard error of one "
+        f"number is {stats.binom(1000, 0.95).std() / 1000:.3f}."
     )
     both = [own for own in ROWS if own["seeds"] >= 8 and own["percentile"]]
     ours, other = (np.mean([own[name] for own in both]) for name in ("covers", "percentile"))
     assert same == (
-        f"Over all numbers that both were tried on, these intervals cover {ours:.3f} of the time "
-        f"on average, and those of the percentile bootstrap {other:.3f}."
+        "Over the numbers and sizes on which both were tried, these intervals cover "
+        f"{ours:.3f} of the time on average, and those of the percentile bootstrap {other:.3f}."
     )
 
 
@@ -148,9 +148,8 @@ def test_where_nothing_misses_the_bar_nothing_is_named(tmp_path):
 def test_the_fewest_samples_say_how_far_chance_moves_a_number(tmp_path):
     fewer = [{**own, "samples": 400 if own["seeds"] == 30 else 1000} for own in ROWS]
     met, _ = words(coverage_summary(read(tmp_path, fewer)))
-    assert (
-        f"are 400 samples, so that chance moves one number by {2 * 0.0475**0.5 / 20:.3f} at" in met
-    )
+    error = 0.0475**0.5 / 20
+    assert met.endswith(f"are 400 samples: the standard error of one number is {error:.3f}.")
 
 
 def test_without_the_bootstrap_nothing_stands_beside_ours(tmp_path):
@@ -160,6 +159,9 @@ def test_without_the_bootstrap_nothing_stands_beside_ours(tmp_path):
     assert "<small>" not in page
     assert "nan" not in page
     assert [cell.text for cell in cells(table)[TREND]] == ["0.80", "0.95", "0.90"]
+    (text,) = words(coverage_summary(table))
+    assert "bootstrap" not in text
+    assert "nan" not in text
 
 
 def test_no_kind_needs_to_be_escaped(made):

@@ -229,7 +229,7 @@ def test_the_interval_of_a_slope_leaves_out_one_seed_after_the_other(state, coun
     layers = records(count, seeds=6, epochs=20, jitter=1, noise=0.03, random_state=state).layers
     lines = slope(layers).set_index("segment")
     left = [slope(without(layers, seed)).set_index("segment")["slope"] for seed in range(1, 7)]
-    for name, line in lines.iterrows():
+    for name, line in lines.to_dict("index").items():
         own = np.array([values[name] for values in left])
         half = stats.t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.sum((own - own.mean()) ** 2))
         assert line["high"] - line["slope"] == pytest.approx(half)

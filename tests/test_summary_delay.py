@@ -248,18 +248,22 @@ def test_orders_are_counted_and_the_fewest_seeds_are_told():
     ties = stats.binomtest(4, 5).pvalue
     assert p[0] * 2 < ties < p[1]
     assert text.startswith(
-        "100 units: in 1 of 2 comparisons the deeper layer is later in every seed in which either "
-        "reaches 0.7. "
+        "100 units: in 1 of 2 comparisons the deeper layer is later in every seed in which that is "
+        "known. "
     )
     assert re.findall(r"0\.\d{3}\b", text)[0] == f"{ties:.3f}"
-    assert text.endswith(f" at most; 5 seeds cannot give less than {2**-4:.3g} unadjusted.")
+    least = f"{2**-4:.3g}"
+    assert text.endswith(
+        f" at most; 5 seeds, the fewest of a comparison, cannot give less than {least} unadjusted."
+    )
 
 
 def test_a_p_too_small_for_three_decimals_is_escaped():
     shown = summary.orders(survival.sign_test(reaching([1] * 12, [2] * 12)))
     assert f"{2.0**-11:.3g}" == "0.000488"
     assert " &lt; 0.001" in shown._repr_html_()
-    assert "; 12 seeds cannot give less than 0.000488 unadj" in words(shown)[0]
+    (text,) = words(shown)
+    assert "; 12 seeds, the fewest of a comparison, cannot give less than 0.000488 unadj" in text
 
 
 def test_layers_that_no_seed_reaches_are_not_compared():
@@ -268,7 +272,9 @@ def test_layers_that_no_seed_reaches_are_not_compared():
     (text,) = words(summary.orders(survival.sign_test(reaching([3, 3], [0, 7], [0, 0], [0, 0]))))
     assert "in 1 of 2 comparisons" not in text
     assert text.startswith("100 units: in 2 of 2 comparisons")
-    assert text.endswith("; 1 seed cannot give less than 1 unadjusted.")
+    assert text.endswith(
+        "; 1 seed, the fewest of a comparison, cannot give less than 1 unadjusted."
+    )
 
 
 # --- Whether a further layer costs the same everywhere --------------------------------------------
@@ -325,7 +331,8 @@ def test_two_layers_and_two_that_reach_the_target_have_no_two_slopes():
 def test_a_ratio_of_one_seed_has_no_brackets():
     layers = synthetic(seeds=1).layers
     (text,) = words(summary.constancy(delay.mean_delay(layers), ratios(here=layers)))
-    assert f"half's is {three(ratio(layers))} here. " in text
+    assert f"half's is {three(ratio(layers))} here. A straight line" in text
+    assert "factor" not in text
     assert "[" not in text
     assert "interval" not in text
     assert "nan" not in text
@@ -396,10 +403,9 @@ def test_layers_of_records_are_compared_as_in_a_loop():
 
 @pytest.mark.parametrize("same", [0, 3])
 def test_where_neither_width_is_earlier_none_is_said_to_be(same: int):
-    text = " ".join(words(summary.compared(two_widths([same] * 2, [same] * 2))))
-    assert "earlier in" not in text
-    assert "later in" not in text
-    assert ("neither" in text) == (same == 0)
+    assert words(summary.compared(two_widths([same] * 2, [same] * 2))) == [
+        "No layer is earlier at one width than at the other."
+    ]
 
 
 def test_one_width_and_three_are_not_two():
@@ -412,7 +418,10 @@ def test_one_width_and_three_are_not_two():
 
 
 def apart(own: Any, layers: tuple[int, ...]) -> tuple[int, dict[tuple[int, int], int]]:
-    """How many bands of neighbors are there, and between which of them so many meet."""
+    """How many comparisons there are, and between which neighbors so many are not clear.
+
+    They are where the band of the shallower one lies above that of the deeper one.
+    """
     values, of, meet = grid(own, "layer"), 0, {}
     for shallow, deep in pairwise(layers):
         rose = False
@@ -421,8 +430,8 @@ def apart(own: Any, layers: tuple[int, ...]) -> tuple[int, dict[tuple[int, int],
             rose = rose or one.mean() >= 0.55
             if rose:
                 of += 1
-                far = abs(one.mean() - two.mean()) > one.std(ddof=1) + two.std(ddof=1)
-                meet[shallow, deep] = meet.get((shallow, deep), 0) + (not far)
+                above = one.mean() - one.std(ddof=1) > two.mean() + two.std(ddof=1)
+                meet[shallow, deep] = meet.get((shallow, deep), 0) + (not above)
     return of, meet
 
 
@@ -436,9 +445,9 @@ def test_bands_are_counted_that_are_apart():
         where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
         assert len(where) == 2
         assert text == (
-            f"{width} units: the bands of neighbors are apart in {of - sum(meet.values())} of {of} "
-            "epochs, counted from when the shallower layer has left chance. They meet between "
-            f"{where[0]} and {where[1]}."
+            f"{width} units: the shallower neighbor's band lies above the deeper one's in "
+            f"{of - sum(meet.values())} of {of} comparisons, one an epoch from when the shallower "
+            f"layer has left chance. It does not between {where[0]} and {where[1]}."
         )
 
 
@@ -453,35 +462,35 @@ def bands(*means: float, half: float = 0.1) -> Any:
 @pytest.mark.parametrize(
     ("means", "told"),
     [
-        ((0.9, 0.6), "2 of 2 epochs"),
-        ((0.9, 0.75), "0 of 2 epochs"),
-        ((0.6, 0.9), "2 of 2 epochs"),  # the deeper one is ahead
-        ((0.75, 0.9), "0 of 2 epochs"),
+        ((0.9, 0.6), "2 of 2"),
+        ((0.9, 0.75), "0 of 2"),
+        ((0.6, 0.9), "0 of 2"),  # the deeper one is ahead, however far
+        ((0.75, 0.9), "0 of 2"),
     ],
 )
-def test_bands_are_apart_whichever_layer_is_ahead(means: tuple[float, float], told: str):
+def test_the_band_of_the_shallower_layer_is_to_lie_above(means: tuple[float, float], told: str):
     (text,) = words(summary.overlaps(bands(*means)))
-    assert f"are apart in {told}, counted" in text
-    assert ("They meet between layers 1 and 4 in 2." in text) == told.startswith("0")
-    assert ("meet" in text) == told.startswith("0")
+    assert f"lies above the deeper one's in {told} comparisons, one an epoch" in text
+    assert ("It does not between layers 1 and 4 in 2." in text) == told.startswith("0")
+    assert ("does not" in text) == told.startswith("0")
 
 
-def test_bands_that_touch_meet():
+def test_bands_that_touch_do_not_lie_above_one_another():
     (text,) = words(summary.overlaps(bands(0.75, 0.75, half=0)))
-    assert "apart in 0 of 2 epochs" in text
+    assert "in 0 of 2 comparisons" in text
 
 
 def test_epochs_count_as_soon_as_the_shallower_layer_has_left_chance_once():
     layers = bands(0.9, 0.5)
     fallen = layers["train_accuracy"].mask((layers["epoch"] == 3) & (layers["layer"] == 1), 0.5)
     (text,) = words(summary.overlaps(layers.assign(train_accuracy=fallen)))
-    assert "are apart in 1 of 2 epochs" in text
+    assert "in 1 of 2 comparisons" in text
 
 
 def test_another_accuracy_has_other_bands():
     layers = bands(0.9, 0.6).assign(validation_accuracy=bands(0.9, 0.8)["train_accuracy"])
     (text,) = words(summary.overlaps(layers, "validation_accuracy"))
-    assert "are apart in 0 of 2 epochs" in text
+    assert "in 0 of 2 comparisons" in text
 
 
 def test_without_neighbors_or_a_layer_that_leaves_chance_nothing_is_compared():
@@ -500,24 +509,33 @@ def test_one_seed_has_no_band():
 
 
 @pytest.mark.parametrize(
-    ("reached", "slope", "verdict"),
+    ("crossing", "slope", "true"),
     [
-        (3, 1.2, "Both came true"),
-        (3, 1.1, "Both came true"),
-        (3, 1.35, "Both came true"),
-        (3, 1.36, "One of the two came true"),
-        (2, 1.2, "One of the two came true"),
-        (2, 1.09, "Neither came true"),
-        (0, np.nan, "Neither came true"),
+        ([2.5, 9, 26], 1.2, 3),
+        ([2.5, 9, 25], 1.1, 3),
+        ([2.5, 9, 28], 1.35, 3),
+        ([2.5, 9, 28.1], 1.35, 2),
+        ([2.5, 9, 24.9], 1.2, 2),
+        ([2.5, 9, 26], 1.36, 2),
+        ([2.5, 26, 9], 1.36, 1),  # the last layer counts
+        ([2.5, np.nan, 26], 1.36, 1),
+        ([2.5, 26, np.nan], 1.2, 1),
+        ([2.5, 26, np.nan], 1.09, 0),
+        ([np.nan] * 3, np.nan, 0),
     ],
 )
-def test_what_was_expected_comes_true_or_not(reached: int, slope: float, verdict: str):
-    means = pd.DataFrame({"crossing": [2.5] * reached + [np.nan] * (3 - reached)})
+def test_what_was_expected_comes_true_or_not(crossing: list[float], slope: float, true: int):
+    means = pd.DataFrame({"crossing": crossing})
     row = pd.DataFrame({"slope": [slope], "low": [slope - 0.5], "high": [slope + 0.5]})
     (text,) = words(summary.prediction(means, row))
+    known = [value for value in crossing if value == value]
+    last = three(max(known)) if known else "\N{EN DASH}"
     ends = f"[{three(slope - 0.5)}, {three(slope + 0.5)}]"
-    told = f"{three(slope)} {ends}" if reached else "\N{EN DASH}"
-    assert text == f"{verdict}: {reached} of 3 layers reach 0.7, and the ratio is {told}."
+    told = f"{three(slope)} {ends}" if known else "\N{EN DASH}"
+    assert text == (
+        f"{true} of the three came true: {len(known)} of 3 layers reach 0.7, the last of them "
+        f"after {last} epochs, and the ratio is {told}."
+    )
 
 
 def test_a_prediction_is_held_against_records():
@@ -525,8 +543,10 @@ def test_a_prediction_is_held_against_records():
     row = delay.slope(layers).query("segment == 'ratio'")
     assert not 1.1 <= ratio(layers) <= 1.35, "an example worth its name"
     (text,) = words(summary.prediction(delay.mean_delay(layers), row))
-    told = f"4 of 4 layers reach 0.7, and the ratio is {three(ratio(layers))}."
-    assert text == f"One of the two came true: {told}"
+    assert text == (
+        "1 of the three came true: 4 of 4 layers reach 0.7, the last of them after "
+        f"{three(max(crossings(layers)))} epochs, and the ratio is {three(ratio(layers))}."
+    )
 
 
 # --- Other targets --------------------------------------------------------------------------------

@@ -223,7 +223,8 @@ def test_the_accuracy_is_told_after_the_auroc_where_both_are_reached():
     assert words(summary.auroc({"auroc": auroc, "accuracy": accuracy})) == [
         "100 units (5 seeds): of 5 layers, 4 reach the AUROC and 4 the accuracy. Of those that "
         "reach both, the epoch of the accuracy minus that of the AUROC is 1 on average "
-        f"({MINUS}0.5 to 3). The accuracy of these layers comes up to 5.5 epochs apart."
+        f"({MINUS}0.5 to 3). The first and the last of them reach the accuracy 5.5 epochs "
+        "apart."
     ]
 
 
@@ -245,7 +246,8 @@ def test_layers_that_reach_one_of_two_have_no_difference():
     narrow, wide = words(summary.auroc({"auroc": auroc, "accuracy": accuracy}))
     assert narrow == "100 units (5 seeds): no layer reaches both."
     assert wide.endswith(
-        "is 1.5 on average (1 to 2). The accuracy of these layers comes up to 0 epochs apart."
+        "is 1.5 on average (1 to 2). The first and the last of them reach the accuracy 0 epochs "
+        "apart."
     )
 
 
