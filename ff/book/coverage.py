@@ -81,8 +81,9 @@ def coverage(table: pd.DataFrame) -> Html:
         for kind, own in table.groupby("kind", sort=False)
     )
     return Html(
-        '<div class="ff-scroll-x"><table class="ff-coverage"><thead><tr><th scope="col">Number'
-        f"</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Coverage">'
+        '<table class="ff-coverage"><thead><tr><th scope="col">Number</th>'
+        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

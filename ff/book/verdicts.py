@@ -111,7 +111,8 @@ def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
     return Html(
         f'<p class="ff-legend">{legend} · <span class="none">{DASH}</span> not measured · empty: '
         "the variation does not enter the number · framed: not the verdict as read here</p>"
-        '<div class="ff-scroll-x"><table class="ff-matrix"><thead><tr><th scope="col">Statement'
+        '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Verdicts '
+        'under all variations"><table class="ff-matrix"><thead><tr><th scope="col">Statement'
         '</th><th scope="col">Width</th><th scope="col" class="first"><span>as read here</span>'
         f"</th>{names}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -267,5 +268,6 @@ def _matrix_row(width: str, own: pd.DataFrame) -> str:
 def _cell(verdict: str, main: str, title: str, *, first: bool) -> str:
     look, sign = MARKS.get(verdict, ("none", DASH))
     look += " other" if verdict in TESTED and verdict != main else ""
-    words = f'title="{escape(title)}" role="img" aria-label="{escape(title)}"'
-    return f'<td{_first(first)}><span class="{look}" {words}>{sign}</span></td>'
+    words = escape(title)  # which a screen reader says, too
+    mark = f'<span class="{look}" title="{words}" role="img">{sign}</span>'
+    return f"<td{_first(first)}>{mark}</td>"
