@@ -81,7 +81,7 @@ def coverage(table: pd.DataFrame) -> Html:
         for kind, own in table.groupby("kind", sort=False)
     )
     return Html(
-        '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Coverage">'
+        '<div aria-label="Coverage" class="ff-scroll-x" role="region" tabindex="0">'
         '<table class="ff-coverage"><thead><tr><th scope="col">Number</th>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
