@@ -79,7 +79,8 @@ def robustness(
         table["concerned"] = [changed <= reads[key] for key in table["key"]]
         here = pd.MultiIndex.from_frame(table[["key", "width"]])
         own = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
-        table.loc[table["concerned"], numbers] = own
+        for number in numbers:
+            table[number] = own[number].where(table["concerned"], table[number])
         tables.append(table)
     columns = [*labels, "kind", "variation", "verdict", "value", "low", "high"]
     return pd.concat(tables, ignore_index=True).loc[:, [*columns, "main", "concerned"]]
