@@ -31,10 +31,12 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "book" / "rq1_delay.ipynb", book)
     (book / "references.bib").touch()
-    (book / "intro.md").write_text("(one-precision)=\n# Book\n")  # the chapter refers to it
+    labels = "(one-precision)=\n(constant-rates)=\n# Book\n\n$$\nx\n$$ (eq-cool-down)\n"
+    (book / "intro.md").write_text(labels)  # the chapter refers to them
+    (book / "coverage.md").write_text("# Coverage\n")
     (book / "_toc.yml").write_text(
         "format: jb-book\nroot: intro\nchapters:\n"
-        "  - file: rq1_delay\n    sections: [glob: runs/rq1_delay/*]\n"
+        "  - file: rq1_delay\n    sections: [glob: runs/rq1_delay/*]\n  - file: coverage\n"
     )
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["sphinx"]["config"] |= {
