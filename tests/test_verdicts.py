@@ -245,7 +245,7 @@ def test_what_is_or_becomes_undecided_is_not_the_opposite(records):
 
 def matrix(varied: pd.DataFrame, records: ff.Records) -> list[tuple[str, list[Tag]]]:
     """Of each row all its words before the cells, and its cells."""
-    rows = parsed(verdict_matrix(varied, records)).select("tbody tr")
+    rows = parsed(verdict_matrix(varied)).select("tbody tr")
     return [(" ".join(th.text for th in row("th")), row("td")) for row in rows]
 
 
@@ -293,7 +293,7 @@ def test_opposites_are_in_no_row_and_every_other_claim_is(records, varied):
 
 
 def test_every_variation_is_a_column_with_its_name(records, varied):
-    found = parsed(verdict_matrix(varied, records))
+    found = parsed(verdict_matrix(varied))
     heads = [th.text for th in found.select("thead th")]
     for name in ("0.8", "4 to 30", "turned"):
         assert sum(name in head for head in heads) == 1
@@ -305,7 +305,7 @@ def test_every_variation_is_a_column_with_its_name(records, varied):
 
 def test_statements_and_names_are_escaped_in_the_matrix(records, hostile):
     readings = {"kind <i>": {"name <b>": Reading(target=0.8)}}
-    html = verdict_matrix(robustness(records, {}, readings), records)._repr_html_()
+    html = verdict_matrix(robustness(records, {}, readings))._repr_html_()
     assert "<i>" not in html
     assert "<b>" not in html
     assert "name &lt;b&gt;" in html
@@ -317,7 +317,7 @@ def test_statements_and_names_are_escaped_in_the_matrix(records, hostile):
 
 
 def test_what_becomes_of_verdicts_is_counted_and_listed(records, varied):
-    found = parsed(changed(varied, "turned", records))
+    found = parsed(changed(varied, "turned"))
     statements = {claim.key: claim.statement for claim in CLAIMS}
     same, expected = 0, []
     for row in varied[varied["variation"] == "turned"].to_dict("records"):
@@ -340,7 +340,7 @@ def test_what_becomes_of_verdicts_is_counted_and_listed(records, varied):
 def test_a_variation_that_changes_nothing_has_no_list(records):
     steady = robustness(records, {}, {"target": {"0.71": Reading(target=0.71)}})
     steady = steady.assign(verdict=steady["main"])
-    found = parsed(changed(steady, "0.71", records))
+    found = parsed(changed(steady, "0.71"))
     count = len(steady[steady["counted"] & steady["concerned"]])
     assert found.text == f"{count} of {count} verdicts stay the same."
     assert not found("ul")
@@ -350,12 +350,12 @@ def test_a_variation_that_reaches_no_verdict_is_said_to_reach_none(records):
     few = ff.Records(records.layers.query("seed <= 3"), records.readouts.query("seed <= 3"), ())
     table = robustness(records, {"few < 4": few}, {})
     assert len(table) > 20
-    html = changed(table, "few < 4", records)._repr_html_()
+    html = changed(table, "few < 4")._repr_html_()
     assert html == "<p>No verdict is reached with few &lt; 4.</p>"
 
 
 def test_statements_are_escaped_in_the_list(records, varied, hostile):
-    html = changed(varied, "turned", records)._repr_html_()
+    html = changed(varied, "turned")._repr_html_()
     assert HOSTILE not in html
     assert "<li>Is a &lt; b &amp; c &gt; d? Width 100: not supported instead of" in html
 

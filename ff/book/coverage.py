@@ -99,12 +99,10 @@ def coverage_summary(table: pd.DataFrame) -> Html:
     means = enough.groupby(["kind", "seeds"], sort=False)["covers"].mean()
     short = means.loc[means < BAR]
     met = f"{len(means) - len(short)} of {len(means)} cells of the table reach {BAR}"
-    worst = [
-        f"{kind} ({', '.join(f'{covers:.3f} with {seeds} seeds' for (_, seeds), covers in own)})"
-        for kind, own in (
-            (kind, list(rows.items())) for kind, rows in short.groupby(level="kind", sort=False)
-        )
-    ]
+    worst = []
+    for kind, own in short.groupby(level="kind", sort=False):
+        cells = [f"{covers:.3f} with {seeds} seeds" for (_, seeds), covers in own.items()]
+        worst.append(f"{kind} ({', '.join(cells)})")
     least = f". Below it are: {listed(worst)}" if worst else ""
     samples = table["samples"].min()
     texts = [

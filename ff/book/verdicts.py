@@ -8,7 +8,9 @@ import pandas as pd
 
 from ff.book.markup import DASH, MINUS, SIGNS, Html, badge, estimate, interval, number, p_value
 from ff.records import Records
+from ff.stats import claims
 from ff.stats.claims import BY_CONSTRUCTION, STANCES, TESTED, verdicts
+from ff.stats.robustness import reached
 
 __all__ = ["changed", "decided", "verdict_matrix", "verdict_summary", "verdict_table"]
 
@@ -85,17 +87,15 @@ def verdict_table(
     )
 
 
-def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
+def verdict_matrix(varied: pd.DataFrame) -> Html:
     """Every verdict under every variation, as one picture: verdicts down, variations across.
 
     Parameters
     ----------
     varied
         Result of `ff.stats.robustness.robustness`.
-    records
-        The records it was made of.
     """
-    statements = _statements(records)
+    statements = _statements()
     counted: Any = varied.loc[varied["counted"]]
     kinds = counted.drop_duplicates(["kind", "variation"])
     names = "".join(
@@ -118,7 +118,7 @@ def verdict_matrix(varied: pd.DataFrame, records: Records) -> Html:
     )
 
 
-def changed(varied: pd.DataFrame, variation: str, records: Records) -> Html:
+def changed(varied: pd.DataFrame, variation: str) -> Html:
     """What becomes of the verdicts under one variation, in a sentence and a list.
 
     Parameters
@@ -127,18 +127,15 @@ def changed(varied: pd.DataFrame, variation: str, records: Records) -> Html:
         Result of `ff.stats.robustness.robustness`.
     variation
         A name in its column of that name.
-    records
-        The records it was made of.
     """
-    statements = _statements(records)
-    chosen = varied["counted"] & varied["concerned"] & (varied["variation"] == variation)
-    own: Any = varied.loc[chosen & varied["verdict"].isin(TESTED)]
-    other = own[own["verdict"] != own["main"]]
+    statements = _statements()
+    own: Any = reached(varied.loc[varied["counted"] & (varied["variation"] == variation)])
+    other = own[~own["same"]]
     if own.empty:
         return Html(f"<p>No verdict is reached with {escape(variation)}.</p>")
     same = f"{len(own) - len(other)} of {len(own)} verdicts stay the same"
     items = "".join(
-        f"<li>{escape(statements[row['key']])} {_width(row['width'])}: {row['verdict']} instead of "
+        f"<li>{statements[row['key']]} {_width(row['width'])}: {row['verdict']} instead of "
         f"{row['main']} ({estimate(row['value'], row['low'], row['high'])})</li>"
         for row in other.to_dict("records")
     )
@@ -159,25 +156,18 @@ def decided(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
 
 def _stays(varied: pd.DataFrame) -> pd.DataFrame:
     """In how many of the variations that concern a number its verdict stays or is the opposite."""
-    own = varied[varied["concerned"] & varied["verdict"].isin(TESTED)]
-    opposite = (own["main"] != "undecided") & (own["verdict"] != "undecided")
-    own = own.assign(
-        same=own["verdict"] == own["main"],
-        opposite=opposite & (own["verdict"] != own["main"]),
-    )
-    found = own.groupby(["key", "width"])
+    found = reached(varied).groupby(["key", "width"])
     return found.agg(
         same=("same", "sum"), opposite=("opposite", "sum"), varied=("same", "count")
     ).reset_index()
 
 
-def _statements(records: Records) -> dict[str, str]:
-    table = verdicts(records)
-    return dict(zip(table["key"], table["statement"], strict=True))
+def _statements() -> dict[str, str]:
+    return {claim.key: escape(claim.statement) for claim in claims.CLAIMS}
 
 
 def _width(width: str) -> str:
-    return "Any width" if width == "any" else "Width " + width.replace("-", MINUS)
+    return "Width " + width.replace("-", MINUS)
 
 
 def _sign(row: dict[Any, Any]) -> str:
@@ -241,9 +231,9 @@ def _first(yes: bool) -> str:
 
 
 def _matrix_rows(statement: str, rows: pd.DataFrame) -> str:
-    """A claim, a row for each width."""
+    """A claim, whose statement is HTML already, a row for each width."""
     widths = list(rows.groupby("width", sort=False))
-    head = f'<th scope="rowgroup" rowspan="{len(widths)}">{escape(statement)}</th>'
+    head = f'<th scope="rowgroup" rowspan="{len(widths)}">{statement}</th>'
     return "".join(
         f"<tr>{head if not i else ''}{_matrix_row(str(width), own)}</tr>"
         for i, (width, own) in enumerate(widths)

@@ -18,7 +18,7 @@ from ff.records import Records
 from ff.stats.correlation import STRONG
 from ff.stats.delay import slopes_of_delays
 from ff.stats.evidence import Evidence, Reading, evidence
-from ff.stats.intervals import FISHER, Estimate, Scale, holm, jackknife, share, theil_sen
+from ff.stats.intervals import FISHER, Estimate, holm, jackknife, share, theil_sen
 
 __all__ = ["BY_CONSTRUCTION", "CLAIMS", "STANCES", "TESTED", "Claim", "verdicts"]
 
@@ -150,8 +150,8 @@ def _plain(values: Callable[[Evidence], np.ndarray]) -> Measure:
     return lambda e: jackknife(values(e))
 
 
-def _correlation(values: Callable[[Evidence], np.ndarray], scale: Scale = FISHER) -> Measure:
-    return lambda e: jackknife(values(e), scale)
+def _correlation(values: Callable[[Evidence], np.ndarray]) -> Measure:
+    return lambda e: jackknife(values(e), FISHER)
 
 
 def _slope(segment: str) -> Measure:
@@ -475,12 +475,11 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     DataFrame
         A row for each claim and width: key, where, statement, estimand, width ("100", "1000",
         "1000 - 100", "100 and 1000" for what both decide together, or "any" for what holds by
-        construction), value, low, high, p, p_holm, seeds,
-        verdict, stance, paper ("agrees" or "differs", empty without a decision), counted,
-        chapter. `p` is the level of significance from which on the verdict is decided, and `p_holm`
-        adjusts it for all verdicts of the table. `counted` is False where a claim holds by
-        construction, or its number counts in another row. A claim about a width, or two, that the
-        records lack is "not measured".
+        construction), value, low, high, p, p_holm, seeds, verdict, stance, paper ("agrees" or
+        "differs", empty without a decision), counted, chapter. `p` is the level of significance
+        from which on the verdict is decided, and `p_holm` adjusts it for all verdicts of the
+        table. `counted` is False where a claim holds by construction, or its number counts in
+        another row. A claim about a width, or two, that the records lack is "not measured".
     """
     found = dict(evidence(records, reading))
     rows = []
@@ -513,7 +512,7 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
             )
     table: Any = pd.DataFrame(rows)
     tested = table["counted"] & table["verdict"].isin(TESTED)
-    table.insert(9, "p_holm", holm(table["p"].where(tested)))  # beside p
+    table.insert(table.columns.get_loc("seeds"), "p_holm", holm(table["p"].where(tested)))
     return table
 
 
@@ -527,16 +526,12 @@ def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, li
             yield str(width), [own.seeds], claim.measure(own)
     else:
         compared = claim.combine is _difference
-        present = [width for width in claim.widths if width in found]
-        if not compared and len(present) == 1:  # what can be said of the one that is there
-            yield str(present[0]), [found[present[0]].seeds], claim.measure(found[present[0]])
-            return
-        name = (" - " if compared else " and ").join(
-            map(str, sorted(claim.widths, reverse=compared))
-        )
-        if missing := set(claim.widths) - set(found):
+        present = tuple(width for width in claim.widths if width in found)
+        widths = claim.widths if compared else present or claim.widths  # one can decide for both
+        name = (" - " if compared else " and ").join(map(str, sorted(widths, reverse=compared)))
+        if missing := set(widths) - set(found):
             yield name, [0] * len(missing), unknown
             return
-        first, *other = (claim.measure(found[width]) for width in claim.widths)
-        seeds = [found[width].seeds for width in claim.widths]
+        first, *other = (claim.measure(found[width]) for width in widths)
+        seeds = [found[width].seeds for width in widths]
         yield name, seeds, claim.combine(first, other[0]) if other else first

@@ -123,13 +123,17 @@ def slopes_of_delays(layers: np.ndarray, delays: np.ndarray) -> dict[str, np.nda
     for row in delays:
         reached = np.isfinite(row)
         x, y = layers[reached], row[None, reached]
-        half = (len(x) + 1) // 2
-        parts = (slice(None), slice(half), slice(len(x) - half, None))
-        rows.append([theil_sen(x[part], y[:, part])[0] for part in parts])
+        rows.append([theil_sen(x[part], y[:, part])[0] for part in _halves(len(x)).values()])
     whole, shallow, deep = np.array(rows).T
     with np.errstate(invalid="ignore", divide="ignore"):  # 0/0
         change, ratio = deep - shallow, deep / shallow
     return {"all": whole, "shallow": shallow, "deep": deep, "change": change, "ratio": ratio}
+
+
+def _halves(layers: int) -> dict[str, slice]:
+    """All of some layers, and their halves; those of an odd number share the middle one."""
+    half = (layers + 1) // 2
+    return {"all": slice(None), "shallow": slice(half), "deep": slice(layers - half, None)}
 
 
 def _finite(delays: np.ndarray) -> np.ndarray:
@@ -261,8 +265,7 @@ def slope(
         delays = leave_one_out(reach_of_mean(values, epochs, target), len(seeds))[:, 1]
         reached = np.isfinite(delays[0])
         x, y = keys[reached], delays[0, reached]
-        half = (len(x) + 1) // 2
-        parts = {"all": slice(None), "shallow": slice(half), "deep": slice(len(x) - half, None)}
+        parts = _halves(len(x))
         for name, values in slopes_of_delays(keys, delays).items():
             own, scatter = x[parts.get(name, slice(None))], (np.nan, np.nan)
             if name in parts and len(own) > 2:

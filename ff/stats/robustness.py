@@ -10,7 +10,7 @@ from ff.records import Records
 from ff.stats.claims import CLAIMS, TESTED, verdicts
 from ff.stats.evidence import Reading
 
-__all__ = ["READINGS", "robustness"]
+__all__ = ["READINGS", "reached", "robustness"]
 
 # What is varied of the reading, by the name of its kind and then its own.
 READINGS = {
@@ -78,12 +78,32 @@ def robustness(
         table = main[[*labels, *numbers]].assign(main=main["verdict"], kind=kind, variation=name)
         table["concerned"] = [changed <= reads[key] for key in table["key"]]
         here = pd.MultiIndex.from_frame(table[["key", "width"]])
-        own = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
+        own: Any = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
         for number in numbers:
             table[number] = own[number].where(table["concerned"], table[number])
         tables.append(table)
     columns = [*labels, "kind", "variation", "verdict", "value", "low", "high"]
     return pd.concat(tables, ignore_index=True).loc[:, [*columns, "main", "concerned"]]
+
+
+def reached(varied: pd.DataFrame) -> pd.DataFrame:
+    """The rows in which a variation enters a number and a verdict is reached.
+
+    Parameters
+    ----------
+    varied
+        Result of `robustness`.
+
+    Returns
+    -------
+    DataFrame
+        These rows, with the columns `same` and `opposite`: whether the verdict is the one without
+        variation, or decided the other way.
+    """
+    rows: Any = varied.loc[varied["concerned"] & varied["verdict"].isin(TESTED)]
+    same = rows["verdict"] == rows["main"]
+    both = (rows[["verdict", "main"]] != "undecided").all(axis=1)
+    return rows.assign(same=same, opposite=both & ~same)
 
 
 def _changed(reading: Reading) -> set[str]:

@@ -1,5 +1,6 @@
 """What a section's tables say, in a sentence or two for each width: all of it is computed."""
 
+from ff.book.summary.accuracy import awake, overlaps, spread
 from ff.book.summary.correlation import (
     confounder,
     correlations,
@@ -10,19 +11,16 @@ from ff.book.summary.correlation import (
     trends,
     within,
 )
-from ff.book.summary.delay import (
-    awake,
-    by_target,
-    compared,
-    constancy,
-    delays,
-    medians,
-    orders,
-    overlaps,
+from ff.book.summary.delay import by_target, compared, constancy, delays, medians, orders
+from ff.book.summary.threats import (
+    accuracies,
+    auroc,
+    devices,
     prediction,
-    spread,
+    robust,
+    slopes_of,
+    spans,
 )
-from ff.book.summary.threats import accuracies, auroc, devices, robust, slopes_of, spans
 
 __all__ = [
     "accuracies",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS, Html, estimate, layer_numbers, listed, number, paragraphs
-from ff.book.summary.shared import sign_of, whose, widths
+from ff.book.summary.shared import deepest, sign_of, whose, widths
 from ff.stats.correlation import STRONG
 
 __all__ = [
@@ -43,11 +43,11 @@ def strong(pooled: pd.DataFrame) -> Html:
 
     def text(own: pd.DataFrame) -> str:
         depth = int(np.max(own["depth"]))
-        deepest = own.loc[own["depth"] == depth]
-        strong = deepest["strength_low"] > STRONG
+        rows = own.loc[own["depth"] == depth]
+        beyond = rows["strength_low"] > STRONG
         parts = [
             f"{count} of {depth} layers by {str(kind).capitalize()}'s coefficient"
-            for kind, count in strong.groupby(deepest["coefficient"]).sum().items()
+            for kind, count in beyond.groupby(rows["coefficient"]).sum().items()
         ]
         return (
             f"{whose(own)} in the network of {depth} layers the whole interval lies beyond "
@@ -95,7 +95,7 @@ def kinds(tables: dict[str, pd.DataFrame]) -> Html:
     table = pd.concat(tables, names=["kind"]).reset_index("kind")
 
     def text(own: pd.DataFrame) -> str:
-        rows = own.loc[(own["depth"] == own["depth"].max()) & (own["coefficient"] == "pearson")]
+        rows = deepest(own)
         parts = []
         for kind, found in rows.groupby("kind", sort=False):
             above = found.loc[found["low"] > 0, "layer"].tolist()
@@ -121,9 +121,7 @@ def matched(tables: dict[str, pd.DataFrame]) -> Html:
     """
     texts = []
     for name, table in tables.items():
-        rows = table.loc[
-            (table["depth"] == table["depth"].max()) & (table["coefficient"] == "pearson")
-        ]
+        rows = deepest(table)
         means: Any = rows.groupby("hidden")["strength"].mean()
         pairs = rows.groupby("hidden")["pairs"].first() if "pairs" in rows else {}
         told = [
@@ -218,15 +216,16 @@ def following(lagged: pd.DataFrame) -> Html:
 
 def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
     depth = int(np.max(pooled["depth"]))
-    deepest = pooled.loc[pooled["depth"] == depth]
-    r = deepest.pivot_table(index="layer", columns="coefficient", values="r")
+    r = pooled.loc[pooled["depth"] == depth].pivot_table(
+        index="layer", columns="coefficient", values="r"
+    )
     text = (
         f"{whose(pooled)} over all pairs, Pearson's r with the accuracy of the network of {depth} "
         f"layers is {r['pearson'].iloc[0]:.2f} in layer 1 and {r['pearson'].iloc[-1]:.2f} in layer "
         f"{depth}; Spearman's ρ is {r['spearman'].iloc[0]:.2f} and {r['spearman'].iloc[-1]:.2f}"
     )
     own = within.loc[within["hidden"] == pooled["hidden"].iloc[0]]
-    left = own.query("depth == @depth and coefficient == 'pearson'").set_index("layer")
+    left = deepest(own).set_index("layer")
     if np.isfinite(left["r"]).all() and len(left) > 1:
         first, second = map(_with_interval, left.head(2).to_dict("records"))
         text += f". Between the seeds of one epoch r is {first} in layer 1 and {second} in layer 2"

@@ -1,6 +1,5 @@
 """What the sections on delay show, in a sentence or two for each width: all of it is computed."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,24 +17,17 @@ from ff.book.markup import (
 )
 from ff.book.summary.shared import name, whose, widths
 from ff.stats.delay import TARGET
-from ff.stats.evidence import FIGURE_3, ROSE
 
 __all__ = [
-    "awake",
     "by_target",
     "compared",
     "constancy",
     "delays",
     "medians",
     "orders",
-    "overlaps",
-    "prediction",
-    "spread",
 ]
 
 WIDE_BAR = 2  # a wider bar for a constant delay than that of the claim
-LAST = (25, 28)  # epochs in which the last layer was expected to cross at constant rates
-EXPECTED = (1.1, 1.35)  # ratio at constant rates, as written down before they were tried
 
 
 def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
@@ -49,68 +41,6 @@ def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
         Result of `ff.delay.slope` of the same layers.
     """
     return paragraphs(_delays(own, slope) for own in widths(delay))
-
-
-def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
-    """How many layers have left chance after a third, two thirds and all of the epochs.
-
-    Parameters
-    ----------
-    layers
-        The `layers` table of `ff.Records`.
-    column
-        What counts as accuracy.
-    """
-
-    def text(own: pd.DataFrame) -> str:
-        mean = own.pivot_table(index="epoch", columns="layer", values=column)
-        rose = (mean >= ROSE).cummax()
-        last = int(mean.index[-1])
-        parts = [
-            f"{rose.loc[:epoch].iloc[-1].sum()} after {epoch} epoch{'s' if epoch > 1 else ''}"
-            for epoch in dict.fromkeys([last // 3, 2 * last // 3, last])
-            if epoch >= mean.index[0]
-        ]
-        return (
-            f"{name(own)} of {mean.shape[1]} layers, {listed(parts)} have passed a mean accuracy "
-            f"of {ROSE}; at the end layer 1 is at {mean.iloc[-1, 0]:.2f} and layer "
-            f"{mean.columns[-1]} at {mean.iloc[-1, -1]:.2f}."
-        )
-
-    return paragraphs(text(own) for own in widths(layers))
-
-
-def spread(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
-    """Between which layers the spread over seeds is least and greatest, once they have left chance.
-
-    Parameters
-    ----------
-    layers, column
-        As in `awake`.
-    """
-
-    def text(own: Any) -> str:
-        seeds = own["seed"].nunique()
-        if seeds == 1:
-            return f"{name(own)} one seed tells no spread."
-        over: Any = own.groupby(["epoch", "layer"])[column].agg(["mean", "std"]).unstack()
-        rose = (over["mean"] >= ROSE).cummax()
-        std: Any = over["std"].where(rose).mean().dropna()
-        if not len(std):
-            return f"{name(own)} no layer leaves chance."
-        least, most = std.idxmin(), std.idxmax()
-        if len(std) == 1:
-            return (
-                f"{name(own)} only layer {least} passes {ROSE}; from then on its standard "
-                f"deviation over {seeds} seeds is {std[least]:.3f} on average."
-            )
-        return (
-            f"{name(own)} from the epoch in which a layer passes {ROSE}, its standard deviation "
-            f"over {seeds} seeds is {std[least]:.3f} on average in layer {least}, which has the "
-            f"least, and {std[most]:.3f} in layer {most}, which has the most."
-        )
-
-    return paragraphs(text(own) for own in widths(layers))
 
 
 def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
@@ -222,68 +152,6 @@ def compared(means: pd.DataFrame) -> Html:
     neither: Any = np.isinf(table).all(axis=1)
     rest = f"; neither reaches it in {layer_numbers(table.index[neither])}" if neither.any() else ""
     return paragraphs([f"<b>{wide} units</b> reach {TARGET} {listed(parts)} than {narrow}{rest}."])
-
-
-def overlaps(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
-    """In how many epochs bands of one deviation of neighbors in Figure 3 are apart.
-
-    Parameters
-    ----------
-    layers, column
-        As in `awake`.
-    """
-
-    def text(own: pd.DataFrame) -> str:
-        over: Any = own.groupby(["epoch", "layer"])[column].agg(["mean", "std"]).unstack()
-        if over["std"].isna().all(axis=None):
-            return f"{name(own)} one seed has no band."
-        mean, std = over["mean"], over["std"]
-        rose = (mean >= ROSE).cummax()
-        chosen = [layer for layer in FIGURE_3 if layer in mean]
-        meet, epochs = {}, 0
-        for shallow, deep in pairwise(chosen):
-            counted = rose[shallow]
-            close = mean[shallow] - mean[deep] <= std[shallow] + std[deep]
-            meet[shallow, deep] = int((close & counted).sum())
-            epochs += int(counted.sum())
-        if not epochs:
-            return f"{name(own)} there are no neighbors to compare."
-        where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
-        told = f" It does not between {listed(where)}." if where else ""
-        return (
-            f"{name(own)} the shallower neighbor's band lies above the deeper one's in "
-            f"{epochs - sum(meet.values())} of {epochs} comparisons, one an epoch from when the "
-            f"shallower layer has left chance.{told}"
-        )
-
-    return paragraphs(text(own) for own in widths(layers))
-
-
-def prediction(means: pd.DataFrame, ratio: pd.DataFrame) -> Html:
-    """Whether what was expected of constant learning rates before they were tried came true.
-
-    Parameters
-    ----------
-    means
-        Result of `ff.delay.mean_delay` at constant rates.
-    ratio
-        The row of `ff.delay.slope` with the segment "ratio".
-    """
-    reached, row = int(np.sum(means["crossing"].notna())), ratio.iloc[0]
-    crossing: Any = means["crossing"]
-    last = crossing.iloc[-1]
-    true = [
-        reached == len(means),
-        LAST[0] <= last <= LAST[1],
-        EXPECTED[0] <= row["slope"] <= EXPECTED[1],
-    ]
-    return paragraphs(
-        [
-            f"{sum(true)} of the three came true: {reached} of {len(means)} layers reach {TARGET}, "
-            f"the last of them after {number(crossing.max())} epochs, and the ratio is "
-            f"{estimate(row['slope'], row['low'], row['high'])}."
-        ]
-    )
 
 
 def by_target(slopes: pd.DataFrame) -> Html:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-__all__ = ["name", "sign_of", "whose", "widths"]
+__all__ = ["deepest", "name", "sign_of", "whose", "widths"]
 
 
 def widths(table: pd.DataFrame) -> Iterable[pd.DataFrame]:
@@ -21,6 +21,11 @@ def whose(table: pd.DataFrame) -> str:
 def name(table: pd.DataFrame) -> str:
     """Width of a table's rows, to begin a sentence."""
     return f"<b>{table['hidden'].iloc[0]} units</b>:"
+
+
+def deepest(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of Pearson's coefficient with the deepest network."""
+    return table.loc[(table["depth"] == table["depth"].max()) & (table["coefficient"] == "pearson")]
 
 
 def sign_of(low: float, high: float) -> int:

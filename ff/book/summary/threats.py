@@ -6,13 +6,17 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, estimate, listed, number, paragraphs
-from ff.book.summary.shared import name, sign_of, whose, widths
-from ff.stats.claims import TESTED
+from ff.book.summary.shared import deepest, name, sign_of, whose, widths
 from ff.stats.delay import TARGET
+from ff.stats.robustness import reached
 
-__all__ = ["accuracies", "auroc", "devices", "robust", "slopes_of", "spans"]
+__all__ = ["accuracies", "auroc", "devices", "prediction", "robust", "slopes_of", "spans"]
 
 EARLY = 3  # epochs in which a network gains most
+# What was expected of constant learning rates before they were tried: when the last layer crosses,
+# and the ratio of the slopes.
+LAST = (25, 28)
+EXPECTED = (1.1, 1.35)
 
 
 def slopes_of(slopes: pd.DataFrame, by: str) -> Html:
@@ -43,6 +47,33 @@ def slopes_of(slopes: pd.DataFrame, by: str) -> Html:
         return f"{text}: {same}."
 
     return paragraphs(text(own) for own in widths(slopes))
+
+
+def prediction(means: pd.DataFrame, ratio: pd.DataFrame) -> Html:
+    """Whether what was expected of constant learning rates before they were tried came true.
+
+    Parameters
+    ----------
+    means
+        Result of `ff.delay.mean_delay` at constant rates.
+    ratio
+        The row of `ff.delay.slope` with the segment "ratio".
+    """
+    reached, row = int(np.sum(means["crossing"].notna())), ratio.iloc[0]
+    crossing: Any = means["crossing"]
+    last = crossing.iloc[-1]
+    true = [
+        reached == len(means),
+        LAST[0] <= last <= LAST[1],
+        EXPECTED[0] <= row["slope"] <= EXPECTED[1],
+    ]
+    return paragraphs(
+        [
+            f"{sum(true)} of the three came true: {reached} of {len(means)} layers reach {TARGET}, "
+            f"the last of them after {number(crossing.max())} epochs, and the ratio is "
+            f"{estimate(row['slope'], row['low'], row['high'])}."
+        ]
+    )
 
 
 def accuracies(trends: pd.DataFrame, by: str = "accuracy") -> Html:
@@ -81,7 +112,7 @@ def spans(table: pd.DataFrame, readouts: pd.DataFrame) -> Html:
     """
 
     def text(own: pd.DataFrame) -> str:
-        rows = own.loc[(own["depth"] == own["depth"].max()) & (own["coefficient"] == "pearson")]
+        rows = deepest(own)
         last = rows.loc[rows["layer"] == rows["layer"].max()]
         told = [
             f"{number(row['r'])} over epochs {row['first_epoch']} to {row['last_epoch']}"
@@ -157,18 +188,14 @@ def robust(varied: pd.DataFrame) -> Html:
     varied
         Result of `ff.stats.robustness.robustness`.
     """
-    rows: Any = varied.loc[varied["counted"] & varied["concerned"]]
-    rows = rows.loc[rows["verdict"].isin(TESTED)]
-    opposite = (rows["verdict"] != rows["main"]) & (rows["verdict"] != "undecided")
-    opposite &= rows["main"] != "undecided"
-    by_number = [rows["key"], rows["width"]]
-    stays = (rows["verdict"] == rows["main"]).groupby(by_number).all()
-    turns = opposite.groupby(by_number).any()
+    rows = reached(varied.loc[varied["counted"]])
+    by_number = rows.groupby(["key", "width"])
+    stays, turns = by_number["same"].all(), by_number["opposite"].any()
     return paragraphs(
         [
             f"{stays.sum()} of {len(stays)} verdicts stay the same under every variation that "
             f"enters their number and reaches a verdict. {turns.sum()} turn into the opposite "
-            f"under some variation ({opposite.sum()} of {len(rows)} cells); the others change only "
-            "to or from undecided."
+            f"under some variation ({rows['opposite'].sum()} of {len(rows)} cells); the others "
+            "change only to or from undecided."
         ]
     )
