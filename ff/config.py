@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +15,17 @@ from ff.errors import ConfigError
 from ff.params import read_yaml
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
+from ff.switches.loss import LOSSES
 from ff.switches.negatives import NEGATIVES
+from ff.switches.normalization import NORMALIZATIONS
 
 __all__ = ["BF16_WIDTHS", "WHICH", "Config", "choices", "expects", "schema", "with_defaults"]
 
 # Widths at which precision "auto" may take bf16, since it passed the comparison of
 # `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
 BF16_WIDTHS: tuple[int, ...] = ()
+# Which layers learn when; see `Config.schedule`.
+SCHEDULES = ("together", "on-frozen")
 # Keys that say which networks are trained and where, not how.
 WHICH = ("layers", "hidden", "seeds", "device")
 
@@ -184,11 +188,49 @@ class Config(BaseModel):
     goodness: Annotated[str, _OneOf(GOODNESS)] = Field(
         "squares", description="Goodness function of a layer."
     )
+    positive: Annotated[str, _OneOf(("high", "low"))] = Field(
+        "high", description="Goodness that positive samples shall have; negative ones the other."
+    )
+    loss: Annotated[str, _OneOf(LOSSES)] = Field(
+        "cross-entropy",
+        description="Loss of a layer: of each sample's goodness against the threshold, or of the "
+        "difference between the positive and the negative sample of an image (pairwise).",
+    )
+    temperature: float = _row(
+        1.0,
+        "a number above 0",
+        "What the loss divides goodness by, in the goodness function's own numbers.",
+        gt=0,
+    )
+    normalization: Annotated[str, _OneOf(NORMALIZATIONS)] = Field(
+        "rms", description="What is done to the pixels, and to what each layer hands on."
+    )
+    label_intensity: float = _row(
+        1.0, "a number above 0", "Brightness of a sample's label pixel; 1 is white.", gt=0
+    )
     activation: Annotated[str, _OneOf(ACTIVATIONS)] = Field(
         "relu", description="Activation function of a unit."
     )
     negatives: Annotated[str, _OneOf(NEGATIVES)] = Field(
-        "uniform", description="How the wrong label of a negative sample is drawn."
+        "uniform",
+        description="How the wrong label of a negative sample is drawn: each as likely, or as the "
+        "readout of the epoch before has confused classes (hard).",
+    )
+    readout_from: int = _row(
+        2, "1 or 2", "First layer that the readouts see; the paper leaves out layer 1.", ge=1, le=2
+    )
+    schedule: Annotated[str, _OneOf(SCHEDULES)] = Field(
+        "together",
+        description="Which layers learn when: all in every epoch (together); or each anew, from "
+        "its own start, on the layer below of a network that has learned for frozen_after epochs "
+        "and no longer changes (on-frozen).",
+    )
+    frozen_after: int = _row(
+        0,
+        "an integer of at least 0 and at most epochs",
+        "Epochs after which the network below is frozen (schedule: on-frozen); 0 leaves it as it "
+        "was initialized.",
+        ge=0,
     )
     relu_gradient: Annotated[str, _OneOf(("straight-through", "exact"))] = Field(
         "straight-through",
@@ -211,6 +253,20 @@ class Config(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(_explain(error.errors())) from None
+        if refused := "\n".join(self._contradictions()):
+            raise ConfigError(refused)
+
+    def _contradictions(self) -> Iterator[str]:
+        """One sentence for each key that the others do not allow."""
+        if self.frozen_after > self.epochs:
+            yield _must("frozen_after", self.frozen_after)
+        if self.frozen_after and self.schedule != "on-frozen":
+            yield f"frozen_after is of schedule 'on-frozen' only, which is {self.schedule!r}"
+        if NEGATIVES[self.negatives].confused and len(self.depths) > 1:
+            yield (
+                f"layers must be a single depth with negatives {self.negatives!r}, which the "
+                f"readout of that depth decides on, but got {list(self.depths)!r}"
+            )
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> "Config":
@@ -255,6 +311,11 @@ class Config(BaseModel):
     def batch(self) -> int:
         """Images a step: `batch_size`, or the data set's own."""
         return self.batch_size or DATASETS[self.dataset].batch_size
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of training, with those before the first that is measured."""
+        return self.frozen_after + self.epochs
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -302,4 +363,8 @@ def _sentence(key: str, error: ErrorDetails) -> str:
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
         remedy = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(fields)}"
         return f"unknown key {key!r}; {remedy}"
-    return f"{key} must be {expects(key)} but got {error['input']!r}"
+    return _must(key, error["input"])
+
+
+def _must(key: str, value: object) -> str:
+    return f"{key} must be {expects(key)} but got {value!r}"

@@ -12,6 +12,10 @@ _LAYERS = {  # of each seed, epoch and layer
     "goodness_negative_std": "standard deviation of goodness, negative samples",
     "dead_units": "share of dead units",
     "goodness_accuracy": "accuracy by goodness alone",
+    "pair_accuracy": "pair accuracy",
+    "probe_accuracy": "probe accuracy",
+    "logit_share": "share of the readout's logits",
+    "accuracy_without": "readout accuracy without the layer",
 }
 _READOUTS = {  # of each seed, epoch and depth
     "train_loss": "training loss",

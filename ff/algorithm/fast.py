@@ -17,10 +17,13 @@ import torch
 from torch import Tensor
 from torch.optim.sgd import sgd
 
+from ff.algorithm import objective
 from ff.algorithm.precision import product
 from ff.algorithm.samples import Samples, take
+from ff.switches.goodness import sum_of_squares
+from ff.switches.normalization import Normalization
 
-__all__ = ["SGD", "Scaled", "gradient_from_few", "inputs_of", "samples_with_slope"]
+__all__ = ["SGD", "Scaled", "gradient_from_few", "inputs_of", "normalized", "samples_with_slope"]
 
 # With fewer units nothing is gained: narrow layers have few samples without a slope.
 WIDE = 500
@@ -67,6 +70,34 @@ class Scaled:
     def take(self, chosen: Tensor) -> "Scaled":
         """The chosen samples, ``(n,)``; of a single seed."""
         return Scaled(take(self.rows, chosen), take(self.scale, chosen))
+
+    def since(self, sample: int) -> "Scaled":
+        """All samples from one on."""
+        return Scaled(self.rows[:, sample:], self.scale[:, sample:])
+
+    def to(self, dtype: torch.dtype) -> "Scaled":
+        """The same with rows of another type."""
+        return Scaled(self.rows.to(dtype), self.scale)
+
+
+def normalized(z: Tensor, squares: Tensor, how: Normalization) -> Scaled:
+    """Normalize samples, so that no length leaks upwards; factors of the same shape.
+
+    Parameters
+    ----------
+    z
+        Activities or pixels, ``(S, N, D)``.
+    squares
+        Σ_j z_j², ``(S, N)``.
+    how
+        In the paper, z / (sqrt(mean_j z_j²) + 1e-8).
+    """
+    if how.center:
+        z = z - z.mean(-1, keepdim=True)
+        squares = sum_of_squares(z)
+    if how.divide:
+        return Scaled(z, objective.scale(squares, z.shape[-1]))
+    return Scaled(z, torch.ones_like(z[..., :1]))
 
 
 def inputs_of(x: Tensor | Samples | Scaled) -> Samples | Scaled:

@@ -13,7 +13,8 @@ The paper is R. Adamson, The Forward-Forward Algorithm: Characterizing Training 
 and that is all: nothing is propagated back, since the next layer sees z / rms(z) as plain data.
 In the paper φ is relu, whose derivative is taken as 1 everywhere (straight-through), and
 G = Σ z_j², hence ∂G/∂z = 2 z. Straight-through relu and the order of the steps follow the public
-implementation (Löwe 2023). Other goodness functions and activations stand in `ff.switches`.
+implementation (Löwe 2023). Other goodness functions, activations, losses and normalizations stand
+in `ff.switches`.
 
 Shapes: S seeds, B images a step, D units a layer, I inputs of a layer. S networks, one per seed,
 are trained side by side: the seed is the first dimension of every tensor. A batch has 3B rows: B
@@ -24,21 +25,56 @@ make of them is what the readout sees.
 changes no result but its rounding: inputs in factors, samples left out, the update in one pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ff.algorithm import objective
-from ff.algorithm.fast import SGD, Scaled, gradient_from_few, inputs_of, samples_with_slope
+from ff.algorithm.fast import (
+    SGD,
+    Scaled,
+    gradient_from_few,
+    inputs_of,
+    normalized,
+    samples_with_slope,
+)
+from ff.algorithm.objective import Objective
 from ff.algorithm.precision import operands
 from ff.algorithm.samples import Samples
 from ff.algorithm.streams import stream
 from ff.config import Config
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS, sum_of_squares
+from ff.switches.normalization import NORMALIZATIONS
 
-__all__ = ["Layer", "Network"]
+__all__ = ["Activity", "Layer", "Network"]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What N samples do to one layer.
+
+    Attributes
+    ----------
+    inputs
+        x, ``(S, N, I)`` in factors.
+    a
+        The units' inputs x Wᵀ + b, or what the activation has left of them, ``(S, N, D)``.
+    z
+        Activity φ(a), ``(S, N, D)``.
+    g
+        Goodness, ``(S, N)``.
+    handed_on
+        Normalized activity, ``(S, N, D)`` in factors: the next layer's inputs.
+    """
+
+    inputs: Samples | Scaled
+    a: Tensor
+    z: Tensor
+    g: Tensor
+    handed_on: Scaled
 
 
 class Layer:
@@ -64,7 +100,7 @@ class Layer:
         self.straight_through = (
             self.activation.straight_through and config.relu_gradient == "straight-through"
         )
-        self.theta = config.threshold * self.goodness.unit(weight.shape[1])
+        self.objective = Objective(config, weight.shape[1])
         self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.weight_decay)
 
@@ -73,18 +109,22 @@ class Layer:
         kept = ("weight", "bias", "running_mean", "weight_velocity", "bias_velocity")
         return {name: getattr(self, name) for name in kept}
 
-    def forward(self, x: Tensor | Samples | Scaled) -> Tensor:
-        """Activity z = φ(x Wᵀ + b): ``(S, N, I) -> (S, N, D)``."""
-        return self.activation.value(inputs_of(x).linear(self.weight, self.bias, self.dtype))
+    def forward(self, x: Tensor | Samples | Scaled) -> tuple[Tensor, Tensor]:
+        """What the activation leaves of a = x Wᵀ + b, and z = φ(a): ``(S, N, I) -> (S, N, D)``."""
+        a = inputs_of(x).linear(self.weight, self.bias, self.dtype)
+        z = self.activation.value(a)
+        return a, z
 
-    def learn(self, x: Tensor | Samples | Scaled, z: Tensor, g: Tensor, rate: float) -> None:
+    def learn(
+        self, x: Tensor | Samples | Scaled, a: Tensor, z: Tensor, g: Tensor, rate: float
+    ) -> None:
         """One step down the layer's own loss; the gradient is closed-form.
 
         Parameters
         ----------
-        x, z, g
-            Inputs ``(S, N, I)``, activities ``(S, 2B, D)`` and goodness ``(S, 2B)`` of B
-            positive, then B negative samples. Further inputs teach nothing.
+        x, a, z, g
+            Inputs ``(S, N, I)``, what `forward` makes of them, ``(S, 2B, D)``, and goodness
+            ``(S, 2B)`` of B positive, then B negative samples. Further inputs teach nothing.
         rate
             Learning rate.
         """
@@ -98,10 +138,10 @@ class Layer:
 
         # ∂loss/∂a = slope · dg, on positive samples + λ peer. The constant factor of ∂G/∂z is in
         # slope, what is left of it in dg: slope · dg = ∂loss/∂G · ∂G/∂z (Eq. 1, 2)
-        slope = objective.loss_slope(g, self.theta).mul_(self.goodness.factor).unsqueeze(-1)
+        slope = self.objective.slope(g).mul_(self.goodness.factor).unsqueeze(-1)
         dg = self.goodness.slope(z)  # (S, 2B, D)
         if not self.straight_through:
-            dz_da = self.activation.slope(z)
+            dz_da = self.activation.slope(a)
             dg = dg * dz_da
             peer = peer * dz_da[:, :batch]  # (S, B, D) instead of (S, 1, D)
             peers = peer.sum(1, keepdim=True)
@@ -137,18 +177,32 @@ class Network:
         contains every shallower one.
     device
         Where the tensors live.
+    below
+        Networks that do not learn, from which each layer takes what it sees: layer l is on top of
+        their layer l - 1. None, as in the paper, for this network's own.
     """
 
     def __init__(
-        self, config: Config, inputs: int, width: int, seeds: tuple[int, ...], device: torch.device
+        self,
+        config: Config,
+        inputs: int,
+        width: int,
+        seeds: tuple[int, ...],
+        device: torch.device,
+        below: "Network | None" = None,
     ) -> None:
+        self.below = below
         self.dtype = operands(config.precision)
+        self.normalization = NORMALIZATIONS[config.normalization]
         self.layers = [
             Layer(_weights(seeds, depth, width, width if depth else inputs, device), config)
             for depth in range(max(config.depths))
         ]
+        self.objective = self.layers[0].objective  # of every layer: all have one width
 
-    def learn(self, x: Tensor | Samples, rate: float) -> tuple[Tensor, list[Tensor]]:
+    def learn(
+        self, x: Tensor | Samples, rate: float, learning: Container[int] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """Show one batch to every layer, and let each take one step.
 
         Parameters
@@ -157,6 +211,8 @@ class Network:
             Samples ``(S, 3B, pixels)`` as `ff.algorithm.samples.samples` makes them.
         rate
             Learning rate.
+        learning
+            The layers that take it, counted from 1; None for all.
 
         Returns
         -------
@@ -165,21 +221,21 @@ class Network:
             ``(S, B, D)``: both as they were before the step.
         """
         goodness, neutral = [], []
-        for layer, (x_in, z, g, scale) in zip(self.layers, self.activity(x), strict=True):
-            taught = z.shape[1] // 3 * 2  # 2B
-            goodness.append(g[:, :taught])
-            layer.learn(x_in, z[:, :taught], goodness[-1], rate)
-            neutral.append(self.normalized(z[:, taught:], scale[:, taught:]))
+        for number, (layer, seen) in enumerate(zip(self.layers, self.activity(x), strict=True), 1):
+            taught = seen.z.shape[1] // 3 * 2  # 2B
+            goodness.append(seen.g[:, :taught])
+            if learning is None or number in learning:
+                a, z = seen.a[:, :taught], seen.z[:, :taught]
+                layer.learn(seen.inputs, a, z, goodness[-1], rate)
+            neutral.append(self.for_readout(seen.handed_on.since(taught)))
         return torch.stack(goodness, dim=1), neutral
 
-    def normalized(self, z: Tensor, scale: Tensor) -> Tensor:
-        """Normalized activity z · scale, for the readout: ``(S, N, D), (S, N, 1)``."""
-        return Scaled(z, scale).dense().to(self.dtype)
+    def for_readout(self, handed_on: Scaled) -> Tensor:
+        """Normalized activity, multiplied out and rounded as the readout's products take it."""
+        return handed_on.dense().to(self.dtype)
 
-    def activity(
-        self, x: Tensor | Samples
-    ) -> Iterator[tuple[Samples | Scaled, Tensor, Tensor, Tensor]]:
-        """Send samples upwards: yields each layer's inputs, activity, goodness and scale.
+    def activity(self, x: Tensor | Samples) -> Iterator[Activity]:
+        """Send samples upwards.
 
         Parameters
         ----------
@@ -188,23 +244,23 @@ class Network:
 
         Yields
         ------
-        tuple
-            ``(S, N, I)`` in factors, ``(S, N, D)``, ``(S, N)``, and ``(S, N, 1)``, which normalizes
-            the activity: the product of both is the next layer's input.
+        Activity
+            Of each layer, from the first.
         """
+        below = self.below and self.below.activity(x)
         if isinstance(x, Samples):
-            inputs = x.normalized()
+            inputs = x.normalized(self.normalization)
         else:
-            inputs = inputs_of(objective.normalize(x).to(self.dtype))
+            inputs = normalized(x, sum_of_squares(x), self.normalization).to(self.dtype)
         for layer in self.layers:
-            z = layer.forward(inputs)  # (S, N, D)
+            a, z = layer.forward(inputs)  # (S, N, D)
             squares = sum_of_squares(z)  # (S, N)
             own = layer.goodness.value
             g = squares if own is sum_of_squares else own(z)  # (S, N)
-            scale = objective.scale(squares, z.shape[-1])  # (S, N, 1)
-            yield inputs, z, g, scale
+            handed_on = normalized(z, squares, self.normalization)
+            yield Activity(inputs, a, z, g, handed_on)
             if layer is not self.layers[-1]:
-                inputs = Scaled(z.to(self.dtype), scale)
+                inputs = (next(below).handed_on if below else handed_on).to(self.dtype)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""

@@ -10,26 +10,76 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ff.switches.goodness import sum_of_squares
+from ff.config import Config
+from ff.switches.goodness import GOODNESS, sum_of_squares
+from ff.switches.loss import LOSSES
 
 __all__ = [
-    "accuracy",
+    "Objective",
     "drop_negligible",
-    "loss",
-    "loss_slope",
-    "normalize",
     "peer_loss",
     "peer_slope",
     "scale",
 ]
 
 
-def normalize(z: Tensor) -> Tensor:
-    """What the next layer sees: z / (sqrt(mean_j z_j²) + 1e-8), so that no length leaks upwards.
+class Objective:
+    """What the goodness of every layer of one width shall be: high on some samples, low on others.
 
-    Of shape ``(..., D)``, as z is. The mean square is that of every network, whatever its goodness.
+    Parameters
+    ----------
+    config
+        Goodness, threshold, loss, temperature, and whether positive samples shall have high or low
+        goodness.
+    width
+        Units D in a layer.
+
+    Attributes
+    ----------
+    theta
+        Threshold θ, in the goodness function's own numbers.
     """
-    return z * scale(sum_of_squares(z), z.shape[-1])
+
+    def __init__(self, config: Config, width: int) -> None:
+        self.theta = config.threshold * GOODNESS[config.goodness].unit(width)
+        self.low = config.positive == "low"
+        self.temperature = config.temperature
+        self._loss = LOSSES[config.loss]
+
+    def directed(self, g: Tensor) -> Tensor:
+        """Goodness so that positive samples shall have the higher one: G or -G; any shape."""
+        return -g if self.low else g
+
+    def margin(self, g: Tensor) -> Tensor:
+        """How far goodness is on the positive side of θ: G - θ, or θ - G; any shape."""
+        return self.theta - g if self.low else g - self.theta
+
+    def loss(self, g: Tensor) -> Tensor:
+        """Mean loss: ``(S, 2B) -> (S,)``.
+
+        In the paper, binary cross-entropy of y = σ(G - θ) (Eq. 1 and 2).
+        """
+        return self._loss.value(self.margin(g), self.temperature)
+
+    def slope(self, g: Tensor) -> Tensor:
+        """∂loss/∂G: ``(S, 2B)``.
+
+        In the paper, (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative.
+        """
+        slope = drop_negligible(self._loss.slope(self.margin(g), self.temperature))
+        return slope.div_(-g.shape[-1] if self.low else g.shape[-1])
+
+    def accuracy(self, g: Tensor) -> Tensor:
+        """Share of samples on their side of θ: ``(..., 2B) -> (...)`` (paper, Eq. 3).
+
+        NaN where the loss has no threshold.
+        """
+        positive, negative = g.chunk(2, dim=-1)
+        if self.low:
+            positive, negative = negative, positive
+        above = (positive > self.theta).float().mean(-1)
+        share = (above + (negative < self.theta).float().mean(-1)) / 2
+        return share if self._loss.threshold else torch.full_like(share, torch.nan)
 
 
 def scale(squares: Tensor, width: int) -> Tensor:
@@ -38,19 +88,6 @@ def scale(squares: Tensor, width: int) -> Tensor:
     It is 1 / (sqrt(mean_j z_j²) + 1e-8), where `squares` is Σ_j z_j² over D = `width` units.
     """
     return squares.div(width).sqrt_().add_(1e-8).reciprocal_().unsqueeze(-1)
-
-
-def loss(g: Tensor, theta: float) -> Tensor:
-    """Mean binary cross-entropy of y = σ(G - θ): ``(S, 2B) -> (S,)`` (paper, Eq. 1 and 2)."""
-    positive, negative = (g - theta).chunk(2, dim=-1)
-    return torch.cat([F.softplus(-positive), F.softplus(negative)], dim=-1).mean(-1)
-
-
-def loss_slope(g: Tensor, theta: float) -> Tensor:
-    """∂loss/∂G = (σ(G - θ) - t) / 2B with t = 1 for positive rows, 0 for negative: ``(S, 2B)``."""
-    slope = torch.sigmoid(g - theta)
-    slope[..., : g.shape[-1] // 2].sub_(1)
-    return drop_negligible(slope).div_(g.shape[-1])
 
 
 def drop_negligible(slope: Tensor) -> Tensor:

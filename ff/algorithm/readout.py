@@ -1,4 +1,4 @@
-"""The linear classifiers on top: one readout for each depth, trained beside the layers."""
+"""Linear classifiers, trained beside the layers: a readout for each depth, a probe for each layer."""
 
 from collections.abc import Sequence
 
@@ -11,56 +11,74 @@ from ff.algorithm.fast import SGD
 from ff.algorithm.precision import operands, product
 from ff.config import Config
 from ff.data import DATASETS
+from ff.switches.negatives import NEGATIVES
 
-__all__ = ["Readouts"]
+__all__ = ["Probes", "Readouts", "score"]
 
 
 class Readouts:
     """Bias-free linear maps from normalized activities to the C classes.
 
-    The readout of depth d sees layers 2 to d on the neutral sample. It learns in the same step
-    as the layers, and never influences them. Weights start at zero.
+    The readout of depth d sees layers F to d on the neutral sample, where F is 2 in the paper. It
+    learns in the same step as the layers, and never influences them. Weights start at zero.
 
-    Shapes: S seeds, K depths, B images, D units a layer. `weight[i]` belongs to layer i + 2 and
+    Shapes: S seeds, K depths, B images, D units a layer. `weight[i]` belongs to layer i + F and
     has shape ``(S, C k, D)``, where k counts the depths that reach this layer: the last k of K.
 
     Parameters
     ----------
     config
-        Depths, learning rate and weight decay; the data set, which has C classes.
+        Depths, first layer, learning rate and weight decay; the data set, which has C classes.
     width
         Units in each layer.
     seeds
         Number of networks.
     device
         Where the tensors live.
+
+    Attributes
+    ----------
+    beliefs
+        ``(S, C, C)``: row i, column j adds up the probability that the deepest readout has given to
+        class j on the epoch's images of class i. Ones where negative samples do not depend on it,
+        and before it has learned.
     """
 
     def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
         depths = config.depths
         self.classes = DATASETS[config.dataset].classes
-        rows = [self.classes * sum(depth >= layer for depth in depths) for layer in _layers(depths)]
-        self.depths = depths
+        self.first, self.depths = config.readout_from, depths
+        rows = [self.classes * sum(depth >= layer for depth in depths) for layer in self.layers]
         self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
         self.velocity = [torch.zeros_like(weight) for weight in self.weight]
         self.one_hot = torch.eye(self.classes, device=device)  # of each class
+        self.confused = NEGATIVES[config.negatives].confused
+        self.beliefs = torch.ones(seeds, self.classes, self.classes, device=device)
         self.dtype = operands(config.precision)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
+
+    def forget(self) -> None:
+        """Begin a new epoch's beliefs."""
+        if self.confused:
+            self.beliefs.zero_()
+
+    @property
+    def layers(self) -> range:
+        """The layers that are seen, counted from 1."""
+        return range(self.first, max(self.depths) + 1)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that learning changes, by name."""
         named = {}
-        for layer, weight, velocity in zip(
-            _layers(self.depths), self.weight, self.velocity, strict=True
-        ):
+        for layer, weight, velocity in zip(self.layers, self.weight, self.velocity, strict=True):
             named |= {f"readout.{layer}.weight": weight, f"readout.{layer}.velocity": velocity}
-        return named
+        return named | ({"readout.beliefs": self.beliefs} if self.confused else {})
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
         """Sum over the layers: L activities ``(S, B, D)`` -> ``(S, B, K, C)``."""
         seeds, images, _ = neutral[0].shape
         out = torch.zeros(seeds, self.classes * len(self.depths), images, device=neutral[0].device)
-        for x, weight in zip(neutral[1:], self.weight, strict=True):
+        for x, weight in zip(neutral[self.first - 1 :], self.weight, strict=True):
             out[:, -weight.shape[1] :].add_(product(weight, x.mT, self.dtype))
         return out.unflatten(1, (len(self.depths), self.classes)).permute(0, 3, 1, 2)
 
@@ -92,13 +110,74 @@ class Readouts:
             Cross-entropy and accuracy ``(S, K)``, as they were before the step.
         """
         logits = self.logits(neutral)
-        slope = _stored(logits).softmax(2)
-        slope.sub_(F.embedding(labels, self.one_hot).mT.unsqueeze(1))
-        slope = objective.drop_negligible(slope).div_(labels.shape[1]).flatten(1, 2)  # (S, C K, B)
-        for x, weight, velocity in zip(neutral[1:], self.weight, self.velocity, strict=True):
+        if self.confused:
+            belief = logits[:, :, -1].softmax(-1)  # (S, B, C)
+            self.beliefs += F.embedding(labels, self.one_hot).mT @ belief
+        slope = _slope(_stored(logits), labels, self.one_hot).flatten(1, 2)  # (S, C K, B)
+        for x, weight, velocity in zip(
+            neutral[self.first - 1 :], self.weight, self.velocity, strict=True
+        ):
             gradient = product(slope[:, -weight.shape[1] :], x, self.dtype)
             self.sgd.step(weight, velocity, gradient, rate)
         return score(logits, labels)
+
+    def contributions(self, neutral: Sequence[Tensor]) -> Tensor:
+        """What each layer adds to the deepest readout's logits: ``(S, B, D) -> (S, L, C, B)``.
+
+        L counts the layers that are seen. The sum over them is the readout's answer.
+        """
+        pairs = zip(neutral[self.first - 1 :], self.weight, strict=True)
+        last = slice(-self.classes, None)
+        return torch.stack([product(w[:, last], x.mT, self.dtype) for x, w in pairs], dim=1)
+
+
+class Probes:
+    """A bias-free linear map from each layer's normalized activity to the C classes.
+
+    A probe tells what a linear classifier finds in one layer alone. It is trained as a readout is:
+    on neutral samples, in the same step, from zero, with the readout's learning rate and weight
+    decay. It influences nothing.
+
+    Parameters
+    ----------
+    config
+        As for `Readouts`.
+    width
+        Units in each layer.
+    seeds
+        Number of networks.
+    device
+        Where the tensors live.
+    """
+
+    def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
+        classes, layers = DATASETS[config.dataset].classes, max(config.depths)
+        self.weight = torch.zeros(layers, seeds, classes, width, device=device)
+        self.velocity = torch.zeros_like(self.weight)
+        self.one_hot = torch.eye(classes, device=device)
+        self.dtype = operands(config.precision)
+        self.sgd = SGD(config.momentum, config.downstream_weight_decay)
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that learning changes, by name, the seed first."""
+        return {
+            f"probe.{at}.{name}": own
+            for name, all_ in (("weight", self.weight), ("velocity", self.velocity))
+            for at, own in enumerate(all_, start=1)
+        }
+
+    def logits(self, neutral: Sequence[Tensor]) -> Tensor:
+        """Of each layer's activity ``(S, B, D)``: ``(S, L, C, B)``."""
+        pairs = zip(neutral, self.weight, strict=True)
+        return torch.stack([product(w, x.mT, self.dtype) for x, w in pairs], dim=1)
+
+    def learn(self, neutral: Sequence[Tensor], labels: Tensor, rate: float) -> None:
+        """One step down each cross-entropy; arguments as of `Readouts.learn`."""
+        slope = _slope(self.logits(neutral), labels, self.one_hot)
+        gradient = torch.stack(
+            [product(slope[:, at], x, self.dtype) for at, x in enumerate(neutral)]
+        )
+        self.sgd.step(self.weight, self.velocity, gradient, rate)
 
 
 def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,5 +195,8 @@ def _stored(logits: Tensor) -> Tensor:
     return logits.permute(0, 2, 3, 1)
 
 
-def _layers(depths: tuple[int, ...]) -> range:
-    return range(2, max(depths) + 1)
+def _slope(logits: Tensor, labels: Tensor, one_hot: Tensor) -> Tensor:
+    """Of the cross-entropy, by logits ``(S, n, C, B)``; the same shape."""
+    slope = logits.softmax(2)
+    slope.sub_(F.embedding(labels, one_hot).mT.unsqueeze(1))
+    return objective.drop_negligible(slope).div_(labels.shape[1])

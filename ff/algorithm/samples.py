@@ -19,6 +19,7 @@ from ff.algorithm import objective
 from ff.algorithm.precision import product
 from ff.data import CLASSES
 from ff.switches.goodness import sum_of_squares
+from ff.switches.normalization import Normalization
 
 __all__ = ["Samples", "candidates", "pixels", "samples", "take"]
 
@@ -51,12 +52,28 @@ class Samples:
         """Number of rows that products are made of: one for each image."""
         return self.pixels.shape[1]
 
-    def normalized(self) -> "Samples":
-        """Divide each sample by its root mean square, as `objective.normalize` does."""
-        images = self.pixels.shape[1]
-        squares = sum_of_squares(self.codes).unflatten(1, (-1, images))  # (S, N / B, B)
-        squares += sum_of_squares(self.pixels).unsqueeze(1)
-        return replace(self, scale=objective.scale(squares, self.pixels.shape[2]).flatten(1, 2))
+    def normalized(self, how: Normalization) -> "Samples":
+        """Normalize each sample, as `ff.algorithm.fast.normalized` does."""
+        x = self.centered() if how.center else self
+        if not how.divide:
+            return x
+        images = x.pixels.shape[1]
+        squares = sum_of_squares(x.codes).unflatten(1, (-1, images))  # (S, N / B, B)
+        squares += sum_of_squares(x.pixels).unsqueeze(1)
+        return replace(x, scale=objective.scale(squares, x.pixels.shape[2]).flatten(1, 2))
+
+    def centered(self) -> "Samples":
+        """Subtract each sample's mean.
+
+        All samples of an image have the same, because label pixels add up to the same number.
+        """
+        size, classes = self.pixels.shape[2], self.codes.shape[2]
+        total = self.pixels.sum(-1, keepdim=True) + self.codes[:, :1].sum(-1, keepdim=True)
+        mean = total / size  # (S, B, 1)
+        pixels = self.pixels - mean
+        pixels[..., :classes] = 0
+        copies = self.codes.shape[1] // pixels.shape[1]
+        return replace(self, pixels=pixels, codes=self.codes - mean.repeat(1, copies, 1))
 
     def dense(self) -> Tensor:
         """Write every sample out: ``(S, N, I)``."""
@@ -92,7 +109,9 @@ class Samples:
         return Samples(pixels, take(self.codes, chosen), take(self.scale, chosen))
 
 
-def samples(images: Tensor, labels: Tensor, wrong: Tensor, classes: int = CLASSES) -> Samples:
+def samples(
+    images: Tensor, labels: Tensor, wrong: Tensor, classes: int = CLASSES, intensity: float = 1.0
+) -> Samples:
     """Positive, negative and neutral samples of a batch (paper, section 1.1).
 
     The first pixels of the first row carry the label, one for each of C classes: one-hot of the
@@ -106,6 +125,8 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor, classes: int = CLASSE
         int64, shape ``(S, B)``.
     classes
         Number of classes C; the paper's data sets have ten.
+    intensity
+        What the label pixels add up to; 1 is a white pixel.
 
     Returns
     -------
@@ -113,14 +134,14 @@ def samples(images: Tensor, labels: Tensor, wrong: Tensor, classes: int = CLASSE
         B positive, B negative, B neutral ones.
     """
     both = torch.cat([labels, wrong], dim=1)  # (S, 2B)
-    codes = F.embedding(both, _class_codes(classes, labels.device))  # (S, 2B, C)
-    neutral = codes.new_full((*labels.shape, classes), WHITE / classes)
+    codes = F.embedding(both, _class_codes(classes, intensity, labels.device))  # (S, 2B, C)
+    neutral = codes.new_full((*labels.shape, classes), WHITE * intensity / classes)
     return _draw(images, torch.cat([codes, neutral], dim=1))
 
 
-def candidates(images: Tensor, classes: int = CLASSES) -> Samples:
-    """All images with the first label, then all with the second, ...; `images` as in `samples`."""
-    codes = _class_codes(classes, images.device).repeat_interleave(images.shape[1], dim=0)
+def candidates(images: Tensor, classes: int = CLASSES, intensity: float = 1.0) -> Samples:
+    """All images with the first label, then all with the second, ...; arguments as of `samples`."""
+    codes = _class_codes(classes, intensity, images.device).repeat_interleave(images.shape[1], dim=0)
     return _draw(images, codes.expand(len(images), -1, -1))
 
 
@@ -137,9 +158,9 @@ def take(x: Tensor, chosen: Tensor) -> Tensor:
 
 
 @cache
-def _class_codes(classes: int, device: torch.device) -> Tensor:
-    """Label pixels of each class: one is white."""
-    return torch.eye(classes, device=device).mul_(WHITE)
+def _class_codes(classes: int, intensity: float, device: torch.device) -> Tensor:
+    """Label pixels of each class: one is white, times the intensity."""
+    return torch.eye(classes, device=device).mul_(WHITE * intensity)
 
 
 def _draw(images: Tensor, codes: Tensor) -> Samples:

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from ff import machine, records
-from ff.algorithm import objective
 from ff.algorithm.evaluation import evaluate
 from ff.algorithm.network import Network
 from ff.algorithm.precision import multiplying
-from ff.algorithm.readout import Readouts
-from ff.algorithm.samples import samples
+from ff.algorithm.readout import Probes, Readouts
+from ff.algorithm.samples import Samples, samples
 from ff.algorithm.streams import stream
 from ff.config import Config
 from ff.data import Dataset, Split
@@ -46,11 +45,11 @@ class Training:
 
     Attributes
     ----------
-    epoch
-        Number of completed epochs.
+    passed
+        Number of completed epochs, with those before the first that is measured.
     layers, depths
         What was measured so far of S seeds, on the CPU: of L layers in each of E epochs the
-        ``ff.quantities.LAYER_QUANTITIES``, ``(S, E, L, 9)``, and of K readouts the
+        ``ff.quantities.LAYER_QUANTITIES``, ``(S, E, L, 13)``, and of K readouts the
         ``READOUT_QUANTITIES``, ``(S, E, K, 5)``. NaN where nothing was measured.
     diverged
         Per seed: part, epoch, reason; ``(S, 3)``. Part 1 to L is a layer, those after it are the
@@ -71,13 +70,26 @@ class Training:
         self.batch = batch_size(config, dataset)
         self.device = dataset.train.images.device
         pixels = dataset.train.images.shape[1]
-        self.network = Network(config, pixels, width, seeds, self.device)
+        shape = (config, pixels, width, seeds, self.device)
+        below = Network(*shape) if config.schedule == "on-frozen" else None
+        self.network = Network(*shape, below)
         self.readouts = Readouts(config, width, len(seeds), self.device)
-        self.epoch = 0
+        self.probes = Probes(config, width, len(seeds), self.device)
+        self.passed = 0
         seen = (len(seeds), config.epochs)
         self.layers = torch.full((*seen, max(config.depths), len(LAYER_QUANTITIES)), torch.nan)
         self.depths = torch.full((*seen, len(config.depths), len(READOUT_QUANTITIES)), torch.nan)
         self.diverged = torch.zeros(len(seeds), 3, dtype=torch.int64)
+
+    @property
+    def epoch(self) -> int:
+        """Number of completed epochs that were measured."""
+        return max(0, self.passed - self.config.frozen_after)
+
+    @property
+    def total(self) -> int:
+        """Number of all epochs."""
+        return self.config.total_epochs
 
     def run_epoch(self, on_step: Callable[[float], object] = lambda share: None) -> None:
         """Show the training images, but for those that do not fill a batch, then measure.
@@ -100,34 +112,34 @@ class Training:
             are there, when the iterator ends. `config` is read anew for every step: a learning
             rate may be changed in between.
         """
+        if self.passed < self.config.frozen_after:
+            yield from self._prepare()
+            return
         epoch, split = self.epoch, self.dataset.train
-        cooled = cool_down(epoch, self.config.epochs) if self.config.cool_down else 1.0
-        theta, steps = self.network.layers[0].theta, len(split) // self.batch  # of every layer
-        order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
+        steps = len(split) // self.batch
         layers, depths, goodness = [], [], torch.empty(0)
         dead = torch.ones(len(self.seeds), len(self.network.layers), device=self.device).bool()
-        for step in range(steps):
-            config = self.config
-            chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
-            labels = split.labels[chosen]
-            images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
-            x = samples(images, labels, wrong.gather(1, chosen), self.dataset.classes)
+        order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
+        self.readouts.forget()
+        for step, (x, labels) in enumerate(self._batches(order, wrong)):
+            config, cooled = self.config, self._cooled(epoch)
             with multiplying(config.precision, self.device):
                 goodness, neutral = self.network.learn(x, config.learning_rate * cooled)
                 rate = config.downstream_learning_rate * cooled
                 scores = self.readouts.learn(neutral, labels, rate)
+                self.probes.learn(neutral, labels, rate)
             del neutral  # the next step, or the evaluation, makes as much of its own
             if 2 * (step + 1) > steps:
                 dead &= (goodness == 0).all(-1)
-            layers.append(objective.accuracy(goodness, theta))
+            layers.append(self.network.objective.accuracy(goodness))
             depths.append(torch.stack(scores, dim=-1))
             yield (step + 1) / steps
         # Added one by one: how a reduction rounds would depend on the number of layers and seeds.
         self.layers[:, epoch, :, 0] = reduce(torch.add, layers).div_(steps).cpu()
         self.depths[:, epoch, :, :2] = reduce(torch.add, depths).div_(steps).cpu()
-        self.epoch = epoch + 1
+        self.passed += 1
         finite = self._sound(goodness).cpu()
-        finite &= _finite(self.layers[:, epoch, :, :1], self.depths[:, epoch, :, :2])
+        finite[:, len(self.network.layers) :] &= self.depths[:, epoch, :, :2].isfinite().all(-1)
         last = self.epoch == self.config.epochs
         if last or self.epoch % self.config.validation_index == 0:
             layer_values, depth_values = self.evaluate(self.dataset.validation)
@@ -139,6 +151,33 @@ class Training:
             self.depths[:, epoch, :, 4] = depth_values[..., 1].cpu()
             finite &= _finite(layer_values, depth_values)
         self._stop_diverged(finite, dead.cpu())
+
+    def _prepare(self) -> Iterator[float]:
+        """One epoch of the network that will be frozen, as it is without this schedule."""
+        below, config = self.network.below, self.config
+        assert below is not None
+        split = self.dataset.train
+        steps = len(split) // self.batch
+        order, wrong = self._order(self.passed), self.wrong("wrong", split, self.passed)
+        for step, (x, _) in enumerate(self._batches(order, wrong)):
+            with multiplying(config.precision, self.device):
+                below.learn(x, config.learning_rate * self._cooled(self.passed))
+            yield (step + 1) / steps
+        self.passed += 1
+
+    def _batches(self, order: Tensor, wrong: Tensor) -> Iterator[tuple[Samples, Tensor]]:
+        """Samples of each step of an epoch, and the classes of their images, ``(S, B)``."""
+        split, intensity = self.dataset.train, self.config.label_intensity
+        for step in range(len(split) // self.batch):
+            chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
+            labels = split.labels[chosen]
+            images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
+            drawn = wrong.gather(1, chosen)
+            yield samples(images, labels, drawn, self.dataset.classes, intensity), labels
+
+    def _cooled(self, epoch: int) -> float:
+        """Factor on the learning rates."""
+        return cool_down(epoch, self.config.epochs) if self.config.cool_down else 1.0
 
     def divergences(self) -> list[dict[str, Any]]:
         """Each seed that was stopped, with the layer or the readout's depth, epoch and reason."""
@@ -185,10 +224,10 @@ class Training:
             self.layers[s, epoch, part:] = torch.nan
             blind = [depth > part for depth in self.config.depths]
             self.depths[s, epoch, torch.tensor(blind) | lost[s, layers:]] = torch.nan
-            for tensor in (self.network.state() | self.readouts.state()).values():
+            for tensor in self._state().values():
                 tensor[s] = 0
         if (self.diverged[:, 1] > 0).all():
-            self.epoch = self.config.epochs
+            self.passed = self.total
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the rest of the run depends on; copy into them to restore it.
@@ -197,7 +236,13 @@ class Training:
         """
         measured = {"measured.layers": self.layers, "measured.depths": self.depths}
         measured["measured.diverged"] = self.diverged
-        return measured | self.network.state() | self.readouts.state()
+        return measured | self._state()
+
+    def _state(self) -> dict[str, Tensor]:
+        """Tensors that learning changes, each with a seed's own part first."""
+        state = self.network.state() | self.readouts.state() | self.probes.state()
+        below = self.network.below.state() if self.network.below else {}
+        return state | {f"below.{name}": tensor for name, tensor in below.items()}
 
     def layer_table(self) -> pd.DataFrame:
         """The `layers` table of `ff.Records`."""
@@ -233,24 +278,31 @@ class Training:
         Tensor
             A wrong label for each seed and image, ``(S, n)``.
         """
-        streams = [stream(purpose, seed, *key, device=self.device) for seed in self.seeds]
-        draw, classes = NEGATIVES[self.config.negatives].draw, self.dataset.classes
-        return torch.stack([draw(split.labels, classes, generator) for generator in streams])
+        kind = NEGATIVES["uniform" if purpose == "evaluation" else self.config.negatives]
+        drawn = [
+            kind.draw(split.labels, beliefs, stream(purpose, seed, *key, device=self.device))
+            for seed, beliefs in zip(self.seeds, self.readouts.beliefs, strict=True)
+        ]
+        return torch.stack(drawn)
 
     def evaluate(self, split: Split) -> tuple[Tensor, Tensor]:
         """Measure the networks as they are on a split, as `ff.algorithm.evaluation.evaluate` does.
 
-        Returns its two tensors, ``(S, L, 8)`` and ``(S, K, 2)``.
+        Returns its two tensors, ``(S, L, 12)`` and ``(S, K, 2)``.
         """
         # The same negative samples every epoch: differences are the network's, not the draw's.
         wrong = self.wrong("evaluation", split)
         with multiplying(self.config.precision, self.device):
-            return evaluate(self.network, self.readouts, split, wrong)
+            return evaluate(
+                self.config, self.network, self.readouts, self.probes, split, wrong
+            )
 
 
 def _finite(layers: Tensor, depths: Tensor) -> Tensor:
-    """Whether what was measured of each layer and readout is finite: ``(S, L + K)``."""
-    return torch.cat([layers.isfinite().all(-1), depths.isfinite().all(-1)], dim=1).cpu()
+    """Whether each layer's goodness and each readout's numbers are finite: ``(S, L + K)``."""
+    goodness = [i - 1 for i, name in enumerate(LAYER_QUANTITIES) if name.startswith("goodness_")]
+    parts = [layers[..., goodness].isfinite().all(-1), depths.isfinite().all(-1)]
+    return torch.cat(parts, dim=1).cpu()
 
 
 def cool_down(epoch: int, epochs: int) -> float:

@@ -163,7 +163,7 @@ class Lab:
         training = self.training
         network, classes = training.network, training.dataset.classes
         x = samples(self.images[None], self.labels[None], self.wrong[None], classes)
-        goodness = torch.stack([g[0] for _, _, g, _ in network.activity(x)])  # (L, 3n)
+        goodness = torch.stack([seen.g[0] for seen in network.activity(x)])  # (L, 3n)
         split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
         unit = network.layers[0].goodness.unit(training.width)
         self.goodness = (split / unit).cpu().numpy()

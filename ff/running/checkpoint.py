@@ -130,7 +130,7 @@ class Checkpoint:
             "version of ff": version("ff"),
             "version of torch": version("torch"),
         }
-        self.epochs = config.epochs
+        self.epochs = config.total_epochs
         self._saved = time.monotonic()
         self._pause = EVERY
 

@@ -51,8 +51,9 @@ class Bar:
         self._epoch = epoch
         deepest = accuracy.shape[1]
         shown = [*(2**i for i in range(10) if 2**i < deepest), deepest]
-        values = ", ".join(f"{layer}: {accuracy[:, layer - 1].mean():.2f}" for layer in shown)
+        means = {layer: float(accuracy[:, layer - 1].mean()) for layer in shown}
+        values = ", ".join(f"{layer}: {m:.2f}" for layer, m in means.items() if m == m)
         part = f"part {self._part + 1}/{self.parts}, " if self.parts > 1 else ""
         self._bar.set_description_str(f"{part}epoch {epoch}/{self.epochs}", False)
-        self._bar.set_postfix_str(f"accuracy of layer {values}", False)
+        self._bar.set_postfix_str(f"accuracy of layer {values}" if values else "", False)
         self.advance(0)

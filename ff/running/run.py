@@ -111,7 +111,7 @@ def _train(
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
     layers, readouts, diverged = [], [], []
-    with Bar(len(plan), config.epochs, shown=progress) as bar:
+    with Bar(len(plan), config.total_epochs, shown=progress) as bar:
 
         def on_step(share: float) -> None:
             bar.advance(share)
@@ -119,14 +119,14 @@ def _train(
 
         for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
             training = Training(config, width, seeds, dataset)
-            training.epoch, before = checkpoint.restore(training.state())
-            bar.enter(training.epoch)
+            training.passed, before = checkpoint.restore(training.state())
+            bar.enter(training.passed)
             begin = time.perf_counter()
-            while training.epoch < config.epochs:
+            while training.passed < training.total:
                 training.run_epoch(on_step)
                 spent = before + time.perf_counter() - begin
-                checkpoint.save(training.state(), training.epoch, spent)
-                bar.show(training.epoch, training.layers[:, training.epoch - 1, :, 0])
+                checkpoint.save(training.state(), training.passed, spent)
+                bar.show(training.passed, training.layers[:, training.epoch - 1, :, 0])
             seconds += before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())

@@ -1,11 +1,12 @@
 """Goodness: the number that a layer's loss raises on positive samples and lowers on negative ones.
 
-It is all that the loss sees of a layer. What a layer hands on is normalized by its root mean
-square, whatever its goodness is; see `ff.algorithm.objective.normalize`.
+It is all that the loss sees of a layer. What a layer hands on is normalized as
+`ff.switches.normalization` says, whatever its goodness is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ class Goodness:
     factor
         That factor: ∂G/∂z_j = factor · slope(z)_j.
     unit
-        Goodness of one unit of a configuration's ``threshold``, as a function of D.
+        Goodness of one unit of a configuration's ``threshold``, as a function of D; in this table,
+        the goodness of D activities of 1.
     source
         Where it is published.
     """
@@ -60,5 +62,28 @@ GOODNESS = {
         factor=2.0,
         unit=float,
         source="Hinton, The Forward-Forward Algorithm (2022), section 2; the paper, Eq. 1",
+    ),
+    "absolute": Goodness(
+        value=lambda z: z.abs().sum(-1),
+        slope=lambda z: z.sign(),
+        factor=1.0,
+        unit=float,
+        source="Hinton, The Forward-Forward Algorithm (2022), section 8: the unsquared activities",
+    ),
+    "fourth": Goodness(
+        value=lambda z: z.square().square().sum(-1),
+        slope=lambda z: z * z * z,
+        factor=4.0,
+        unit=float,
+        source="Hinton (2022), section 8, asks which goodness is best; few active units count more "
+        "than with squares",
+    ),
+    "log-sum-exp": Goodness(
+        value=lambda z: z.logsumexp(-1),
+        slope=lambda z: z.softmax(-1),
+        factor=1.0,
+        unit=lambda width: 1 + math.log(width),
+        source="LeCun, Chopra, Hadsell, Ranzato & Huang, A Tutorial on Energy-Based Learning "
+        "(2006): a smooth maximum, the negative free energy",
     ),
 }
