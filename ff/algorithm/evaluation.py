@@ -96,11 +96,10 @@ def _measure(
     x = samples(grey, labels, wrong, readouts.classes, config.label_intensity)
     goodness, responds, neutral = [], [], []
     taught = 2 * images
-    for layer, seen in zip(network.layers, network.activity(x), strict=True):
+    for seen in network.activity(x):
         goodness.append(seen.g[:, :taught].unflatten(1, (2, -1)))
-        slope = layer.activation.slope(seen.a[:, :taught])
         # Is any nonzero? As bytes, because `any` takes two to three times as long.
-        responds.append(slope.bool().byte().amax(1).bool())
+        responds.append(seen.z[:, :taught].bool().byte().amax(1).bool())
         neutral.append(network.for_readout(seen.handed_on.since(taught)))
     parts = readouts.contributions(neutral)  # (S, L', C, B)
     parts = parts - parts.mean(2, keepdim=True)

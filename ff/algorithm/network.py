@@ -133,32 +133,36 @@ class Layer:
 
         r = self.running_mean.mul_(c.peer_momentum)  # (S, 1, D)
         r.add_(z[:, :batch].sum(1, keepdim=True), alpha=(1 - c.peer_momentum) / batch)
-        peer = objective.peer_slope(r, c.peer_momentum, batch)  # of each positive sample
-        peers = batch * peer  # of all, (S, 1, D)
+        peer = objective.peer_slope(r, c.peer_momentum, batch)  # of each positive sample, (S, 1, D)
 
         # ∂loss/∂a = slope · dg, on positive samples + λ peer. The constant factor of ∂G/∂z is in
         # slope, what is left of it in dg: slope · dg = ∂loss/∂G · ∂G/∂z (Eq. 1, 2)
         slope = self.objective.slope(g).mul_(self.goodness.factor).unsqueeze(-1)
         dg = self.goodness.slope(z)  # (S, 2B, D)
-        if not self.straight_through:
-            dz_da = self.activation.slope(a)
-            dg = dg * dz_da
-            peer = peer * dz_da[:, :batch]  # (S, B, D) instead of (S, 1, D)
-            peers = peer.sum(1, keepdim=True)
-
-        db = torch.baddbmm(peers, slope.mT, dg, beta=c.peer_normalization)  # (S, 1, D)
-        few = None
-        if self.straight_through:  # else peer differs from sample to sample
-            few = samples_with_slope(slope, z.shape[2], x.distinct)
-        if few is None:
-            scale = x.scale[:, : 2 * batch]
-            scaled_da = dg * (slope * scale)  # (S, 2B, D)
-            scaled_da[:, :batch].addcmul_(peer, scale[:, :batch], value=c.peer_normalization)
-            dw = x.weight_gradient(scaled_da, self.dtype)  # (S, D, I)
+        if self.straight_through:
+            dw, db = self._straight_through(x, slope, dg, peer)
         else:
-            dw = gradient_from_few(few, x, slope, dg, peer, c.peer_normalization, self.dtype)
+            dz = dg * slope
+            dz[:, :batch].add_(peer, alpha=c.peer_normalization)
+            da = self.activation.backward(dz, a)
+            db = da.sum(1, keepdim=True)
+            dw = x.weight_gradient(da.mul_(x.scale[:, : 2 * batch]), self.dtype)
         self.sgd.step(self.weight, self.weight_velocity, dw, rate)
         self.sgd.step(self.bias, self.bias_velocity, db, rate)
+
+    def _straight_through(
+        self, x: Samples | Scaled, slope: Tensor, dg: Tensor, peer: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients of weights and biases where φ' is 1: ∂loss/∂a is a product of two factors."""
+        weight, half = self.config.peer_normalization, slope.shape[1] // 2
+        db = torch.baddbmm(half * peer, slope.mT, dg, beta=weight)  # (S, 1, D)
+        few = samples_with_slope(slope, dg.shape[2], x.distinct)
+        if few is not None:
+            return gradient_from_few(few, x, slope, dg, peer, weight, self.dtype), db
+        scale = x.scale[:, : 2 * half]
+        scaled_da = dg * (slope * scale)  # (S, 2B, D)
+        scaled_da[:, :half].addcmul_(peer, scale[:, :half], value=weight)
+        return x.weight_gradient(scaled_da, self.dtype), db
 
 
 class Network:
