@@ -72,6 +72,6 @@ def points(name: str) -> list[dict]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    OUT.mkdir(exist_ok=True)
+    OUT.mkdir(parents=True, exist_ok=True)
     for variant in sys.argv[1:] or GRIDS:
         pd.DataFrame(points(variant)).to_parquet(OUT / f"{variant}.parquet", index=False)
