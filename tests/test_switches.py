@@ -298,7 +298,7 @@ def test_the_readouts_may_see_the_first_layer(added):
 
 def test_what_is_added_from_outside_trains_and_is_read_back(added, tmp_path):
     config = ff.Config(
-        **added, layers=[2, 3], hidden=20, seeds=2, epochs=8, learning_rate=0.003, threshold=1.0
+        **added, layers=[2, 3], hidden=20, seeds=2, epochs=8, learning_rate=0.01, threshold=1.0
     )
     records = ff.train(config, tmp_path)
     assert records.runs[0]["config"] | added == records.runs[0]["config"]

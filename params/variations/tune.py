@@ -2,7 +2,7 @@
 
     python params/variations/tune.py [VARIANT ...]
 
-Each is trained for 10 epochs with 16 layers of 100 units, on seeds that no chapter reports, at
+Each is trained for 10 epochs with 8 layers of 100 units, on seeds that no chapter reports, at
 each point of its grid. The chapter on variations shows the whole grid; a variant's own file
 beside this script holds the point with the highest validation accuracy of the readout. The
 default is among them: the paper's own learning rate gets the same chance.
@@ -19,7 +19,7 @@ import torch
 import ff
 
 OUT = Path(__file__).parents[2] / "book" / "variations" / "tuning"
-SEEDS, EPOCHS, LAYERS, WIDTH = [101, 102], 10, 16, 100
+SEEDS, EPOCHS, LAYERS, WIDTH = [101, 102], 10, 8, 100
 RATES = {"learning_rate": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]}
 GRIDS = {
     "paper": ({}, RATES),
