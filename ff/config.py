@@ -25,7 +25,7 @@ __all__ = ["BF16_WIDTHS", "WHICH", "Config", "choices", "expects", "schema", "wi
 # `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
 BF16_WIDTHS: tuple[int, ...] = ()
 # Which layers learn when; see `Config.schedule`.
-SCHEDULES = ("together", "on-frozen")
+SCHEDULES = ("together", "on-frozen", "in-turn")
 # Keys that say which networks are trained and where, not how.
 WHICH = ("layers", "hidden", "seeds", "device")
 
@@ -223,13 +223,28 @@ class Config(BaseModel):
         "together",
         description="Which layers learn when: all in every epoch (together); or each anew, from "
         "its own start, on the layer below of a network that has learned for frozen_after epochs "
-        "and no longer changes (on-frozen).",
+        "and no longer changes (on-frozen); or one after the other, each until it no longer "
+        "improves, and then the readouts (in-turn). Epochs count from each one's own start.",
     )
     frozen_after: int = _row(
         0,
         "an integer of at least 0 and at most epochs",
         "Epochs after which the network below is frozen (schedule: on-frozen); 0 leaves it as it "
         "was initialized.",
+        ge=0,
+    )
+    patience: int = _row(
+        3,
+        "an integer of at least 1",
+        "Epochs without progress after which a layer goes back to its best epoch and is frozen "
+        "(schedule: in-turn).",
+        ge=1,
+    )
+    tolerance: float = _row(
+        0.002,
+        "a number of at least 0",
+        "Rise of validation accuracy that counts as progress (schedule: in-turn); of pair accuracy "
+        "where the loss has no threshold.",
         ge=0,
     )
     relu_gradient: Annotated[str, _OneOf(("straight-through", "exact"))] = Field(
@@ -262,6 +277,13 @@ class Config(BaseModel):
             yield _must("frozen_after", self.frozen_after)
         if self.frozen_after and self.schedule != "on-frozen":
             yield f"frozen_after is of schedule 'on-frozen' only, which is {self.schedule!r}"
+        if self.schedule == "in-turn" and self.validation_index > 1:
+            yield "validation_index must be 1 with schedule 'in-turn', which decides by validation"
+        if NEGATIVES[self.negatives].confused and self.schedule == "in-turn":
+            yield (
+                f"negatives must be uniform with schedule 'in-turn', whose readouts learn last, "
+                f"but got {self.negatives!r}"
+            )
         if NEGATIVES[self.negatives].confused and len(self.depths) > 1:
             yield (
                 f"layers must be a single depth with negatives {self.negatives!r}, which the "
@@ -314,7 +336,9 @@ class Config(BaseModel):
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of training, with those before the first that is measured."""
+        """Epochs of training at most, with those before the first that is measured."""
+        if self.schedule == "in-turn":
+            return self.epochs * (max(self.depths) + 1)  # of each layer, and of the readouts
         return self.frozen_after + self.epochs
 
     @property

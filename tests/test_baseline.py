@@ -31,7 +31,7 @@ def test_a_step_is_ours(few):
         goodness, neutral = ours.learn(x, config.learning_rate)
         _, accuracy = readouts.learn(neutral, labels, config.downstream_learning_rate)
         seen = baseline.step(*x.dense()[0].chunk(3), labels[0])
-        assert_close(seen[:-1], objective.accuracy(goodness, 20.0)[0])
+        assert_close(seen[:-1], ours.objective.accuracy(goodness)[0])
         assert_close(seen[-1], accuracy[0, 0])
     for i, (layer, own) in enumerate(zip(baseline.model.layers, ours.layers, strict=True)):
         state = {"weight": own.weight[0], "bias": own.bias[0, 0]}

@@ -170,7 +170,7 @@ def test_the_state_holds_all_that_a_run_depends_on(tiny, few):
     for name, tensor in other.state().items():
         assert tensor.shape == one.state()[name].shape
         tensor.copy_(one.state()[name])
-    other.epoch = 1
+    other.passed = 1
     for training in (one, other):
         training.run_epoch()
         training.run_epoch()

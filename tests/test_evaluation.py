@@ -13,7 +13,7 @@ import ff
 from ff.algorithm import evaluation
 from ff.algorithm.evaluation import auroc, evaluate
 from ff.algorithm.network import Network
-from ff.algorithm.readout import Readouts
+from ff.algorithm.readout import Probes, Readouts
 from ff.algorithm.samples import samples
 from ff.data import Dataset, Split
 from ff.quantities import LAYER_QUANTITIES
@@ -75,26 +75,32 @@ def test_auroc_needs_no_float64():
 # --- evaluate
 
 
+CONFIG = ff.Config(layers=[2, 3], hidden=WIDTH)
+
+
 @pytest.fixture
-def trained(few: Dataset) -> tuple[Network, Readouts]:
+def trained(few: Dataset) -> tuple[ff.Config, Network, Readouts, Probes]:
     """Networks after a few steps, one unit of which is dead."""
-    config = ff.Config(layers=[2, 3], hidden=WIDTH)
-    network = Network(config, 784, WIDTH, SEEDS, CPU)
-    readouts = Readouts(config, WIDTH, len(SEEDS), CPU)
+    network = Network(CONFIG, 784, WIDTH, SEEDS, CPU)
+    readouts = Readouts(CONFIG, WIDTH, len(SEEDS), CPU)
+    probes = Probes(CONFIG, WIDTH, len(SEEDS), CPU)
     labels = few.train.labels[:60].expand(2, -1)
     x = samples(few.train.images[:60].expand(2, -1, -1), labels, (labels + 1) % 10)
     for _ in range(20):
         _, neutral = network.learn(x, 3e-6)
         readouts.learn(neutral, labels, 0.5)
+        probes.learn(neutral, labels, 0.1)
     network.layers[1].bias[0, 0, 3] = -1e3  # after that, layer 3 still tells images apart
-    return network, readouts
+    return CONFIG, network, readouts, probes
 
 
 def wrong_of(split: Split) -> Tensor:
     return (split.labels + 1 + torch.arange(len(split)) % 9).remainder(10).expand(2, -1)
 
 
-def plain(network: Network, readouts: Readouts, split: Split, at: int) -> tuple[dict, list]:
+def plain(
+    network: Network, readouts: Readouts, probes: Probes, split: Split, at: int
+) -> tuple[dict, list]:
     """Everything about one network, image by image, in float64."""
     weights = [layer.weight[at].double() for layer in network.layers]
     biases = [layer.bias[at, 0].double() for layer in network.layers]
@@ -113,7 +119,7 @@ def plain(network: Network, readouts: Readouts, split: Split, at: int) -> tuple[
 
     goodness = {kind: [] for kind in ("positive", "negative")}
     alive = torch.zeros(len(weights), WIDTH, dtype=torch.bool)
-    best, losses, hits = [], [], []
+    best, losses, hits, found, parts = [], [], [], [], []
     for image, label, wrong in zip(split.images, split.labels, wrong_of(split)[at], strict=True):
         for kind, shown in (("positive", label), ("negative", wrong)):
             z = torch.stack(activities(image, int(shown)))
@@ -122,6 +128,11 @@ def plain(network: Network, readouts: Readouts, split: Split, at: int) -> tuple[
         each = torch.stack([torch.stack(activities(image, c)).square().sum(1) for c in range(10)])
         best.append(each.argmax(0) == label)
         neutral = [z / (z.square().mean().sqrt() + 1e-8) for z in activities(image, None)]
+        found.append(
+            [(w[at].double() @ x).argmax() == label for x, w in zip(neutral, probes.weight, strict=True)]
+        )
+        pairs = zip(neutral[1:], readouts.weight, strict=True)
+        parts.append(torch.stack([w[at, -10:].double() @ x for x, w in pairs]))  # (2, C)
         row = []
         for k, depth in enumerate(readouts.depths):
             later = len(readouts.depths) - k
@@ -146,25 +157,43 @@ def plain(network: Network, readouts: Readouts, split: Split, at: int) -> tuple[
         "goodness_negative_std": negative.std(0, ddof=1),
         "dead_units": 1 - alive.double().mean(1).numpy(),
         "goodness_accuracy": torch.stack(best).double().mean(0).numpy(),
+        "pair_accuracy": ((positive > negative).mean(0) + (positive >= negative).mean(0)) / 2,
+        "probe_accuracy": torch.tensor(found).double().mean(0).numpy(),
+        **contributions(torch.stack(parts), split.labels),
     }
     return quantities, [np.mean(losses, axis=0), np.mean(hits, axis=0)]
+
+
+def contributions(parts: Tensor, labels: Tensor) -> dict[str, np.ndarray]:
+    """What layers 2 and 3 add to the logits (n, 2, C) of each image, as numpy would say it."""
+    each = parts.numpy() - parts.numpy().mean(2, keepdims=True)
+    logits = each.sum(1)
+    spread = logits.var(0).sum()
+    # The readout does not see layer 1: it adds nothing, and without it the answers are the same.
+    share, without = [0.0], [(logits.argmax(1) == labels.numpy()).mean()]
+    for layer in range(each.shape[1]):
+        covariance = ((each[:, layer] - each[:, layer].mean(0)) * (logits - logits.mean(0))).mean(0)
+        share.append(covariance.sum() / spread)
+        without.append(((logits - each[:, layer]).argmax(1) == labels.numpy()).mean())
+    return {"logit_share": np.array(share), "accuracy_without": np.array(without)}
 
 
 @pytest.mark.parametrize("size", [1000, 17, 10])
 def test_evaluation_is_a_loop_over_images(trained, few, monkeypatch, size):
     monkeypatch.setattr(evaluation, "BATCH", size)  # also one that does not divide the images
-    network, readouts = trained
+    _, network, readouts, probes = trained
     split = few.validation
-    layers, depths = evaluate(network, readouts, split, wrong_of(split))
+    layers, depths = evaluate(*trained, split, wrong_of(split))
     assert layers.shape == (2, 3, len(LAYER_QUANTITIES) - 1)
     spread = layers[..., LAYER_QUANTITIES.index("goodness_positive_std") - 1]
     assert (spread > 0.1).all(), "these networks are dead: their numbers would prove nothing"
     for at in range(len(SEEDS)):
-        quantities, scores = plain(network, readouts, split, at)
+        quantities, scores = plain(network, readouts, probes, split, at)
         assert tuple(quantities) == LAYER_QUANTITIES[1:]
         for i, (name, expected) in enumerate(quantities.items()):
             # Where goodness ties, float32 decides on ranks, so these get some leeway.
-            ranks = {"goodness_accuracy": 2 / len(split), "validation_auroc": 0.005}
+            ranks = {name: 2 / len(split) for name in ("goodness_accuracy", "pair_accuracy")}
+            ranks["validation_auroc"] = 0.005
             np.testing.assert_allclose(
                 layers[at, :, i].numpy(),
                 expected,
@@ -192,8 +221,10 @@ def test_a_dead_unit_is_one_that_no_positive_or_negative_sample_moves(monkeypatc
     weight[0, 2, 400] = 1  # a pixel of all images; and the fourth unit sees nothing
     images = torch.full((11, 784), 255, dtype=torch.uint8)
     layers, _ = evaluate(
+        config,
         network,
         Readouts(config, 4, 1, CPU),
+        Probes(config, 4, 1, CPU),
         Split(images, torch.tensor([0] + [1] * 10)),
         torch.tensor([[2] + [3] * 10]),
     )
@@ -201,18 +232,18 @@ def test_a_dead_unit_is_one_that_no_positive_or_negative_sample_moves(monkeypatc
 
 
 def test_goodness_accuracy_is_of_the_first_images_only(trained, few, monkeypatch):
-    network, readouts = trained
     split = few.validation
     first = Split(split.images[:20], split.labels[:20])
-    expected = evaluate(network, readouts, first, wrong_of(first))[0][..., -1]
+    at = LAYER_QUANTITIES.index("goodness_accuracy") - 1
+    expected = evaluate(*trained, first, wrong_of(first))[0][..., at]
     monkeypatch.setattr(evaluation, "CANDIDATES", 20)
-    assert_close(evaluate(network, readouts, split, wrong_of(split))[0][..., -1], expected)
+    assert_close(evaluate(*trained, split, wrong_of(split))[0][..., at], expected)
 
 
 def test_evaluation_changes_nothing(trained, few):
-    network, readouts = trained
-    state = network.state() | readouts.state()
+    _, network, readouts, probes = trained
+    state = network.state() | readouts.state() | probes.state()
     before = {name: tensor.clone() for name, tensor in state.items()}
-    evaluate(network, readouts, few.validation, wrong_of(few.validation))
+    evaluate(*trained, few.validation, wrong_of(few.validation))
     for name, tensor in state.items():
         assert torch.equal(tensor, before[name]), f"{name} was changed by measuring"

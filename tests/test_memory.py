@@ -16,7 +16,7 @@ import ff
 from ff import machine
 from ff.algorithm import evaluation, fast
 from ff.algorithm.network import Network
-from ff.algorithm.readout import Readouts
+from ff.algorithm.readout import Probes, Readouts
 from ff.algorithm.training import Training
 from ff.data import Dataset, Split
 from ff.running import memory
@@ -140,7 +140,8 @@ def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hid
     config = ff.Config(**values, layers=layers, hidden=hidden, batch_size=batch, device="cpu")
     with Peak() as peak:
         ff.train(config)
-    parts = Network(config, 784, hidden, (1,), CPU), Readouts(config, hidden, 1, CPU)
+    linear = Readouts(config, hidden, 1, CPU), Probes(config, hidden, 1, CPU)
+    parts = (Network(config, 784, hidden, (1,), CPU), *linear)
     held = sum(tensor.nbytes for part in parts for tensor in part.state().values())
     most = max(2 * held, peak.most)  # a checkpoint that is read back is a second state
     assert 0.95 * most < memory.needed(config, hidden) < 3 * most

@@ -12,14 +12,16 @@ from torch.testing import assert_close
 
 import ff
 from ff.algorithm import fast
-from ff.algorithm.fast import SGD, Scaled, samples_with_slope
+from ff.algorithm.fast import SGD, Scaled, normalized, samples_with_slope
 from ff.algorithm.network import Layer, Network
-from ff.algorithm.objective import accuracy, loss_slope, normalize, scale
+from ff.algorithm.objective import scale
 from ff.algorithm.samples import samples
 from ff.speed.baseline import StraightThrough
 from ff.switches.goodness import sum_of_squares as goodness
+from ff.switches.normalization import NORMALIZATIONS
 
 CPU = torch.device("cpu")
+RMS = NORMALIZATIONS["rms"]
 PIXELS = 12
 
 
@@ -85,9 +87,9 @@ def test_gradients_are_autograds(s, b, d, i, seed, relu, peer, momentum, thresho
     # Float32 and float64 may disagree on which side of the kink a unit is.
     assume((x.double() @ layer.weight.mT.double() + layer.bias.double()).abs().min() > 1e-5)
     before = {name: tensor.double() for name, tensor in layer.state().items()}
-    z = layer.forward(x)
+    a, z = layer.forward(x)
     rounding = 1e-6 * z.max().item() * x.abs().max().item()  # of 1 - y where y is close to 1
-    layer.learn(x, z, goodness(z), rate=0.1)
+    layer.learn(x, a, z, goodness(z), rate=0.1)
     for seed_at in range(s):
         weight, bias = (before[name][seed_at].squeeze(0) for name in ("weight", "bias"))
         weight, bias = weight.view(d, i).requires_grad_(), bias.view(d).requires_grad_()
@@ -114,9 +116,9 @@ def test_the_two_derivatives_of_relu_differ():
     for relu in RELU:
         layer = network(relu_gradient=relu, peer_normalization=1.0).layers[0]
         x = torch.randn(2, 10, PIXELS, generator=generator(3))
-        z = layer.forward(x)
+        a, z = layer.forward(x)
         assert (z == 0).any()
-        layer.learn(x, z, goodness(z), rate=0.1)
+        layer.learn(x, a, z, goodness(z), rate=0.1)
         velocities.append(layer.bias_velocity.clone())
     assert not torch.allclose(*velocities)
 
@@ -190,22 +192,23 @@ def test_samples_without_a_slope_may_be_left_out(kind, precision, relu, taught, 
     weight = torch.randn(1, width, 784, generator=source) / 3
     grey = torch.randint(256, (1, images, 784), generator=source, dtype=torch.uint8)
     labels = torch.randint(10, (2, 1, images), generator=source)
-    x: Any = samples(grey, labels[0], labels[1]).normalized()
+    x: Any = samples(grey, labels[0], labels[1]).normalized(RMS)
     if kind == "rows":
         x = Scaled(torch.randn(1, 3 * images, 784, generator=source), x.scale)
     config = ff.Config(threshold=5, peer_normalization=0.5, relu_gradient=relu, precision=precision)
     g = torch.full((1, 2 * images), 1e3)
     g[:, images:] = 0  # each far on its side of the threshold,
     g[:, taught] = config.threshold * width + 0.5  # but for a few
-    assert loss_slope(g, config.threshold * width)[0].nonzero().flatten().tolist() == taught
+    slope = Layer(weight.clone(), config).objective.slope(g)
+    assert slope[0].nonzero().flatten().tolist() == taught
     learned, multiplied = [], []
     for least in (width, width + 1):
         monkeypatch.setattr(fast, "WIDE", least)
         layer = Layer(weight.clone(), config)
-        z = layer.forward(x)[:, : 2 * images]
+        z = layer.forward(x)[1][:, : 2 * images]
         with monkeypatch.context() as patch:
             patch.setattr(type(x), "weight_gradient", watched(type(x).weight_gradient, multiplied))
-            layer.learn(x, z, g, 0.1)
+            layer.learn(x, z, z, g, 0.1)
         learned.append(layer.state())
     assert multiplied == [2 * images if relu == "exact" else len(taught), 2 * images]
     leeway = {"float32": 1e-6, "bf16": 1e-2}[precision]
@@ -316,7 +319,7 @@ def test_weights_are_normal_with_the_papers_deviation():
 def test_what_learn_returns_is_from_before_the_step():
     one, other = network(), network()
     (x,) = batches(2, 1)
-    states = [(g, normalize(z)) for _, z, g, _ in other.activity(x)]
+    states = [(seen.g, normalized(seen.z, goodness(seen.z), RMS).dense()) for seen in other.activity(x)]
     seen, neutral = one.learn(x, 0.5)
     for depth, (g, x_out) in enumerate(states):
         assert torch.equal(seen[:, depth], g[:, :10])
@@ -326,14 +329,14 @@ def test_what_learn_returns_is_from_before_the_step():
 
 def test_each_layer_gets_the_normalized_activity_of_the_one_below():
     below = None
-    for x, z, g, factor in network().activity(batches(2, 1)[0]):
-        x = x.dense()
+    for seen in network().activity(batches(2, 1)[0]):
+        x, z, g = seen.inputs.dense(), seen.z, seen.g
         assert_close(x.square().mean(-1), torch.ones(2, 15), rtol=1e-4, atol=0)
         assert_close(g, z.square().sum(-1))
         if below is not None:
             assert_close(x, below)
         below = z / (z.square().mean(-1, keepdim=True).sqrt() + 1e-8)
-        assert_close(z * factor, below)
+        assert_close(seen.handed_on.dense(), below)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -369,8 +372,8 @@ def test_a_layer_tells_positive_from_negative_after_some_steps():
     net = network((1,), layers=2)
     (x,) = batches(1, 1)
     seen = torch.stack([net.learn(x, 0.05)[0] for _ in range(300)])
-    assert accuracy(seen[0, 0, 0], net.layers[0].theta) < 1
-    assert accuracy(seen[-1, 0, 0], net.layers[0].theta) == 1
+    assert net.objective.accuracy(seen[0, 0, 0]) < 1
+    assert net.objective.accuracy(seen[-1, 0, 0]) == 1
 
 
 def test_bf16_rounds_operands_and_keeps_weights_in_float32():

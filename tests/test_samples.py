@@ -8,12 +8,15 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import ff
-from ff.algorithm import objective
+from ff.algorithm.fast import normalized
 from ff.algorithm.network import Network
 from ff.algorithm.samples import Samples, candidates, pixels, samples
 from ff.algorithm.streams import stream
 from ff.data import CLASSES
 from ff.switches.negatives import uniform
+from ff.switches.normalization import NORMALIZATIONS
+
+RMS = NORMALIZATIONS["rms"]
 
 label_lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 keys = st.integers(1, 2**31)
@@ -30,7 +33,7 @@ def drawn(seeds: int = 2, images: int = 5) -> tuple[Tensor, Tensor, Tensor]:
 @given(st.integers(1, 3), label_lists, keys)
 def test_label_pixels_and_the_rest_of_the_image(seeds, labels, seed):
     true = torch.tensor(labels).expand(seeds, -1)
-    wrong = uniform(true, CLASSES, stream("wrong", seed, 0))
+    wrong = uniform(true, torch.ones(CLASSES, CLASSES), stream("wrong", seed, 0))
     source = torch.Generator().manual_seed(seed)
     images = torch.randint(256, (seeds, len(labels), 784), generator=source, dtype=torch.uint8)
     before = images.clone()
@@ -70,12 +73,14 @@ def test_candidates_are_each_image_with_each_label():
 @pytest.mark.parametrize("make", [samples, lambda images, *_: candidates(images)])
 def test_normalized_samples_are_the_normalized_dense_ones(make):
     x: Samples = make(*drawn())
-    assert_close(x.normalized().dense(), objective.normalize(x.dense()), rtol=1e-6, atol=1e-7)
+    dense = x.dense()
+    expected = normalized(dense, dense.square().sum(-1), RMS).dense()
+    assert_close(x.normalized(RMS).dense(), expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("make", [samples, lambda images, *_: candidates(images)])
 def test_products_are_those_of_dense_samples(make):
-    x: Samples = make(*drawn()).normalized()
+    x: Samples = make(*drawn()).normalized(RMS)
     dense = x.dense().double()
     source = torch.Generator().manual_seed(0)
     weight = torch.randn(2, 6, 784, generator=source)

@@ -14,8 +14,7 @@ from torch.testing import assert_close
 import ff
 from ff.algorithm import fast, network
 from ff.algorithm.evaluation import evaluate
-from ff.algorithm.objective import accuracy
-from ff.algorithm.readout import Readouts
+from ff.algorithm.readout import Probes, Readouts
 from ff.algorithm.samples import samples
 from ff.algorithm.streams import stream
 from ff.algorithm.training import Training, cool_down
@@ -23,7 +22,10 @@ from ff.data import Split
 from ff.quantities import LAYER_QUANTITIES
 from ff.records import complete
 
-RANKS = ("validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
+# Of the network's readouts and probes, not of a layer alone.
+LINEAR = ("probe_accuracy", "logit_share", "accuracy_without")
+ALONE = tuple(name for name in LAYER_QUANTITIES if name not in LINEAR)
+RANKS = ("pair_accuracy", "validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
 
 
 def run(config: ff.Config, dataset, seeds=(1,), epochs: int | None = None) -> Training:
@@ -53,9 +55,9 @@ def test_a_deep_network_contains_every_shallower_one(tiny, few, seeds):
         shallow = run(tiny(layers=depth, hidden=12, epochs=2), few, seeds)
         assert shallow.layers[..., :-1].isfinite().any()
         assert_same_bits(
-            shallow.layers,
-            deep.layers[:, :, :depth],
-            LAYER_QUANTITIES,
+            shallow.layers[..., : len(ALONE)],
+            deep.layers[:, :, :depth, : len(ALONE)],
+            ALONE,
             f"the first {depth} of 32 layers and a network of {depth}",
         )
         for name, tensor in shallow.network.state().items():
@@ -70,7 +72,7 @@ def test_a_deep_network_contains_every_shallower_one(tiny, few, seeds):
 def test_the_readout_never_changes_the_layers(tiny, few):
     slow, fast = (run(tiny(downstream_learning_rate=rate), few) for rate in (1e-6, 10.0))
     assert not torch.equal(slow.depths[:, -1, :, 0], fast.depths[:, -1, :, 0])
-    assert_same_bits(slow.layers, fast.layers, LAYER_QUANTITIES, "another readout")
+    assert_same_bits(slow.layers[..., : len(ALONE)], fast.layers[..., : len(ALONE)], ALONE, "another readout")
     for name, tensor in slow.network.state().items():
         assert torch.equal(tensor, fast.network.state()[name]), f"{name} depends on the readout"
 
@@ -115,9 +117,9 @@ def test_negatives_are_drawn_anew_in_every_epoch_and_for_every_seed(tiny, few, m
     """As the steps make them, with the images in the same order: it is not what differs."""
     training, drawn = Training(tiny(batch_size=120), 10, (1, 2), few), []
 
-    def spy(images, labels, wrong, classes):
+    def spy(images, labels, wrong, *more):
         drawn.extend(wrong)
-        return samples(images, labels, wrong, classes)
+        return samples(images, labels, wrong, *more)
 
     monkeypatch.setattr("ff.algorithm.training.samples", spy)
     monkeypatch.setattr(training, "_order", lambda epoch: torch.arange(120).expand(2, 120))
@@ -148,9 +150,10 @@ def test_a_stream_is_pinned():
 def test_evaluation_uses_the_same_negative_samples_every_epoch(tiny, few, monkeypatch):
     seen = []
 
-    def spy(network, readouts, split, wrong):
+    def spy(*networks_split_wrong):
+        *_, split, wrong = networks_split_wrong
         seen.append((len(split), wrong.clone()))
-        return evaluate(network, readouts, split, wrong)
+        return evaluate(*networks_split_wrong)
 
     monkeypatch.setattr("ff.algorithm.training.evaluate", spy)
     run(tiny(), few, (1, 2))
@@ -269,7 +272,7 @@ def test_training_accuracy_is_the_mean_over_the_steps(tiny, few, monkeypatch):
 
     def spy(x, rate):
         goodness, neutral = learn(x, rate)
-        seen.append(accuracy(goodness, 10.0))
+        seen.append(training.network.objective.accuracy(goodness))
         return goodness, neutral
 
     monkeypatch.setattr(training.network, "learn", spy)
@@ -356,7 +359,7 @@ def test_of_several_readouts_the_one_that_diverges_is_named(tiny, few, layer):
     assert [row["seed"] for row in training.divergences()] == [2], "another seed has stopped"
     assert training.depths[1, 1, 1].isnan().all()
     assert training.depths[1, 1, 0, :4].isfinite().all(), "the shallow readout is sound"
-    assert training.layers[1, 1].isfinite().all()
+    assert training.layers[1, 1, :, : len(ALONE)].isfinite().all()
     assert all(tensor.isfinite().all() for tensor in training.readouts.state().values())
 
 
@@ -376,17 +379,19 @@ def test_nothing_waits_for_a_gpu_in_a_step_or_an_evaluation(monkeypatch, changes
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=600, batch_size=20, **changes)
     layers = network.Network(config, 784, 600, seeds, meta)
     readouts = Readouts(config, 600, len(seeds), meta)
+    probes = Probes(config, 600, len(seeds), meta)
     images = torch.empty(50, 784, dtype=torch.uint8, device=meta)
     labels = torch.empty(50, dtype=torch.int64, device=meta)
     chosen = torch.empty(len(seeds), 20, dtype=torch.int64, device=meta)
     picked = images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
     goodness, neutral = layers.learn(samples(picked, labels[chosen], labels[chosen]), rate=0.1)
     scores = readouts.learn(neutral, labels[chosen], rate=0.1)
-    assert accuracy(goodness, 600.0).shape == (len(seeds), 4)
+    probes.learn(neutral, labels[chosen], rate=0.1)
+    assert layers.objective.accuracy(goodness).shape == (len(seeds), 4)
     assert [score.shape for score in scores] == 2 * [(len(seeds), 2)]
     wrong = torch.empty(len(seeds), 50, dtype=torch.int64, device=meta)
-    measured = evaluate(layers, readouts, Split(images, labels), wrong)
-    assert [part.shape for part in measured] == [(len(seeds), 4, 8), (len(seeds), 2, 2)]
+    measured = evaluate(config, layers, readouts, probes, Split(images, labels), wrong)
+    assert [part.shape for part in measured] == [(len(seeds), 4, 12), (len(seeds), 2, 2)]
     assert {part.device for part in measured} == {meta}
 
 

@@ -56,6 +56,7 @@ def evaluate(
     assert active is not None
     positive, negative = torch.cat(goodness, dim=-1).unbind(2)  # (S, L, n) each
     better, worse = map(network.objective.directed, (positive, negative))
+    shares = _shares(means["contribution"], means["product"])
     dead = 1 - active.float().mean(-1)
     columns = [
         network.objective.accuracy(torch.cat([positive, negative], dim=-1)),
@@ -68,8 +69,8 @@ def evaluate(
         _goodness_accuracy(config, network, split, wrong.shape[0], readouts.classes),
         ((better > worse).float().mean(-1) + (better >= worse).float().mean(-1)) / 2,
         means["probe"],
-        _upper(_shares(means["contribution"], means["product"]), like=dead),
-        _upper(means["without"], like=dead),
+        _of_all_layers(shares, torch.zeros_like(dead)),
+        _of_all_layers(means["without"], means["readout"][:, -1:, 1].expand_as(dead)),
     ]
     return torch.stack(columns, dim=-1), means["readout"]
 
@@ -135,11 +136,12 @@ def _shares(contribution: Tensor, product: Tensor) -> Tensor:
     return covariance / covariance.sum(-1, keepdim=True)
 
 
-def _upper(values: Tensor, like: Tensor) -> Tensor:
-    """Numbers of the last L' layers as those of all L, NaN for the others: ``(S, L') -> (S, L)``."""
-    out = torch.full_like(like, torch.nan)
-    out[:, like.shape[1] - values.shape[1] :] = values
-    return out
+def _of_all_layers(values: Tensor, unseen: Tensor) -> Tensor:
+    """Numbers ``(S, L')`` of the layers that the readout sees, the last ones, in place of unseen's.
+
+    Both `unseen` and the result are ``(S, L)``.
+    """
+    return torch.cat([unseen[:, : unseen.shape[1] - values.shape[1]], values], dim=1)
 
 
 def auroc(positive: Tensor, negative: Tensor) -> Tensor:

@@ -126,9 +126,8 @@ class Readouts:
 
         L counts the layers that are seen. The sum over them is the readout's answer.
         """
-        pairs = zip(neutral[self.first - 1 :], self.weight, strict=True)
-        last = slice(-self.classes, None)
-        return torch.stack([product(w[:, last], x.mT, self.dtype) for x, w in pairs], dim=1)
+        deepest = [weight[:, -self.classes :] for weight in self.weight]
+        return _logits(deepest, neutral[self.first - 1 :], self.dtype)
 
 
 class Probes:
@@ -168,16 +167,20 @@ class Probes:
 
     def logits(self, neutral: Sequence[Tensor]) -> Tensor:
         """Of each layer's activity ``(S, B, D)``: ``(S, L, C, B)``."""
-        pairs = zip(neutral, self.weight, strict=True)
-        return torch.stack([product(w, x.mT, self.dtype) for x, w in pairs], dim=1)
+        return _logits(self.weight, neutral, self.dtype)
 
-    def learn(self, neutral: Sequence[Tensor], labels: Tensor, rate: float) -> None:
-        """One step down each cross-entropy; arguments as of `Readouts.learn`."""
-        slope = _slope(self.logits(neutral), labels, self.one_hot)
-        gradient = torch.stack(
-            [product(slope[:, at], x, self.dtype) for at, x in enumerate(neutral)]
-        )
-        self.sgd.step(self.weight, self.velocity, gradient, rate)
+    def learn(
+        self, neutral: Sequence[Tensor], labels: Tensor, rate: float, only: int | None = None
+    ) -> None:
+        """One step down each cross-entropy.
+
+        Arguments as of `Readouts.learn`, and the one layer, counted from 1, whose probe learns.
+        """
+        own = slice(None) if only is None else slice(only - 1, only)
+        weight, velocity, neutral = self.weight[own], self.velocity[own], neutral[own]
+        slope = _slope(_logits(weight, neutral, self.dtype), labels, self.one_hot)
+        steps = [product(slope[:, at], x, self.dtype) for at, x in enumerate(neutral)]
+        self.sgd.step(weight, velocity, torch.stack(steps), rate)
 
 
 def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,6 +196,12 @@ def score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def _stored(logits: Tensor) -> Tensor:
     """Logits ``(S, B, K, C)`` as they lie in memory, ``(S, K, C, B)``."""
     return logits.permute(0, 2, 3, 1)
+
+
+def _logits(weight: Sequence[Tensor] | Tensor, x: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Of each layer on its own: n weights ``(S, C, D)``, activities ``(S, B, D)``: ``(S, n, C, B)``."""
+    pairs = zip(weight, x, strict=True)
+    return torch.stack([product(own, seen.mT, dtype) for own, seen in pairs], dim=1)
 
 
 def _slope(logits: Tensor, labels: Tensor, one_hot: Tensor) -> Tensor:

@@ -103,6 +103,11 @@ class Samples:
         ).mT
         return dw
 
+    def neutral(self) -> "Samples":
+        """The last third of what `samples` makes."""
+        at = self.codes.shape[1] // 3 * 2
+        return replace(self, codes=self.codes[:, at:], scale=self.scale[:, at:])
+
     def take(self, chosen: Tensor) -> "Samples":
         """The chosen samples, ``(n,)``, each with an image of its own; of a single seed."""
         pixels = take(self.pixels, chosen % self.pixels.shape[1])

@@ -115,13 +115,12 @@ class Training:
         if self.passed < self.config.frozen_after:
             yield from self._prepare()
             return
-        epoch, split = self.epoch, self.dataset.train
-        steps = len(split) // self.batch
+        epoch, steps = self.epoch, len(self.dataset.train) // self.batch
         layers, depths, goodness = [], [], torch.empty(0)
         dead = torch.ones(len(self.seeds), len(self.network.layers), device=self.device).bool()
-        order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
+        batches = self._batches(epoch)
         self.readouts.forget()
-        for step, (x, labels) in enumerate(self._batches(order, wrong)):
+        for step, (x, labels) in enumerate(batches):
             config, cooled = self.config, self._cooled(epoch)
             with multiplying(config.precision, self.device):
                 goodness, neutral = self.network.learn(x, config.learning_rate * cooled)
@@ -156,24 +155,26 @@ class Training:
         """One epoch of the network that will be frozen, as it is without this schedule."""
         below, config = self.network.below, self.config
         assert below is not None
-        split = self.dataset.train
-        steps = len(split) // self.batch
-        order, wrong = self._order(self.passed), self.wrong("wrong", split, self.passed)
-        for step, (x, _) in enumerate(self._batches(order, wrong)):
+        steps = len(self.dataset.train) // self.batch
+        for step, (x, _) in enumerate(self._batches(self.passed)):
             with multiplying(config.precision, self.device):
                 below.learn(x, config.learning_rate * self._cooled(self.passed))
             yield (step + 1) / steps
         self.passed += 1
 
-    def _batches(self, order: Tensor, wrong: Tensor) -> Iterator[tuple[Samples, Tensor]]:
+    def _batches(self, epoch: int) -> Iterator[tuple[Samples, Tensor]]:
         """Samples of each step of an epoch, and the classes of their images, ``(S, B)``."""
         split, intensity = self.dataset.train, self.config.label_intensity
-        for step in range(len(split) // self.batch):
+        order, wrong = self._order(epoch), self.wrong("wrong", split, epoch)
+
+        def batch(step: int) -> tuple[Samples, Tensor]:
             chosen = order[:, step * self.batch : (step + 1) * self.batch]  # (S, B)
             labels = split.labels[chosen]
             images = split.images.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
             drawn = wrong.gather(1, chosen)
-            yield samples(images, labels, drawn, self.dataset.classes, intensity), labels
+            return samples(images, labels, drawn, self.dataset.classes, intensity), labels
+
+        return map(batch, range(len(split) // self.batch))
 
     def _cooled(self, epoch: int) -> float:
         """Factor on the learning rates."""

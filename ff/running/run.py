@@ -11,6 +11,7 @@ import torch
 
 from ff import machine, records
 from ff.algorithm.precision import chosen
+from ff.algorithm.growing import Growing
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
@@ -118,7 +119,8 @@ def _train(
             stop.check()
 
         for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
-            training = Training(config, width, seeds, dataset)
+            kind = Growing if config.schedule == "in-turn" else Training
+            training = kind(config, width, seeds, dataset)
             training.passed, before = checkpoint.restore(training.state())
             bar.enter(training.passed)
             begin = time.perf_counter()
