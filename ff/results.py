@@ -13,6 +13,7 @@ from ff.records import (
     TABLES,
     Records,
     below,
+    complete,
     condition,
     configuration,
     device,
@@ -22,11 +23,12 @@ from ff.records import (
     unusual,
 )
 
-__all__ = ["DEVICES", "PRECISION", "RESULTS", "published", "variations"]
+__all__ = ["DEVICES", "PRECISION", "RESULTS", "VARIANTS", "published", "variants", "variations"]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
+VARIANTS = RESULTS.parent / "variations"  # 16 layers, one thing changed; params/variations
 KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
 
 
@@ -103,6 +105,23 @@ def variations() -> dict[str, Records]:
             runs=tuple(run for part in records for run in part.runs),
         )
     return found
+
+
+def variants(folder: str | Path = VARIANTS) -> dict[str, Records]:
+    """Read the variations study: networks of 16 layers, each trained with one thing changed.
+
+    Parameters
+    ----------
+    folder
+        Where its runs are.
+
+    Returns
+    -------
+    dict
+        Records by the name of their file in ``params/variations``; ``"paper"`` is the paper's
+        network. Seeds that have diverged are left out, and what was not measured is absent.
+    """
+    return {path.name: complete(read(path)) for path in below(folder)}
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Layers that learn on frozen ones: all anew on a network below, or one after the other."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from ff.quantities import LAYER_QUANTITIES
 VALIDATION = LAYER_QUANTITIES.index("validation_accuracy")
 
 
-def trained(config: ff.Config, dataset, seeds=(1, 2), epochs: int | None = None) -> Training:
+def trained(config: ff.Config, dataset, seeds=(1, 2), epochs: int | None = None) -> Any:
     kind = Growing if config.schedule == "in-turn" else Training
     training = kind(config, config.widths[0], seeds, dataset)
     for _ in range(config.total_epochs if epochs is None else epochs):
@@ -58,7 +59,7 @@ def test_each_layer_sees_the_frozen_layer_below(tiny, few):
 
 
 def test_only_the_measured_epochs_are_recorded(tiny):
-    records = ff.train(tiny(epochs=2, schedule="on-frozen", frozen_after=2))
+    records: Any = ff.train(tiny(epochs=2, schedule="on-frozen", frozen_after=2))
     assert sorted(records.layers["epoch"].unique()) == [1, 2]
     assert records.layers.notna().all(axis=None)
     assert records.readouts["train_loss"].notna().all()
@@ -151,7 +152,7 @@ def test_a_layer_whose_numbers_overflow_goes_back(tiny, few):
 
 
 def test_a_growth_is_a_run_like_any(tiny, tmp_path):
-    records = ff.train(growing(tiny, layers=[2, 3], seeds=2), tmp_path)
+    records: Any = ff.train(growing(tiny, layers=[2, 3], seeds=2), tmp_path)
     assert ff.read(tmp_path).layers.equals(records.layers)
     assert records.readouts.query("epoch == 6")["test_accuracy"].notna().all()
 

@@ -232,7 +232,7 @@ def test_low_goodness_of_positive_samples_turns_accuracy_around():
 
 HOW = {
     "rms": lambda x: x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-8),
-    "layer": lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, correction=0, keepdim=True) + 1e-8),
+    "layer": lambda x: HOW["rms"](HOW["center"](x)),
     "none": lambda x: x,
     "center": lambda x: x - x.mean(-1, keepdim=True),
 }  # fmt: skip

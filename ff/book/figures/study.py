@@ -1,0 +1,255 @@
+"""Variants and interventions: what changes the delay, what a layer waits for, and growing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
+from ff.book.figures.shared import band, greatest
+from ff.book.style import INK, MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
+from ff.stats.cubes import cubes
+from ff.stats.intervals import mean_band
+
+__all__ = ["contributions", "fall_sizes", "forest", "grown", "own_delays", "waiting"]
+
+COLUMNS = ("logit_share", "accuracy_without", "probe_accuracy")
+PANELS = (  # title, unit, factor, and the measures that are drawn in it
+    ("delay per layer", "epochs per layer", 1, {"delay": "Eq. 3", "pair delay": "pair accuracy"}),
+    ("accuracy at the end", "percentage points", 100, {"readout": "readout", "probe": "probes"}),
+)
+
+
+@styled
+def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Paired differences of every variant from the paper's network, with their intervals.
+
+    Parameters
+    ----------
+    study
+        Result of `ff.stats.study.study`.
+    names
+        Words for each variant; they are drawn in this order, from the top.
+
+    Returns
+    -------
+    Figure
+        Left, epochs of delay that each further layer adds: by Eq. 3 and by pair accuracy. Right,
+        test accuracy of the readout and mean validation accuracy of the layers' probes. Filled
+        marks are differences that remain after Holm's correction over the whole study. A measure
+        that a variant makes undefined, or that fewer than three layers share, has no mark.
+    """
+    figure = Figure(7.4, 1.1 + 0.3 * len(names))
+    grid = figure.subplots(1, 2, sharey=True)
+    for axes, (title, unit, factor, measures) in zip(grid, PANELS, strict=True):
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        for i, (measure, _) in enumerate(measures.items()):
+            rows = study[study["measure"] == measure].set_index("variant").reindex(list(names))
+            numbers = factor * rows[["difference", "low", "high"]].to_numpy(float)
+            y = np.arange(len(rows)) + 0.2 * (2 * i - 1)
+            color, marker = PALETTE[i], MARKERS[i]
+            style = {"color": color, "zorder": 3}
+            axes.hlines(y, numbers[:, 1], numbers[:, 2], color=color, linewidth=1.2)
+            for sure in (True, False):
+                chosen = (rows["p_holm"].to_numpy(float) < 0.05) == sure
+                face = color if sure else "white"
+                gid = f"{measure.replace(' ', '-')}-{'sure' if sure else 'unsure'}"
+                at = numbers[chosen, 0], y[chosen]
+                axes.plot(*at, marker, **style, markerfacecolor=face, gid=gid)
+        axes.set_title(title)
+        axes.set_xlabel(f"difference, {unit}")
+        axes.grid(visible=False, axis="y")
+    grid[0].set_yticks(range(len(names)), list(names.values()))
+    grid[0].set_ylim(len(names) - 0.5, -0.5)
+    marks = [
+        entry(label, color=PALETTE[i], marker=MARKERS[i], linestyle="none")
+        for i, label in enumerate(("Eq. 3; readout", "pair accuracy; probes"))
+    ]
+    hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}
+    unsure = entry("open: not after Holm", color=MUTED, **hollow)
+    legend(figure, [*marks, unsure])
+    return figure
+
+
+@styled
+def own_delays(delays: Mapping[str, pd.DataFrame]) -> Figure:
+    """Epochs from each layer's own start to the target, under several interventions.
+
+    Parameters
+    ----------
+    delays
+        Results of `ff.delay.mean_delay` of one width each, by what was done; drawn from dark to
+        light, the last one, where all layers learn together, in the color of text.
+
+    Returns
+    -------
+    Figure
+        Bands are intervals over seeds; an open triangle is a layer that does not reach the target.
+    """
+    figure = Figure(7, 4.2)
+    axes = figure.subplots()
+    everything = pd.concat(list(delays.values()))
+    last = len(delays) - 1
+    for i, (name, rows) in enumerate(delays.items()):
+        look: dict[str, Any] = {"label": name, "marker": MARKERS[i], "gid": f"own-{i}"}
+        if i == last:
+            look |= {"color": INK, "linestyle": (0, (4, 1.5))}
+        else:
+            look |= {"color": shade(i / last)}
+        draw_delay(axes, rows, look, 0.12 * (i - last / 2))
+    delay_axes([axes], everything)
+    axes.set_ylabel("epochs from its own start")
+    axes.set_title("mean accuracy over seeds, 95 % intervals")
+    legend(figure, delay_entries(axes, everything))
+    return figure
+
+
+@styled
+def waiting(table: pd.DataFrame) -> Figure:
+    """How long a layer takes, against how well the frozen layer below it does.
+
+    Parameters
+    ----------
+    table
+        Columns layer, epochs (for which the network below has learned), below (validation accuracy
+        of the layer below, by Eq. 3), crossing and censored.
+
+    Returns
+    -------
+    Figure
+        A point for each layer on each frozen network; open triangles do not reach the target.
+    """
+    figure = Figure(7, 3.8)
+    axes = figure.subplots()
+    epochs = np.unique(table["epochs"])
+    top = float(np.nanmax(table["crossing"])) + 2
+    for i, (number, rows) in enumerate(table.groupby("epochs")):
+        color = shade(i / max(len(epochs) - 1, 1))
+        reached = rows[~rows["censored"]]
+        look = {
+            "color": color,
+            "linestyle": "none",
+            "marker": MARKERS[i],
+            "gid": f"frozen-{number}",
+        }
+        axes.plot(reached["below"], reached["crossing"], **look, label=f"after {number}")
+        late = rows.loc[rows["censored"], "below"]
+        axes.plot(late, np.full(len(late), top), "^", color=color, markerfacecolor="none")
+    axes.set(xlabel="validation accuracy of the frozen layer below (Eq. 3)", ylim=(0, top + 1))
+    axes.set_ylabel("epochs to the target")
+    handles = list(axes.get_legend_handles_labels()[0])
+    if np.any(table["censored"]):
+        look = {"marker": "^", "markerfacecolor": "none", "linestyle": "none"}
+        handles.append(entry("not reached", color=MUTED, **look))
+    legend(figure, handles)
+    return figure
+
+
+@styled
+def contributions(layers: pd.DataFrame, epochs: Sequence[int]) -> Figure:
+    """What each layer contributes to the deepest readout's answer, as training goes on.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`, of one width.
+    epochs
+        Which to draw, from dark to light.
+
+    Returns
+    -------
+    Figure
+        Three panels over depth: share of the variance of the logits; accuracy that is lost without
+        the layer, in percentage points; accuracy of a linear probe on that layer alone. Bands are
+        95 % intervals over seeds.
+    """
+    figure = Figure(7.4, 3.2)
+    grid = figure.subplots(1, 3)
+    titles = ("share of the logits' variance", "points lost without it", "accuracy of its probe")
+    share, without, probe = (next(cubes(layers, "layer", name)) for name in COLUMNS)
+    # Layer 1 is not seen by the readout: nothing is lost without it.
+    lost = 100 * (without.values[..., :1] - without.values)
+    for i, epoch in enumerate(epochs):
+        look: dict[str, Any] = {"color": shade(i / max(len(epochs) - 1, 1))}
+        at = list(share.epochs).index(epoch)
+        for axes, values in zip(grid, (share.values, lost, probe.values), strict=True):
+            mean, low, high = mean_band(values[:, at])
+            band(axes, share.keys, low, high, **look)
+            axes.plot(share.keys, mean, **look, label=f"epoch {epoch}", gid=f"epoch-{epoch}")
+    for axes, title in zip(grid, titles, strict=True):
+        axes.set_title(title)
+        axes.set_xlabel("layer")
+        count(axes.xaxis, int(share.keys[-1]))
+    legend(figure, grid[0].get_legend_handles_labels()[0])
+    return figure
+
+
+@styled
+def grown(accuracy: Mapping[str, pd.DataFrame], epochs: pd.DataFrame) -> Figure:
+    """A network that grows beside one whose layers learn together, by depth.
+
+    Parameters
+    ----------
+    accuracy
+        For each way of training, a table with depth, mean, low and high of the readout's accuracy.
+    epochs
+        Of the grown network: layer, mean, low and high of the epochs until it is frozen.
+
+    Returns
+    -------
+    Figure
+        Left, accuracy by depth; right, epochs of each layer. Bands are 95 % intervals over seeds.
+    """
+    figure = Figure(7, 3.4)
+    left, right = figure.subplots(1, 2)
+    for i, (name, rows) in enumerate(accuracy.items()):
+        band(left, rows["depth"], rows["low"], rows["high"], PALETTE[i])
+        look = {"color": PALETTE[i], "marker": MARKERS[i], "label": name}
+        left.plot(rows["depth"], rows["mean"], **look, gid=f"grown-{i}")
+    _by_layer(right, epochs, PALETTE[0])
+    left.set(title="accuracy of the readout", xlabel="layers of the network")
+    right.set(title="epochs until a layer is frozen", xlabel="layer", ylim=(0, None))
+    count(left.xaxis, greatest(epochs, "layer"))
+    legend(figure, left.get_legend_handles_labels()[0])
+    return figure
+
+
+def _by_layer(axes: Axes, rows: pd.DataFrame, color: str) -> None:
+    band(axes, rows["layer"], rows["low"], rows["high"], color)
+    axes.plot(rows["layer"], rows["mean"], color=color, marker="o", gid="epochs")
+    count(axes.xaxis, greatest(rows, "layer"))
+
+
+@styled
+def fall_sizes(falls: pd.DataFrame) -> Figure:
+    """Largest fall of a single seed's accuracy between two epochs, by layer and learning rate.
+
+    Parameters
+    ----------
+    falls
+        Results of `ff.stats.study.falls` with a further column ``rate``, the learning rate in units
+        of the paper's.
+
+    Returns
+    -------
+    Figure
+        A panel a width, a line a learning rate: mean over seeds, with each seed as a dot.
+    """
+    widths, rates = np.unique(falls["hidden"]), np.unique(falls["rate"])
+    figure = Figure(7, 3.6)
+    grid = figure.subplots(1, len(widths), sharey=True, squeeze=False)[0]
+    for axes, (hidden, part) in zip(grid, falls.groupby("hidden"), strict=True):
+        for i, (rate, rows) in enumerate(part.groupby("rate")):
+            at = list(rates).index(rate)
+            look = {"color": shade(at / max(len(rates) - 1, 1)), "marker": MARKERS[at]}
+            mean: Any = rows.groupby("layer")["largest"].mean()
+            dots = {"color": look["color"], "alpha": 0.25, "markersize": 3}
+            axes.plot(rows["layer"], rows["largest"], ".", **dots)
+            axes.plot(mean.index, mean, **look, label=f"rate x {rate:g}", gid=f"width-{hidden}-{i}")
+        axes.set(title=f"{hidden} units", xlabel="layer")
+        count(axes.xaxis, greatest(part, "layer"))
+    grid[0].set(ylabel="largest fall of accuracy", ylim=(0, None))
+    legend(figure, max((axes.get_legend_handles_labels()[0] for axes in grid), key=len))
+    return figure

@@ -1,0 +1,328 @@
+"""Variants beside the paper's network: differences between the same seeds.
+
+Two runs of one seed start from the same weights and see the same images in the same order, so that
+what differs between them is what was changed. Every difference here is paired: a statistic of one
+run minus the same statistic of the other, and both anew without each seed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ff.errors import RecordsError
+from ff.records import Records
+from ff.stats.cubes import Cube, cubes
+from ff.stats.delay import TARGET, reach_of_mean
+from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
+
+__all__ = ["LAYERS", "compared", "falls", "gains", "growth_cost", "study"]
+
+LAYERS = (2, 16)  # first and last layer of which delays are compared: layer 1 waits for nobody
+FEWEST = 3  # layers that make a slope
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # of weights (batch, seeds): (batch,)
+
+
+class _Measure(NamedTuple):
+    """What is compared: its name, and the statistic of each of two records, on equal terms."""
+
+    name: str
+    statistics: Callable[[Records, Records], tuple[Statistic, Statistic, str]]
+
+
+def study(variants: Mapping[str, Records], base: Records) -> pd.DataFrame:
+    """Compare variants with the paper's network, all measures in one table.
+
+    Estimand: the difference that a variant makes, in networks of 16 layers trained from the same
+    initial weights.
+
+    Parameters
+    ----------
+    variants
+        Records by the name of what was changed.
+    base
+        Records of the paper's network, with all their seeds.
+
+    Returns
+    -------
+    DataFrame
+        Rows as of `compared` for each variant, with the first column `variant` and the last column
+        `p_holm`: p values adjusted for the number of all that the table holds (Holm).
+
+    Raises
+    ------
+    RecordsError
+        A variant has a seed that the base lacks.
+    """
+    tables = {name: compared(own, base) for name, own in variants.items()}
+    found = pd.concat(tables, names=["variant"]).reset_index("variant").reset_index(drop=True)
+    p_values: Any = found["p"]
+    return found.assign(p_holm=holm(p_values))
+
+
+def compared(own: Records, base: Records) -> pd.DataFrame:
+    """Compare two conditions, seed by seed.
+
+    Parameters
+    ----------
+    own, base
+        Records of one width each. Seeds that `own` lacks, such as diverged ones, are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row a measure: measure, own, base, difference, low, high, p, over, seeds.
+
+        - ``delay``: epochs of delay that each further layer adds (Theil-Sen slope), by Eq. 3 on
+          training samples, over layers 2 to 16.
+        - ``pair delay``: the same by pair accuracy on validation images.
+        - ``wait``: epochs from a layer's own start to the target, by Eq. 3, mean over layers 2 to
+          16 of each seed; a layer that does not reach it counts as the last epoch (restricted mean
+          survival time).
+        - ``layers``: how many of layers 2 to 16 reach the target in a seed, by Eq. 3.
+        - ``pair layers``: the same by pair accuracy.
+        - ``readout``: test accuracy of the deepest readout.
+        - ``probe``: validation accuracy of a linear probe, mean over layers 2 to 16, at the end.
+
+        Slopes are over the layers whose mean trace reaches the target in both, which `over` names;
+        with fewer than three they are NaN. What was not measured is NaN.
+
+    Raises
+    ------
+    RecordsError
+        The base lacks a seed, or there is more than one width.
+    """
+    seeds, rows = _seeds(own, base), []
+    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in (base.layers, base.readouts)]
+    base = Records(*kept, runs=base.runs)
+    for name, statistics in _MEASURES:
+        try:
+            ours, theirs, over = statistics(own, base)
+        except RecordsError:  # a column that was not measured, or makes no sense
+            rows.append({"measure": name, "over": "", "seeds": len(seeds)})
+            continue
+        values = [leave_one_out(one, len(seeds)) for one in (ours, theirs)]
+        with np.errstate(invalid="ignore"):
+            difference: Estimate = jackknife(values[0] - values[1])
+        rows.append(
+            {
+                "measure": name,
+                "own": values[0][0],
+                "base": values[1][0],
+                "difference": float(difference.value),
+                "low": float(difference.low),
+                "high": float(difference.high),
+                "p": float(difference.p(0.0)),
+                "over": over,
+                "seeds": len(seeds),
+            }
+        )
+    columns = ["measure", "own", "base", "difference", "low", "high", "p", "over", "seeds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _seeds(own: Records, base: Records) -> np.ndarray:
+    ours, theirs = (np.unique(records.layers["seed"]) for records in (own, base))
+    if lacking := sorted(set(ours.tolist()) - set(theirs.tolist())):
+        raise RecordsError(
+            f"paired differences need the same seeds, but one side lacks {lacking}; "
+            "choose records that have them"
+        )
+    return ours
+
+
+def _cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
+    """The only width's."""
+    found = list(cubes(frame, key, column))
+    if len(found) > 1:
+        raise RecordsError("two conditions are compared at one width, but there are several")
+    return found[0]
+
+
+def _layers(records: Records, column: str) -> Cube:
+    """Traces of layers 2 to 16."""
+    rows: Any = records.layers[records.layers["layer"].between(*LAYERS)]
+    return _cube(rows, "layer", column)
+
+
+def _delays(column: str) -> Callable[[Records, Records], tuple[Statistic, Statistic, str]]:
+    """Slope of the delay over the layers that reach the target in both."""
+
+    def statistics(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+        both = [_layers(records, column) for records in (own, base)]
+        crossings = [_crossing(cube) for cube in both]
+        reached = [np.isfinite(one(np.ones((1, len(both[0].seeds))))[0]) for one in crossings]
+        common = reached[0] & reached[1]
+        layers = both[0].keys[common]
+
+        def slope(crossing: Statistic) -> Statistic:
+            def statistic(weights: np.ndarray) -> np.ndarray:
+                if len(layers) < FEWEST:
+                    return np.full(len(weights), np.nan)
+                return theil_sen(layers, crossing(weights)[:, common])
+
+            return statistic
+
+        over = f"{layers[0]} to {layers[-1]}" if len(layers) else "none"
+        return slope(crossings[0]), slope(crossings[1]), over
+
+    return statistics
+
+
+def _crossing(cube: Cube) -> Statistic:
+    """Interpolated crossing of each layer's mean trace: ``(batch, seeds) -> (batch, layers)``."""
+    reach = reach_of_mean(cube.values, cube.epochs, TARGET)
+    return lambda weights: reach(weights)[:, 1]
+
+
+def _reaching(column: str) -> Callable[[Records, Records], tuple[Statistic, Statistic, str]]:
+    """How many layers of a seed reach the target."""
+
+    def statistics(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+        def count(records: Records) -> Statistic:
+            reached = (_layers(records, column).values >= TARGET).any(axis=1)  # (seeds, layers)
+            return _mean(reached.sum(axis=1).astype(float))
+
+        return count(own), count(base), "2 to 16"
+
+    return statistics
+
+
+def _wait(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+    """Mean delay of a seed's layers, at most that of the last epoch."""
+
+    def mean(records: Records) -> Statistic:
+        cube = _layers(records, "train_accuracy")
+        each = _crossing(cube)(np.eye(len(cube.seeds)))  # of every seed alone, (seeds, layers)
+        return _mean(np.minimum(each, cube.epochs[-1]).mean(axis=1))
+
+    return mean(own), mean(base), "2 to 16"
+
+
+def _mean(values: np.ndarray) -> Statistic:
+    """Mean over seeds of a number each, ``(seeds,)``."""
+    return lambda weights: weights @ values / weights.sum(1)
+
+
+def _readout(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+    def last(records: Records) -> Statistic:
+        return _mean(_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
+
+    return last(own), last(base), "the deepest"
+
+
+def _probe(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+    def last(records: Records) -> Statistic:
+        return _mean(_layers(records, "probe_accuracy").values[:, -1].mean(1))
+
+    return last(own), last(base), "2 to 16"
+
+
+_MEASURES = (
+    _Measure("delay", _delays("train_accuracy")),
+    _Measure("layers", _reaching("train_accuracy")),
+    _Measure("wait", _wait),
+    _Measure("pair delay", _delays("pair_accuracy")),
+    _Measure("pair layers", _reaching("pair_accuracy")),
+    _Measure("readout", _readout),
+    _Measure("probe", _probe),
+)
+
+
+def falls(layers: pd.DataFrame, column: str = "train_accuracy", by: float = 0.05) -> pd.DataFrame:
+    """How often, and how far, a single seed's accuracy falls from one epoch to the next.
+
+    Estimand: that of a single training run. Means over seeds hide it.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    column
+        What counts as accuracy.
+    by
+        Least fall that counts, from 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        One row for each (hidden, seed, layer): hidden, seed, layer, falls (their number) and
+        largest (0 where accuracy never falls).
+    """
+    tables = []
+    for hidden, seeds, _, keys, values in cubes(layers, "layer", column):
+        down = -np.diff(values, axis=1)  # (seeds, epochs - 1, layers)
+        table: dict[str, Any] = {
+            "hidden": hidden,
+            "seed": np.repeat(seeds, len(keys)),
+            "layer": np.tile(keys, len(seeds)),
+            "falls": (down > by).sum(axis=1).ravel(),
+            "largest": down.max(axis=1, initial=0).ravel(),
+        }
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def gains(readouts: pd.DataFrame, column: str = "validation_accuracy") -> pd.DataFrame:
+    """What each further layer adds to the readout's accuracy at the end, paired by seed.
+
+    Parameters
+    ----------
+    readouts
+        The `readouts` table of `ff.Records`, of one width and consecutive depths.
+    column
+        Which accuracy.
+
+    Returns
+    -------
+    DataFrame
+        One row a depth: depth, seeds, accuracy, and its gain over the next shallower network with
+        low, high and p; NaN for the shallowest.
+    """
+    cube = _cube(readouts, "depth", column)
+    last = cube.values[:, -1]  # (seeds, depths)
+    steps = np.diff(last)  # (seeds, depths - 1)
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        return weights @ steps / weights.sum(1, keepdims=True)
+
+    gain = jackknife(leave_one_out(mean, len(last)))
+    table = pd.DataFrame({"depth": cube.keys, "seeds": len(last), "accuracy": last.mean(0)})
+    parts = {"gain": gain.value, "low": gain.low, "high": gain.high, "p": gain.p(0.0)}
+    return table.assign(**{name: [np.nan, *part] for name, part in parts.items()})
+
+
+def growth_cost(
+    layers: pd.DataFrame, depth: int, steps: int, classes: int = 10
+) -> dict[str, float]:
+    """Steps of a grown network up to a depth, mean over seeds.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of a run with schedule "in-turn": a row is NaN once its layer is frozen.
+    depth
+        Layers that are grown.
+    steps
+        Steps an epoch.
+    classes
+        Labels that a sample may show: a frozen layer's outputs are kept for each, and for none.
+
+    Returns
+    -------
+    dict
+        ``updates``, of one layer each; ``forward``, passes through one layer each, where every
+        step goes through all frozen layers below; and ``cached``, where a frozen layer's outputs
+        are kept, so that each image with each label passes it once.
+    """
+    own: Any = layers[(layers["layer"] <= depth) & layers["pair_accuracy"].notna()]
+    epochs = own.groupby(["seed", "layer"]).size().unstack("layer").to_numpy(float)  # (S, depth)
+    number = np.arange(1, depth + 1)
+    once = (classes + 1) / 3  # epochs' worth: a step shows three samples of an image
+    return {
+        "updates": float(epochs.sum(1).mean()) * steps,
+        "forward": float((epochs * number).sum(1).mean()) * steps,
+        "cached": float((epochs + once * (number < depth)).sum(1).mean()) * steps,
+    }

@@ -1,0 +1,156 @@
+"""Paired comparisons, checked on traces whose differences are known."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_rel
+
+import ff
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.records import Records, table
+from ff.stats import study
+
+EPOCHS, LAYERS = 30, 16
+SEEDS = (1, 2, 3, 4, 5, 6)
+
+
+def made(slope: float, start: float = 2.0, seeds=SEEDS, **columns: float) -> Records:
+    """Records in which layer l reaches 0.7 at epoch start + slope l + the seed's own."""
+    epochs = np.arange(1, EPOCHS + 1)[:, None]
+    own = {seed: 0.3 * np.random.default_rng(seed).standard_normal(LAYERS) for seed in range(1, 20)}
+    cross = {s: start + slope * np.arange(1, LAYERS + 1) + own[s] for s in seeds}
+    traces = np.stack([np.clip(0.7 + 0.05 * (epochs - cross[s]), 0.5, 0.99) for s in seeds])
+    layers = np.full((len(seeds), EPOCHS, LAYERS, len(LAYER_QUANTITIES)), 0.5, np.float32)
+    for name in ("train_accuracy", "pair_accuracy"):
+        layers[..., LAYER_QUANTITIES.index(name)] = traces
+    noise = np.stack([own[s].mean() for s in seeds])
+    readouts = np.full((len(seeds), EPOCHS, 1, len(READOUT_QUANTITIES)), 0.5, np.float32)
+    readouts[..., -1] = (columns.get("readout", 0.9) + 0.01 * noise)[:, None, None]
+    return Records(
+        table(layers, LAYER_QUANTITIES, 100, seeds, layer=range(1, LAYERS + 1)),
+        table(readouts, READOUT_QUANTITIES, 100, seeds, depth=[16]),
+        runs=(),
+    )
+
+
+def row(found: pd.DataFrame, measure: str) -> dict[str, Any]:
+    rows: Any = found[found["measure"] == measure]
+    (only,) = rows.to_dict("records")
+    return only
+
+
+def test_the_difference_of_slopes_is_found():
+    delay = row(study.compared(made(1.2), made(0.8)), "delay")
+    assert delay["own"] == pytest.approx(1.2, abs=0.05)
+    assert delay["base"] == pytest.approx(0.8, abs=0.05)
+    assert delay["difference"] == pytest.approx(0.4, abs=0.02)
+    assert delay["low"] < 0.4 < delay["high"] + 0.02
+    assert delay["p"] < 1e-4
+    assert delay["over"] == "2 to 16"
+
+
+def test_pairs_are_seeds_so_that_what_a_seed_has_of_its_own_falls_out():
+    """Both share their seeds' noise: unpaired, the interval would be wider than the difference."""
+    delay = row(study.compared(made(0.81), made(0.8)), "delay")
+    assert delay["high"] - delay["low"] < 0.02
+
+
+def test_accuracies_are_compared_as_a_paired_t_test_does():
+    own, base = made(1.0, readout=0.93), made(1.0, readout=0.9)
+    noise = np.random.default_rng(0).normal(0, 0.01, len(SEEDS)).astype(np.float32)
+    for seed, more in zip(SEEDS, noise, strict=True):
+        own.readouts.loc[own.readouts["seed"] == seed, "test_accuracy"] += more
+    readout = row(study.compared(own, base), "readout")
+    last = [r.readouts.query(f"epoch == {EPOCHS}")["test_accuracy"] for r in (own, base)]
+    own_last, base_last = (np.asarray(values, float) for values in last)
+    expected: Any = ttest_rel(own_last, base_last)
+    assert readout["p"] == pytest.approx(expected.pvalue, rel=1e-3)
+    low, high = expected.confidence_interval()
+    assert (readout["low"], readout["high"]) == pytest.approx((low, high), rel=1e-3)
+
+
+def test_slopes_are_over_the_layers_that_reach_the_target_in_both():
+    delay = study.compared(made(2.5), made(0.8))
+    assert row(delay, "delay")["over"] == "2 to 11"
+    assert row(delay, "delay")["base"] == pytest.approx(0.8, abs=0.1)
+    layers = row(delay, "layers")
+    assert layers["base"] == 15
+    assert 9 <= layers["own"] <= 11
+
+
+def test_a_layer_that_never_reaches_the_target_waits_until_the_end():
+    wait = row(study.compared(made(50.0), made(0.0, start=5.0)), "wait")
+    assert wait["own"] == EPOCHS
+    assert wait["base"] == pytest.approx(5.0, abs=0.2)
+
+
+def test_too_few_layers_make_no_slope():
+    delay = row(study.compared(made(50.0), made(0.8)), "delay")
+    assert np.isnan(delay["difference"])
+    assert delay["over"] == "none"
+
+
+def test_what_was_not_measured_is_missing_and_the_rest_is_there():
+    own = made(1.0)
+    own.layers["train_accuracy"] = np.nan
+    found = study.compared(own, made(0.8))
+    assert np.isnan(row(found, "delay")["difference"])
+    assert row(found, "pair delay")["difference"] == pytest.approx(0.2, abs=0.02)
+
+
+def test_seeds_that_have_diverged_are_left_out_of_both():
+    found = study.compared(made(1.2, seeds=SEEDS[:4]), made(0.8))
+    assert set(found["seeds"]) == {4}
+    with pytest.raises(ff.RecordsError, match=r"lacks \[9\]"):
+        study.compared(made(1.2, seeds=(1, 2, 9)), made(0.8))
+
+
+def test_holms_correction_is_over_the_whole_study():
+    base = made(0.8)
+    found = study.study({"steeper": made(1.2), "the same": made(0.8)}, base)
+    assert list(found["variant"].unique()) == ["steeper", "the same"]
+    known = found.dropna(subset=["p"]).sort_values("p")
+    adjusted = (known["p"] * np.arange(len(known), 0, -1)).cummax().clip(upper=1)
+    np.testing.assert_allclose(known["p_holm"], adjusted)
+
+
+def test_falls_are_counted_between_neighboring_epochs_of_a_seed():
+    records = made(0.8, seeds=(1, 2))
+    rows = records.layers
+    at = (rows["seed"] == 2) & (rows["layer"] == 3) & (rows["epoch"] == 20)
+    before = rows.loc[(rows["seed"] == 2) & (rows["layer"] == 3) & (rows["epoch"] == 19)]
+    rows.loc[at, "train_accuracy"] = float(before["train_accuracy"].iloc[0]) - 0.12
+    found: Any = study.falls(rows)
+    one = found[(found["seed"] == 2) & (found["layer"] == 3)].iloc[0]
+    assert one["falls"] == 1
+    assert one["largest"] == pytest.approx(0.12, abs=1e-6)
+    assert found["falls"].sum() == 1
+
+
+def test_gains_are_paired_differences_of_neighboring_depths():
+    depths, noise = [2, 3, 4], np.random.default_rng(3).normal(0, 0.01, (5, 1))
+    values = np.zeros((5, 2, 3, len(READOUT_QUANTITIES)), np.float32)
+    values[:, -1, :, 3] = np.array([0.8, 0.85, 0.85]) + noise
+    values[:, -1, 2, 3] += np.array([0.001, -0.001, 0.002, -0.002, 0.0])
+    readouts = table(values, READOUT_QUANTITIES, 100, [1, 2, 3, 4, 5], depth=depths)
+    found: Any = study.gains(readouts)
+    assert found["gain"].tolist()[1:] == pytest.approx([0.05, 0.0], abs=1e-6)
+    assert found["low"][1] > 0.049
+    assert found["low"][2] < 0 < found["high"][2]
+    assert np.isnan(found["gain"][0])
+
+
+def test_the_cost_of_growing_is_counted_by_hand():
+    """Two seeds: layer 1 takes 3 and 5 epochs, layer 2 takes 4 and 2, of 10 steps each."""
+    took = {(1, 1): 3, (2, 1): 5, (1, 2): 4, (2, 2): 2}
+    rows = [
+        {"seed": s, "layer": k, "epoch": e, "pair_accuracy": 0.6 if e <= took[s, k] else np.nan}
+        for s, k in took
+        for e in range(1, 7)
+    ]
+    cost = study.growth_cost(pd.DataFrame(rows), depth=2, steps=10, classes=2)
+    assert cost["updates"] == 10 * (7 + 7) / 2
+    assert cost["forward"] == 10 * ((3 + 2 * 4) + (5 + 2 * 2)) / 2
+    assert cost["cached"] == 10 * (7 + 1)  # and once each image with two labels and with none
