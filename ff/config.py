@@ -273,12 +273,18 @@ class Config(BaseModel):
 
     def _contradictions(self) -> Iterator[str]:
         """One sentence for each key that the others do not allow."""
-        if self.frozen_after > self.epochs:
-            yield _must("frozen_after", self.frozen_after)
         if self.frozen_after and self.schedule != "on-frozen":
-            yield f"frozen_after is of schedule 'on-frozen' only, which is {self.schedule!r}"
+            yield (
+                f"frozen_after must be 0 with schedule {self.schedule!r}, which freezes no network "
+                f"below the layers, but got {self.frozen_after!r}"
+            )
+        elif self.frozen_after > self.epochs:
+            yield _must("frozen_after", self.frozen_after)
         if self.schedule == "in-turn" and self.validation_index > 1:
-            yield "validation_index must be 1 with schedule 'in-turn', which decides by validation"
+            yield (
+                f"validation_index must be 1 with schedule 'in-turn', which decides by validation "
+                f"accuracy, but got {self.validation_index!r}"
+            )
         if NEGATIVES[self.negatives].confused and self.schedule == "in-turn":
             yield (
                 f"negatives must be uniform with schedule 'in-turn', whose readouts learn last, "

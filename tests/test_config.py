@@ -48,8 +48,16 @@ def test_defaults_are_table_1():
         "validation_index": 1,
         "threshold": 1.0,
         "goodness": "squares",
+        "positive": "high",
+        "loss": "cross-entropy",
+        "temperature": 1.0,
+        "normalization": "rms",
+        "label_intensity": 1.0,
         "activation": "relu",
         "negatives": "uniform",
+        "readout_from": 2,
+        "schedule": "together",
+        "frozen_after": 0,
         "relu_gradient": "straight-through",
         "precision": "float32",
         "device": "auto",
@@ -113,6 +121,22 @@ BAD = [
     ("cool_down", "none", "true or false"),
     ("validation_index", 0, "at least 1"),
     ("threshold", 0.0, "above 0"),
+    ("goodness", "sum", "squares, absolute, fourth or log-sum-exp"),
+    ("positive", True, "high or low"),
+    ("loss", "hinge", "cross-entropy or pairwise"),
+    ("temperature", 0, "above 0"),
+    ("normalization", None, "rms, layer or none"),
+    ("label_intensity", 0.0, "above 0"),
+    ("activation", "sigmoid", "relu, leaky, tanh or gelu"),
+    ("negatives", "Hard", "uniform or hard"),
+    ("readout_from", 0, "1 or 2"),
+    ("readout_from", 3, "1 or 2"),
+    ("schedule", "greedy", "together, on-frozen or in-turn"),
+    ("frozen_after", -1, "at least 0 and at most epochs"),
+    ("frozen_after", 1.5, "an integer"),
+    ("patience", 0, "at least 1"),
+    ("tolerance", -1e-9, "at least 0"),
+    ("tolerance", math.nan, "a number"),
     ("relu_gradient", "soft", "straight-through or exact"),
     ("precision", "float64", "auto, float32, tf32 or bf16"),
     ("precision", 32, "auto, float32, tf32 or bf16"),
@@ -170,10 +194,75 @@ def test_every_refused_key_gets_its_sentence():
         ("peer_momentum", 0.09),
         ("peer_normalization", 0.0),
         ("threshold", 1e-9),
+        ("temperature", 1e-9),
+        ("label_intensity", 1e-9),
+        ("readout_from", 1),
+        ("frozen_after", 0),
+        ("patience", 1),
+        ("tolerance", 0),
     ],
 )
 def test_the_edges_of_what_is_right_are_accepted(key, value):
     assert getattr(Config(**{key: value}), key) == value
+
+
+CONTRADICTIONS = [
+    (
+        {"schedule": "together", "frozen_after": 5},
+        "frozen_after must be 0 with schedule 'together'",
+    ),
+    ({"schedule": "in-turn", "frozen_after": 30}, "frozen_after must be 0 with schedule 'in-turn'"),
+    (
+        {"schedule": "on-frozen", "epochs": 4, "frozen_after": 5},
+        "frozen_after must be an integer of at least 0 and at most epochs but got 5",
+    ),
+    (
+        {"schedule": "in-turn", "validation_index": 2},
+        "validation_index must be 1 with schedule 'in-turn'",
+    ),
+    ({"schedule": "in-turn", "negatives": "hard"}, "negatives must be uniform with schedule"),
+    (
+        {"negatives": "hard", "layers": [2, 4]},
+        "layers must be a single depth with negatives 'hard'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), CONTRADICTIONS, ids=str)
+def test_keys_that_contradict_each_other_are_refused_in_one_sentence(values, expected):
+    message = refusal(**values)
+    assert message.startswith(expected)
+    key = message.split()[0]
+    came = list(Config(layers=values[key]).depths) if key == "layers" else values[key]
+    assert message.endswith(f"but got {came!r}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("values", "expected"), CONTRADICTIONS, ids=str)
+def test_each_of_the_keys_is_right_without_the_others(values, expected):
+    key = expected.split()[0]
+    others = {name: value for name, value in values.items() if name != key}
+    assert Config(**others)
+    assert Config(**{"schedule": "on-frozen", key: values[key]})
+
+
+def test_contradictions_are_refused_together():
+    lines = refusal(schedule="in-turn", validation_index=2, negatives="hard", layers=[2, 4])
+    keys = [line.split()[0] for line in lines.splitlines()]
+    assert keys == ["validation_index", "negatives", "layers"]
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ({}, 30),
+        ({"schedule": "on-frozen", "frozen_after": 5}, 35),
+        ({"schedule": "in-turn", "layers": [2, 16]}, 30 * 17),
+    ],
+    ids=str,
+)
+def test_all_epochs_are_those_that_are_measured_and_those_before(values, total):
+    assert Config(**values).total_epochs == total
 
 
 def test_depths_widths_and_seeds_ascend():
@@ -329,9 +418,31 @@ VALID = {
     "cool_down": st.booleans(),
     "validation_index": st.integers(1, 10**6),
     "threshold": positive,
+    "temperature": positive,
+    "label_intensity": positive,
+    "readout_from": st.integers(1, 2),
+    "frozen_after": st.integers(0, 100_000),
+    "patience": st.integers(1, 10**6),
+    "tolerance": nonnegative,
 }
 VALID |= {key: st.sampled_from(choices(key)) for key in KEYS if choices(key)}
-valid = st.fixed_dictionaries({}, optional=VALID)
+
+
+def agreeing(values: dict[str, Any]) -> dict[str, Any]:
+    """Without the values that contradict the others."""
+    values = dict(values)
+    if values.get("schedule") == "in-turn":
+        values |= {"validation_index": 1, "negatives": "uniform"}
+    if values.get("schedule") != "on-frozen":
+        values.pop("frozen_after", None)
+    elif "frozen_after" in values:
+        values["frozen_after"] = min(values["frozen_after"], values.get("epochs", 30))
+    if values.get("negatives") == "hard" and isinstance(values.get("layers"), list):
+        values["layers"] = values["layers"][:1]
+    return values
+
+
+valid = st.fixed_dictionaries({}, optional=VALID).map(agreeing)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 junk = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars)
 
@@ -359,7 +470,9 @@ def test_an_edit_is_taken_as_it_is_or_refused_by_name(values, key, value):
         assert kept == value
         assert isinstance(value, bool) == (key == "cool_down"), "True is not 1"
         return
-    assert message.startswith(f"{key} must be ")
+    # So few epochs that the network below would learn for more are refused by its name.
+    named = {key, "frozen_after"} if key == "epochs" else {key}
+    assert message.split(" must be ")[0] in named
     assert "\n" not in message
 
 
