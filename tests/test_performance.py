@@ -291,6 +291,11 @@ def test_the_floor_is_products_and_memory():
     # are 257.8 GFLOP, which take 0.645 s.
     assert found["all products of an epoch, one seed"] == "4.8 s"
     assert found["baseline, as many times that"] == "4.17"  # 20 s / 4.802 s
+    # A probe of each layer: 2 x 4 x 2 x 10 million more in a step. Forward, they and the 3 layers'
+    # parts in the readout's answer are 7 x 0.2 GFLOP more in an evaluation.
+    probed: Any = floor(pd.concat([own, rows(PRODUCTS, operations=(33.416, "GFLOP"))]))
+    assert probed["1000 units, 1 seed, bf16"]["operations"] == "33.4 GFLOP"
+    assert probed["1000 units, 1 seed, bf16"]["all products of an epoch, one seed"] == "4.83 s"
     former: Any = floor(rows(PRODUCTS, **facts))["1000 units, 1 seed, bf16"]
     assert former["baseline, as many times that"] == ""
     assert former["share that is made"] == "100%"

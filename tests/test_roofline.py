@@ -54,7 +54,16 @@ def multiplied(call) -> int:
 def test_counted_by_hand():
     """Three units, five images of seven pixels: the products of two layers and ten classes."""
     found = roofline.products([2], width=3, batch=5, pixels=7)
-    assert roofline.operations(found) == 420 + 450 + 600  # first layer, second layer, readout
+    layers, readout, probes = 420 + 450, 600, 2 * 600
+    assert roofline.operations(found) == layers + readout + probes
+    found = roofline.products([2], width=3, batch=5, pixels=7, probes=False)
+    assert roofline.operations(found) == layers + readout
+    # First layer: once an image; second layer: 3 samples of 5 images, 10 of 2; ten classes.
+    first, second, readout = 2 * 7 * 7 * 3, 2 * (15 + 20) * 3 * 3, 300
+    found = roofline.evaluation([2], width=3, images=5, candidates=2, pixels=7)
+    assert roofline.operations(found) == first + second + readout + 2 * 300 + 300
+    found = roofline.evaluation([2], width=3, images=5, candidates=2, pixels=7, probes=False)
+    assert roofline.operations(found) == first + second + readout
     # Six activities; four of them are read for as many slopes; weights, gradients, velocities.
     assert roofline.traffic(1, width=2, batch=1, pixels=3) == 4 * (6 + 4 + 4 + 5 * 6)
 
@@ -92,6 +101,7 @@ def test_products_alone_have_the_factors_of_those_in_training():
         ((2, 6, 8), (2, 8, 6)),  # its gradient: positive and negative samples
         ((2, 10, 6), (2, 6, 4)),  # readout: weights of ten classes by activities
         ((2, 10, 4), (2, 4, 6)),  # its gradient
+        *2 * [((2, 10, 6), (2, 6, 4)), ((2, 10, 4), (2, 4, 6))],  # the probes of both layers
     ]
 
 

@@ -46,13 +46,15 @@ def floor(
         first: Any = group.iloc[0]
         value, best = (group.set_index("quantity")[column] for column in ("value", "high"))
         width, seeds = int(first["hidden"]), value["side by side"]
-        work = seeds * operations(products([layers], width, batch)) / 1e9
+        probes = "operations" in value  # files of former versions, which had no probes, lack it
+        work = seeds * operations(products([layers], width, batch, probes=probes)) / 1e9
         moved = seeds * traffic(layers, width, batch) / 1e6
         copies = own[(own["hidden"] == width) & (own["quantity"] == "copy")]
         made = value.get("made", 1)  # files of former versions, which left nothing out, lack it
         alone = 1e3 * work / best["compared"]
         ideal = made * alone, moved / copies["high"].max()
-        shapes = evaluation([layers], width, images[1], min(images[1], CANDIDATES))
+        candidates = min(images[1], CANDIDATES)
+        shapes = evaluation([layers], width, images[1], candidates, probes=probes)
         epoch = images[0] // batch * alone / 1e3 / seeds
         epoch += operations(shapes) / 1e9 / best["compared"]
         same = (baseline["hidden"] == width) & (baseline["precision"] == first["precision"])

@@ -84,8 +84,9 @@ def _memory(dataset: Dataset, effort: Effort) -> columns.Quantities:
     chunk = chunks(dataset, DEPTHS, effort.wide, effort.seeds, CUDA)[0]
     ours = Ours(part(dataset, 3).to(CUDA), DEPTHS, effort.wide, chunk, "tf32")
     ours.cost(ours.training.dataset)
-    kept = ours.training.network.state() | ours.training.readouts.state()
+    trained = ours.training.network, ours.training.readouts, ours.training.probes
+    kept = [tensor for own in trained for tensor in own.state().values()]
     activity = 4 * len(chunk) * 3 * ours.training.batch * effort.wide  # bytes of a layer's
-    least = (sum(tensor.nbytes for tensor in kept.values()) + 3 * activity) / 1e9
+    least = (sum(tensor.nbytes for tensor in kept) + 3 * activity) / 1e9
     peak = torch.cuda.max_memory_allocated() / 1e9
     return columns.compared(peak, least, peak / least, "GB")

@@ -74,6 +74,7 @@ def share(
     facts = {
         **columns.compared(rate, limit, rate / limit, "GFLOP/s"),
         "a step": (learning, "s"),
+        "operations": (all_of_them, "GFLOP"),
         "made": (made, ""),  # share of the operations, the others being left out
         "side by side": (len(chunk), "seeds"),
         "copy": (block.nbytes / 1e9 / copying, "GB/s"),  # half of it read, half written

@@ -18,8 +18,8 @@ class Product(NamedTuple):
     """Matrix product of samples ``(rows, inputs)`` and weights ``(outputs, inputs)``.
 
     Forward it yields ``(rows, outputs)``; the gradient multiplies samples and slopes
-    ``(rows, outputs)`` to ``(outputs, inputs)``. Readouts multiply weights by samples, so that
-    their ten outputs a depth are rows.
+    ``(rows, outputs)`` to ``(outputs, inputs)``. Readouts and probes multiply weights by samples,
+    so that their outputs, ten for each, are rows.
     """
 
     kind: Literal["forward", "gradient"]
@@ -28,7 +28,9 @@ class Product(NamedTuple):
     outputs: int
 
 
-def products(depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS) -> list[Product]:
+def products(
+    depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS, probes: bool = True
+) -> list[Product]:
     """Matrix products of one training step of one seed.
 
     - First layer: the samples of an image share its pixels, which are multiplied once: B rows
@@ -37,6 +39,7 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS
       without a slope could be left out of the gradient; here they count.
     - Readouts: B rows forward and B for the gradient of each layer but the first, with ten outputs
       for each depth that reaches it.
+    - Probes: the same of every layer, with ten outputs.
 
     Parameters
     ----------
@@ -44,23 +47,31 @@ def products(depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS
         Depths that have a readout; the deepest is the number of layers.
     width, batch, pixels
         Units in each layer, images a step, pixels of an image.
+    probes
+        False for a version of `ff` that had none.
     """
     found = [Product("forward", batch, pixels, width), Product("gradient", batch, pixels, width)]
     for layer in range(2, max(depths) + 1):
-        outputs = _outputs(depths, layer)
         found += [
             Product("forward", 3 * batch, width, width),
             Product("gradient", 2 * batch, width, width),
-            Product("forward", outputs, width, batch),
-            Product("gradient", batch, width, outputs),
+            *_linear(width, batch, _outputs(depths, layer)),
         ]
-    return found
+    return found + probes * max(depths) * _linear(width, batch, CLASSES)
 
 
 def evaluation(
-    depths: Sequence[int], width: int, images: int, candidates: int, pixels: int = PIXELS
+    depths: Sequence[int],
+    width: int,
+    images: int,
+    candidates: int,
+    pixels: int = PIXELS,
+    probes: bool = True,
 ) -> list[Product]:
     """Matrix products of measuring one seed after an epoch, all forward.
+
+    The deepest readout's are made twice: once of all layers together, once of each layer alone,
+    for its part in the answer.
 
     Parameters
     ----------
@@ -70,15 +81,23 @@ def evaluation(
         How many are measured, as 3 samples each.
     candidates
         How many are also shown with each of the ten labels.
+    probes
+        False for a version of `ff` that had none, nor asked for each layer's part.
     """
     found = [Product("forward", images + candidates, pixels, width)]
     for layer in range(2, max(depths) + 1):
-        outputs = _outputs(depths, layer)
         found += [
             Product("forward", 3 * images + CLASSES * candidates, width, width),
-            Product("forward", outputs, width, images),
+            Product("forward", _outputs(depths, layer), width, images),
         ]
-    return found
+    alone = max(depths) + max(depths) - 1  # the probes, and the layers that the readout sees
+    return found + probes * alone * [Product("forward", CLASSES, width, images)]
+
+
+def _linear(width: int, batch: int, outputs: int) -> list[Product]:
+    """A step of a linear classifier, or of several, on one layer's activity."""
+    forward = Product("forward", outputs, width, batch)
+    return [forward, Product("gradient", batch, width, outputs)]
 
 
 def _outputs(depths: Sequence[int], layer: int) -> int:
