@@ -15,8 +15,7 @@ from torch.utils._pytree import tree_leaves
 import ff
 from ff import machine
 from ff.algorithm import evaluation, fast
-from ff.algorithm.network import Network
-from ff.algorithm.readout import Probes, Readouts
+from ff.algorithm.growing import Growing
 from ff.algorithm.training import Training
 from ff.data import Dataset, Split
 from ff.running import memory
@@ -118,6 +117,7 @@ class Peak(TorchDispatchMode):
         return made
 
 
+@pytest.mark.parametrize("schedule", ["together", "on-frozen", "in-turn"])
 @pytest.mark.parametrize(
     ("layers", "hidden", "batch"),
     [
@@ -125,11 +125,14 @@ class Peak(TorchDispatchMode):
         ([*range(2, 13)], 8, 10),  # readouts
         (2, 100, 1000),  # samples and activities
         (6, 20, 1000),  # pixels of the samples
-        (32, 40, 240),  # activities that the readout sees
+        (16, 40, 240),  # activities that the readout sees
+        (16, 6, 240),  # logits of each layer
         (2, 20, 15),  # a gradient
     ],
 )
-def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hidden, batch):
+def test_a_run_takes_about_as_much_as_estimated(
+    monkeypatch, digits, layers, hidden, batch, schedule
+):
     for module in (memory, evaluation):
         monkeypatch.setattr(module, "BATCH", batch)
     parts = (digits.train, digits.validation, digits.test)
@@ -137,12 +140,13 @@ def test_a_run_takes_about_as_much_as_estimated(monkeypatch, digits, layers, hid
     data = Dataset("digits", *batches, checksum="a batch")
     monkeypatch.setattr("ff.running.run.load", lambda name: data)
     values = {"dataset": "digits", "seeds": 1, "epochs": 1, "learning_rate": 1e-5}
+    values |= {"schedule": schedule, "frozen_after": int(schedule == "on-frozen")}
     config = ff.Config(**values, layers=layers, hidden=hidden, batch_size=batch, device="cpu")
     with Peak() as peak:
         ff.train(config)
-    linear = Readouts(config, hidden, 1, CPU), Probes(config, hidden, 1, CPU)
-    parts = (Network(config, 784, hidden, (1,), CPU), *linear)
-    held = sum(tensor.nbytes for part in parts for tensor in part.state().values())
+    kind = Growing if schedule == "in-turn" else Training
+    state = kind(config, hidden, (1,), data).state().items()
+    held = sum(tensor.nbytes for name, tensor in state if not name.startswith("measured."))
     most = max(2 * held, peak.most)  # a checkpoint that is read back is a second state
     assert 0.95 * most < memory.needed(config, hidden) < 3 * most
 
@@ -205,7 +209,7 @@ def test_the_heaviest_network_needs_little_more_than_what_it_keeps(wide, monkeyp
     with Peak() as peak:
         training = Training(config, 1000, (1,), Dataset("mnist", split, split, split, "random"))
         training.run_epoch()
-    kept = sum(t.nbytes for t in (training.network.state() | training.readouts.state()).values())
+    kept = sum(tensor.nbytes for tensor in training._state().values())
     least = kept + 3 * 4 * 3000 * 1000
     assert 1 < peak.most / least <= 1.5, f"{peak.most / 1e6:.0f} MB, the least {least / 1e6:.0f} MB"
 

@@ -21,8 +21,10 @@ SHARE = 0.9  # of the free memory that may be planned for: estimates leave out s
 def needed(config: Config, width: int, depth: int | None = None) -> int:
     """Bytes that one seed takes at the peak of a run.
 
-    Weights and momentum of layers and readouts, and beside them whatever is larger: the samples and
-    activities of a step or an evaluation, or the copy when a checkpoint is read back.
+    All that is kept: weights and momentum of layers, readouts and probes, and with a schedule that
+    freezes layers those of the network below, or the best weights so far. Beside them whatever is
+    larger: the samples and activities of a step or an evaluation, or the copy of what is kept when
+    a checkpoint is read back.
 
     Parameters
     ----------
@@ -35,16 +37,21 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     """
     depth, data = depth or max(config.depths), DATASETS[config.dataset]
     images = max(config.batch, BATCH)
-    inner = (depth - 1) * width
-    weights = data.pixels * width + inner * width + data.classes * len(config.depths) * inner
+    layers = data.pixels * width + (depth - 1) * width * width
+    seen = (depth + 1 - config.readout_from) * len(config.depths)
+    linear = data.classes * width * (seen + depth)  # readouts and probes
+    frozen = {"together": 0, "on-frozen": 2, "in-turn": 1}[config.schedule]
+    kept = 2 * (layers + linear) + frozen * layers
     # Positive, negative and neutral: a layer's inputs, activity and slopes, and those of them
-    # that are rounded or copied.
-    sample = 3 * 4 * width + 2 * data.pixels
+    # that are rounded or copied; with a network below, its inputs and activity, too.
+    sample = 3 * (6 if config.schedule == "on-frozen" else 4) * width + 2 * data.pixels
     # The neutral activities of all layers, which the readout sees; factor 5: the largest growth of
     # the heap that was measured. Most runs need far less.
-    kept = 5 * depth * width
+    neutral = 5 * depth * width
+    # Logits: of all readouts and their slopes, and each layer's part, in a few versions.
+    logits = data.classes * (2 * len(config.depths) + 4 * depth)
     gradient = width * max(width, data.pixels)
-    return 4 * (2 * weights + max(2 * weights, gradient + images * (sample + kept)))
+    return 4 * (kept + max(kept, gradient + images * (sample + neutral + logits)))
 
 
 def fitting(config: Config, width: int, device: torch.device) -> int:
