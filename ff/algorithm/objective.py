@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ff.config import Config
-from ff.switches.goodness import GOODNESS, sum_of_squares
+from ff.switches.goodness import GOODNESS
 from ff.switches.loss import LOSSES
 
 __all__ = [
@@ -97,12 +97,6 @@ def drop_negligible(slope: Tensor) -> Tensor:
     slowly: a few in a thousand make a product take half as long again.
     """
     return F.hardshrink(slope, 1e-20)
-
-
-def accuracy(g: Tensor, theta: float) -> Tensor:
-    """Share of samples on their side of the threshold: ``(..., 2B) -> (...)`` (paper, Eq. 3)."""
-    positive, negative = g.chunk(2, dim=-1)
-    return ((positive > theta).float().mean(-1) + (negative < theta).float().mean(-1)) / 2
 
 
 def peer_loss(r: Tensor) -> Tensor:
