@@ -2,7 +2,7 @@
 
 import pytest
 
-from ff.book.generated import files, parameters
+from ff.book.generated import LONGEST, files, parameters
 from ff.switches.goodness import GOODNESS
 
 
@@ -17,3 +17,7 @@ def test_a_new_entry_of_a_table_shows_in_the_notebooks_parameters(monkeypatch):
     assert "another" not in parameters()
     monkeypatch.setitem(GOODNESS, "another", GOODNESS["squares"])
     assert ", another" in parameters()
+
+
+def test_no_parameter_is_longer_than_a_line():
+    assert max(map(len, parameters().splitlines())) <= LONGEST
