@@ -6,7 +6,6 @@ from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
 import ff
-from ff.algorithm import objective
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Readouts
 from ff.algorithm.samples import samples

@@ -129,7 +129,10 @@ def plain(
         best.append(each.argmax(0) == label)
         neutral = [z / (z.square().mean().sqrt() + 1e-8) for z in activities(image, None)]
         found.append(
-            [(w[at].double() @ x).argmax() == label for x, w in zip(neutral, probes.weight, strict=True)]
+            [
+                (w[at].double() @ x).argmax() == label
+                for x, w in zip(neutral, probes.weight, strict=True)
+            ]
         )
         pairs = zip(neutral[1:], readouts.weight, strict=True)
         parts.append(torch.stack([w[at, -10:].double() @ x for x, w in pairs]))  # (2, C)
@@ -183,7 +186,7 @@ def test_evaluation_is_a_loop_over_images(trained, few, monkeypatch, size):
     monkeypatch.setattr(evaluation, "BATCH", size)  # also one that does not divide the images
     _, network, readouts, probes = trained
     split = few.validation
-    layers, depths = evaluate(*trained, split, wrong_of(split))
+    layers, depths = evaluate(*trained, split=split, wrong=wrong_of(split))
     assert layers.shape == (2, 3, len(LAYER_QUANTITIES) - 1)
     spread = layers[..., LAYER_QUANTITIES.index("goodness_positive_std") - 1]
     assert (spread > 0.1).all(), "these networks are dead: their numbers would prove nothing"
@@ -235,15 +238,15 @@ def test_goodness_accuracy_is_of_the_first_images_only(trained, few, monkeypatch
     split = few.validation
     first = Split(split.images[:20], split.labels[:20])
     at = LAYER_QUANTITIES.index("goodness_accuracy") - 1
-    expected = evaluate(*trained, first, wrong_of(first))[0][..., at]
+    expected = evaluate(*trained, split=first, wrong=wrong_of(first))[0][..., at]
     monkeypatch.setattr(evaluation, "CANDIDATES", 20)
-    assert_close(evaluate(*trained, split, wrong_of(split))[0][..., at], expected)
+    assert_close(evaluate(*trained, split=split, wrong=wrong_of(split))[0][..., at], expected)
 
 
 def test_evaluation_changes_nothing(trained, few):
     _, network, readouts, probes = trained
     state = network.state() | readouts.state() | probes.state()
     before = {name: tensor.clone() for name, tensor in state.items()}
-    evaluate(*trained, few.validation, wrong_of(few.validation))
+    evaluate(*trained, split=few.validation, wrong=wrong_of(few.validation))
     for name, tensor in state.items():
         assert torch.equal(tensor, before[name]), f"{name} was changed by measuring"

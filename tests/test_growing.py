@@ -155,18 +155,3 @@ def test_a_growth_is_a_run_like_any(tiny, tmp_path):
     records: Any = ff.train(growing(tiny, layers=[2, 3], seeds=2), tmp_path)
     assert ff.read(tmp_path).layers.equals(records.layers)
     assert records.readouts.query("epoch == 6")["test_accuracy"].notna().all()
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ({"frozen_after": 3}, "frozen_after is of schedule 'on-frozen' only"),
-        ({"schedule": "on-frozen", "frozen_after": 40}, "frozen_after must be .* but got 40"),
-        ({"schedule": "in-turn", "validation_index": 2}, "validation_index must be 1"),
-        ({"schedule": "in-turn", "negatives": "hard"}, "negatives must be uniform"),
-        ({"layers": [2, 4], "negatives": "hard"}, "layers must be a single depth"),
-    ],
-)
-def test_what_contradicts_itself_is_refused(keys, message):
-    with pytest.raises(ff.ConfigError, match=message):
-        ff.Config(**keys)

@@ -319,7 +319,9 @@ def test_weights_are_normal_with_the_papers_deviation():
 def test_what_learn_returns_is_from_before_the_step():
     one, other = network(), network()
     (x,) = batches(2, 1)
-    states = [(seen.g, normalized(seen.z, goodness(seen.z), RMS).dense()) for seen in other.activity(x)]
+    states = [
+        (seen.g, normalized(seen.z, goodness(seen.z), RMS).dense()) for seen in other.activity(x)
+    ]
     seen, neutral = one.learn(x, 0.5)
     for depth, (g, x_out) in enumerate(states):
         assert torch.equal(seen[:, depth], g[:, :10])

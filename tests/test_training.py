@@ -25,7 +25,8 @@ from ff.records import complete
 # Of the network's readouts and probes, not of a layer alone.
 LINEAR = ("probe_accuracy", "logit_share", "accuracy_without")
 ALONE = tuple(name for name in LAYER_QUANTITIES if name not in LINEAR)
-RANKS = ("pair_accuracy", "validation_auroc", "goodness_accuracy")  # rounding decides between equal goodness
+# Rounding decides between equal goodness.
+RANKS = ("pair_accuracy", "validation_auroc", "goodness_accuracy")
 
 
 def run(config: ff.Config, dataset, seeds=(1,), epochs: int | None = None) -> Training:
@@ -72,7 +73,9 @@ def test_a_deep_network_contains_every_shallower_one(tiny, few, seeds):
 def test_the_readout_never_changes_the_layers(tiny, few):
     slow, fast = (run(tiny(downstream_learning_rate=rate), few) for rate in (1e-6, 10.0))
     assert not torch.equal(slow.depths[:, -1, :, 0], fast.depths[:, -1, :, 0])
-    assert_same_bits(slow.layers[..., : len(ALONE)], fast.layers[..., : len(ALONE)], ALONE, "another readout")
+    assert_same_bits(
+        slow.layers[..., : len(ALONE)], fast.layers[..., : len(ALONE)], ALONE, "another readout"
+    )
     for name, tensor in slow.network.state().items():
         assert torch.equal(tensor, fast.network.state()[name]), f"{name} depends on the readout"
 

@@ -1,9 +1,10 @@
 """A network that grows: one layer after the other learns and is frozen, then the readouts learn.
 
 This is the last idea of the paper's section 6. A layer learns on the frozen layers below it until
-its validation accuracy has not risen by `tolerance` for `patience` epochs, and goes back to its best
-epoch. That is decided for each seed alone: those that are done wait for the others, and nothing of
-a seed depends on the seeds beside it. Once all layers are frozen, the readouts of all depths learn.
+its validation accuracy has not risen by `tolerance` for `patience` epochs, and goes back to its
+best epoch. That is decided for each seed alone: those that are done wait for the others, and
+nothing of a seed depends on the seeds beside it. Once all layers are frozen, the readouts of all
+depths learn.
 
 A layer whose numbers are no longer finite goes back to its best epoch, too: no seed is lost by it.
 

@@ -1,4 +1,4 @@
-"""Linear classifiers, trained beside the layers: a readout for each depth, a probe for each layer."""
+"""Linear classifiers beside the layers: a readout for each depth, a probe for each layer."""
 
 from collections.abc import Sequence
 
@@ -199,7 +199,7 @@ def _stored(logits: Tensor) -> Tensor:
 
 
 def _logits(weight: Sequence[Tensor] | Tensor, x: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Of each layer on its own: n weights ``(S, C, D)``, activities ``(S, B, D)``: ``(S, n, C, B)``."""
+    """Of n layers alone: weights ``(S, C, D)``, activities ``(S, B, D)``: ``(S, n, C, B)``."""
     pairs = zip(weight, x, strict=True)
     return torch.stack([product(own, seen.mT, dtype) for own, seen in pairs], dim=1)
 

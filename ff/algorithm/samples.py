@@ -146,7 +146,9 @@ def samples(
 
 def candidates(images: Tensor, classes: int = CLASSES, intensity: float = 1.0) -> Samples:
     """All images with the first label, then all with the second, ...; arguments as of `samples`."""
-    codes = _class_codes(classes, intensity, images.device).repeat_interleave(images.shape[1], dim=0)
+    codes = _class_codes(classes, intensity, images.device).repeat_interleave(
+        images.shape[1], dim=0
+    )
     return _draw(images, codes.expand(len(images), -1, -1))
 
 

@@ -294,9 +294,7 @@ class Training:
         # The same negative samples every epoch: differences are the network's, not the draw's.
         wrong = self.wrong("evaluation", split)
         with multiplying(self.config.precision, self.device):
-            return evaluate(
-                self.config, self.network, self.readouts, self.probes, split, wrong
-            )
+            return evaluate(self.config, self.network, self.readouts, self.probes, split, wrong)
 
 
 def _finite(layers: Tensor, depths: Tensor) -> Tensor:

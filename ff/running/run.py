@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from ff import machine, records
-from ff.algorithm.precision import chosen
 from ff.algorithm.growing import Growing
+from ff.algorithm.precision import chosen
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load

@@ -41,6 +41,6 @@ NORMALIZATIONS = {
     "none": Normalization(
         center=False,
         divide=False,
-        source="what Hinton (2022), section 2.1, warns of: the next layer need only read the length",
+        source="what Hinton (2022), section 2.1, warns of: the next layer need only read a length",
     ),
 }
