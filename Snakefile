@@ -5,8 +5,9 @@
     snakemake --touch                   # after a clone: take the committed results as up to date
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
-training. To add seeds, add a file, call snakemake, then `make numbers`, and commit. A run that is
-cut off continues from its last checkpoint.
+training; its results go to book/results/. To add seeds, add a file, call snakemake, then `make
+numbers`, and commit. Each file in params/variations/ is a run that changes the method, with
+results in book/variations/. A run that is cut off continues from its last checkpoint.
 A file that `ff train -f` refuses is no run: the others are trained, and the sweep fails.
 On a cluster: profiles/slurm and profiles/kubernetes.
 """
@@ -26,74 +27,86 @@ NAME = "[^./][^/]*"  # of a run; ._x.yaml is none
 # and Slurm replaces % and \ in the path of its log.
 LOST = r"""[,%\\"]|^'|'$|'.*[$`]|[$`].*'"""
 
+# Where the results of the files in a folder of params/ go, below book/.
+FOLDERS = {"results": "sweep", "variations": "variations"}
+
+
+def path_of(group, run):
+    """The file that says what to train."""
+    return f"params/{FOLDERS[group]}/{run}.yaml"
+
+
 RUNS, REFUSED = [], {}
-for run in glob_wildcards(f"params/sweep/{{run,{NAME}}}.yaml").run:
-    path = f"params/sweep/{run}.yaml"
-    try:
-        if re.search(r"[{}\n]", run):  # Snakemake and papermill read braces in a path
-            raise ConfigError(f"{path} cannot have braces or a line break in its name; rename it")
-        Config.load(path)  # what `ff train -f` refuses, papermill might read as something else
-        if absent := sorted(DEFAULTS.keys() - read_yaml(path).keys()):
-            raise ConfigError(
-                f"{path} must say {', '.join(absent)}: the notebook has defaults of its own"
-            )
-        RUNS.append(run)
-    except ConfigError as error:
-        REFUSED[run] = error
+for group in FOLDERS:
+    for run in glob_wildcards(path_of(group, f"{{run,{NAME}}}")).run:
+        path = path_of(group, run)
+        try:
+            if re.search(r"[{}\n]", run):  # Snakemake and papermill read braces in a path
+                raise ConfigError(
+                    f"{path} cannot have braces or a line break in its name; rename it"
+                )
+            Config.load(path)  # what `ff train -f` refuses, papermill might read as something else
+            if absent := sorted(DEFAULTS.keys() - read_yaml(path).keys()):
+                raise ConfigError(
+                    f"{path} must say {', '.join(absent)}: the notebook has defaults of its own"
+                )
+            RUNS.append((group, run))
+        except ConfigError as error:
+            REFUSED[group, run] = error
 if REFUSED:
     print("These are no runs:", *REFUSED.values(), sep="\n", file=sys.stderr)
 
 
 wildcard_constraints:
+    group="|".join(FOLDERS),
     run=NAME,
 
 
-def check_device(run):
+def check_device(group, run):
     """Refuse a run whose device is not here, before Snakemake deletes the results it has."""
     if not (workflow.non_local_exec_or_dryrun or workflow.touch):  # it would be trained here
-        choose(Config.load(f"params/sweep/{run}.yaml").device)
+        choose(Config.load(path_of(group, run)).device)
 
 
 def wanted(wildcards):
     """The results of every run but those whose device is not here, which are named."""
-    runs, elsewhere = [], []
-    for run in RUNS:
+    here, elsewhere = [], []
+    for group, run in RUNS:
         try:
-            check_device(run)
-            runs.append(run)
+            check_device(group, run)
+            here.append(f"book/{group}/{run}")
         except TrainingError:
             elsewhere.append(run)
     if elsewhere:
         print("Left as they are, for want of their device:", *elsewhere, file=sys.stderr)
-    return expand(
-        "book/results/{run}/{table}.parquet", run=runs, table=["layers", "readouts"]
-    )
+    return expand("{folder}/{table}.parquet", folder=here, table=["layers", "readouts"])
 
 
 def accepted(wildcards):
     """A run's file; an error if the run was refused, or cannot be trained, and is asked for."""
-    path = f"params/sweep/{wildcards.run}.yaml"
-    if wildcards.run in REFUSED:
-        raise REFUSED[wildcards.run]
-    if workflow.non_local_exec and (lost := re.search(LOST, wildcards.run)):
+    group, run = wildcards.group, wildcards.run
+    if (group, run) in REFUSED:
+        raise REFUSED[group, run]
+    path = path_of(group, run)
+    if workflow.non_local_exec and (lost := re.search(LOST, run)):
         raise ConfigError(f"{path} cannot have {lost[0]!r} in its name on a cluster; rename it")
-    check_device(wildcards.run)
+    check_device(group, run)
     return path
 
 
 rule all:
     input:
         wanted,
-        ["records/sweep/refused"] if REFUSED else [],
+        ["records/refused"] if REFUSED else [],
 
 
 rule refused:  # fails, so that the sweep does, too; the runs are trained all the same
     output:
-        "records/sweep/refused",
+        "records/refused",
     localrule: True
     retries: 0
     shell:
-        "echo some files of params/sweep are no runs: the first lines say why >&2; false"
+        "echo some files of params/ are no runs: the first lines say why >&2; false"
 
 
 rule train:
@@ -103,10 +116,10 @@ rule train:
         # What decides the numbers. Figures and statistics may change without training again.
         library=sources("ff.running.run"),
     output:
-        layers="book/results/{run}/layers.parquet",
-        readouts="book/results/{run}/readouts.parquet",
+        layers="book/{group}/{run}/layers.parquet",
+        readouts="book/{group}/{run}/readouts.parquet",
     log:
-        notebook="records/sweep/{run}.ipynb",  # executed; kept when the run fails
+        notebook="records/{group}/{run}.ipynb",  # executed; kept when the run fails
     threads: 1  # two runs side by side beat one on two cores
     resources:
         mem_mb=4000,

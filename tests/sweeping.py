@@ -26,9 +26,9 @@ def copy(folder: Path) -> None:
     checkpoint.write_text(text, encoding="utf-8")
 
 
-def write(project: Path, run: str, **changes: object) -> None:
-    """Add a run."""
-    path = project / "params" / "sweep" / f"{run}.yaml"
+def write(project: Path, run: str, *, folder: str = "sweep", **changes: object) -> None:
+    """Add a run to a folder of params/."""
+    path = project / "params" / folder / f"{run}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(RUN | changes), encoding="utf-8")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -75,12 +76,11 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
-def scheduled(printed: str) -> list[str]:
-    """Names of the runs that a dry run would train."""
+def scheduled(printed: str, group: str = "results") -> list[str]:
+    """Names of the runs that a dry run would train, with results in a folder of book/."""
+    start = f"    wildcards: group={group}, run="
     return sorted(
-        line.removeprefix("    wildcards: run=")
-        for line in printed.splitlines()
-        if line.startswith("    wildcards: run=")
+        line.removeprefix(start) for line in printed.splitlines() if line.startswith(start)
     )
 
 
@@ -165,14 +165,50 @@ def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snake
     assert process.returncode == 1, printed
     assert all(reason in printed for reason in reasons)
     assert {path.name for path in (project / "book" / "results").iterdir()} == {"one"}
-    assert {path.name for path in (project / "records" / "sweep").iterdir()} == {"one.ipynb"}
+    assert {path.name for path in (project / "records" / "results").iterdir()} == {"one.ipynb"}
     assert ff.read(project / "book" / "results" / "one")
 
     process = start("book/results/two/layers.parquet")  # asked for by name
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, printed
     assert f"ConfigError: {reasons[0]}" in printed
-    assert not (project / "records" / "sweep" / "two.ipynb").exists()
+    assert not (project / "records" / "results" / "two.ipynb").exists()
+
+
+def test_variations_are_runs_with_results_of_their_own(project, snakemake):
+    """By the same rule, even under the name of a run of the sweep; a script beside them is none."""
+    changes = {"normalization": "layer", "activation": "tanh", "positive": "low"}
+    write(project, "one", folder="variations", **changes)
+    write(project, "grown", folder="variations", schedule="in-turn", seeds=[2], epochs=2)
+    (project / "params" / "variations" / "tune.py").write_text("raise SystemExit(1)\n")
+    planned = snakemake("--dry-run")
+    assert scheduled(planned) == ["one", "two"]
+    assert scheduled(planned, "variations") == ["grown", "one"]
+    snakemake()
+    assert "Nothing to be done" in snakemake()
+    results, variations = project / "book" / "results", project / "book" / "variations"
+    assert {path.name for path in variations.iterdir()} == {"grown", "one"}
+    (run,) = ff.read(variations / "one").runs
+    assert run["config"] | RUN | changes == run["config"]
+    assert ff.read(results / "one").runs[0]["config"]["normalization"] == "rms"
+    assert ff.read(variations / "grown").runs[0]["config"]["schedule"] == "in-turn"
+    write(project, "one", folder="variations", **changes, temperature=2.0)
+    planned = snakemake("--dry-run")
+    assert (scheduled(planned), scheduled(planned, "variations")) == ([], ["one"])
+
+
+def test_a_variation_that_ff_refuses_is_not_trained_but_its_namesake_is(project, start, snakemake):
+    write(project, "one", folder="variations", schedule="in-turn", negatives="hard")
+    reason = "params/variations/one.yaml: negatives must be uniform with schedule 'in-turn'"
+    planned = snakemake("--dry-run")
+    assert reason in planned
+    assert scheduled(planned) == ["one", "two"]
+    assert scheduled(planned, "variations") == []
+    process = start("book/variations/one/layers.parquet")  # asked for by name
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, printed
+    assert f"ConfigError: {reason}" in printed
+    assert not (project / "records" / "variations" / "one.ipynb").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
@@ -182,19 +218,21 @@ def test_a_run_whose_device_is_not_here_is_left_as_it_is_but_submitted_to_a_clus
     for path in (project / "params" / "sweep").iterdir():
         path.unlink()
     write(project, "card", device="cuda")
-    folder = project / "book" / "results" / "card"
-    folder.mkdir(parents=True)
-    for name in ("layers", "readouts"):  # stale results, which Snakemake would delete
+    write(project, "chip", folder="variations", device="cuda")
+    folders = [project / "book" / name for name in ("results/card", "variations/chip")]
+    for folder, name in product(folders, ("layers", "readouts")):
+        folder.mkdir(parents=True, exist_ok=True)  # stale results, which Snakemake would delete
         (folder / f"{name}.parquet").touch()
         os.utime(folder / f"{name}.parquet", (1e9, 1e9))
     printed = snakemake()
-    assert "Left as they are, for want of their device: card" in printed
-    assert len(list(folder.iterdir())) == 2
+    assert "Left as they are, for want of their device: card chip" in printed
+    assert [len(list(folder.iterdir())) for folder in folders] == [2, 2]
     planned = snakemake("--dry-run")
     assert scheduled(planned) == ["card"], planned
+    assert scheduled(planned, "variations") == ["chip"], planned
     pytest.importorskip("snakemake_executor_plugin_slurm")
     printed = snakemake("--profile", "profiles/slurm", "--dry-run")
-    assert printed.count("gpu=1") == 1
+    assert printed.count("gpu=1") == 2
     snakemake("--touch")
     assert "Nothing to be done" in snakemake("--dry-run")
 
@@ -207,11 +245,12 @@ def test_the_slurm_profile_submits_each_run_as_a_job(snakemake):
     assert "mem_mb=4000" in printed
 
 
+@pytest.mark.parametrize("folder", ["sweep", "variations"])
 @pytest.mark.parametrize("name", ["a,b", "it's $HOME", "'c'", "50%"])
-def test_a_name_that_would_not_reach_a_job_is_refused_on_a_cluster(project, start, name):
+def test_a_name_that_would_not_reach_a_job_is_refused_on_a_cluster(project, start, name, folder):
     pytest.importorskip("snakemake_executor_plugin_slurm")
-    write(project, name)
+    write(project, name, folder=folder)
     process = start("--profile", "profiles/slurm")
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, printed
-    assert f"ConfigError: params/sweep/{name}.yaml cannot have" in printed
+    assert f"ConfigError: params/{folder}/{name}.yaml cannot have" in printed
