@@ -107,21 +107,40 @@ def variations() -> dict[str, Records]:
     return found
 
 
-def variants(folder: str | Path = VARIANTS) -> dict[str, Records]:
+def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[str, Records]:
     """Read the variations study: networks of 16 layers, each trained with one thing changed.
 
     Parameters
     ----------
     folder
         Where its runs are.
+    needed
+        Names of runs without which there is nothing to show.
 
     Returns
     -------
     dict
         Records by the name of their file in ``params/variations``; ``"paper"`` is the paper's
-        network. Seeds that have diverged are left out, and what was not measured is absent.
+        network. Seeds that have diverged are left out; a run of which none is left is absent, as
+        is what was not measured.
+
+    Raises
+    ------
+    RecordsError
+        A run that is needed is absent.
     """
-    return {path.name: complete(read(path)) for path in below(folder)}
+    found = {path.name: read(path) for path in below(folder)}
+    left = {
+        name: complete(own)
+        for name, own in found.items()
+        if len(diverged(own)) < len(set(own.layers["seed"]))
+    }
+    if absent := sorted(set(needed) - left.keys()):
+        raise RecordsError(
+            f"{folder} has no run {', '.join(absent)}; train params/variations/{absent[0]}.yaml "
+            "with 'ff train --out' below that folder"
+        )
+    return left
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:

@@ -143,14 +143,14 @@ def test_gains_are_paired_differences_of_neighboring_depths():
 
 
 def test_the_cost_of_growing_is_counted_by_hand():
-    """Two seeds: layer 1 takes 3 and 5 epochs, layer 2 takes 4 and 2, of 10 steps each."""
+    """Two seeds: layer 1 takes 3 and 5 epochs, layer 2 takes 4 and 2."""
     took = {(1, 1): 3, (2, 1): 5, (1, 2): 4, (2, 2): 2}
     rows = [
         {"seed": s, "layer": k, "epoch": e, "pair_accuracy": 0.6 if e <= took[s, k] else np.nan}
         for s, k in took
         for e in range(1, 7)
     ]
-    cost = study.growth_cost(pd.DataFrame(rows), depth=2, steps=10, classes=2)
-    assert cost["updates"] == 10 * (7 + 7) / 2
-    assert cost["forward"] == 10 * ((3 + 2 * 4) + (5 + 2 * 2)) / 2
-    assert cost["cached"] == 10 * (7 + 1)  # and once each image with two labels and with none
+    cost = study.growth_cost(pd.DataFrame(rows), depth=2, classes=2)
+    assert cost["updates"] == (7 + 7) / 2
+    assert cost["forward"] == ((3 + 2 * 4) + (5 + 2 * 2)) / 2
+    assert cost["cached"] == 7 + 1  # and once each image with two labels and with none

@@ -294,10 +294,8 @@ def gains(readouts: pd.DataFrame, column: str = "validation_accuracy") -> pd.Dat
     return table.assign(**{name: [np.nan, *part] for name, part in parts.items()})
 
 
-def growth_cost(
-    layers: pd.DataFrame, depth: int, steps: int, classes: int = 10
-) -> dict[str, float]:
-    """Steps of a grown network up to a depth, mean over seeds.
+def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str, float]:
+    """What a grown network costs up to a depth, mean over seeds, in epochs of one layer.
 
     Parameters
     ----------
@@ -305,24 +303,22 @@ def growth_cost(
         The `layers` table of a run with schedule "in-turn": a row is NaN once its layer is frozen.
     depth
         Layers that are grown.
-    steps
-        Steps an epoch.
     classes
         Labels that a sample may show: a frozen layer's outputs are kept for each, and for none.
 
     Returns
     -------
     dict
-        ``updates``, of one layer each; ``forward``, passes through one layer each, where every
-        step goes through all frozen layers below; and ``cached``, where a frozen layer's outputs
-        are kept, so that each image with each label passes it once.
+        ``updates``; ``forward``, passes where every step goes through all frozen layers below; and
+        ``cached``, where a frozen layer's outputs are kept, so that each image with each label
+        passes it once.
     """
     own: Any = layers[(layers["layer"] <= depth) & layers["pair_accuracy"].notna()]
     epochs = own.groupby(["seed", "layer"]).size().unstack("layer").to_numpy(float)  # (S, depth)
     number = np.arange(1, depth + 1)
     once = (classes + 1) / 3  # epochs' worth: a step shows three samples of an image
     return {
-        "updates": float(epochs.sum(1).mean()) * steps,
-        "forward": float((epochs * number).sum(1).mean()) * steps,
-        "cached": float((epochs + once * (number < depth)).sum(1).mean()) * steps,
+        "updates": float(epochs.sum(1).mean()),
+        "forward": float((epochs * number).sum(1).mean()),
+        "cached": float((epochs + once * (number < depth)).sum(1).mean()),
     }

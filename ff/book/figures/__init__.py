@@ -13,20 +13,36 @@ from ff.book.figures.correlation import (
     lags,
 )
 from ff.book.figures.delay import delays, delays_with_intervals, median_delays, sensitivity
+from ff.book.figures.study import (
+    causes,
+    contributions,
+    fall_sizes,
+    forest,
+    grown,
+    own_delays,
+    waiting,
+)
 from ff.book.figures.threats import auroc_beside_accuracy, slope_sensitivity
 
 __all__ = [
     "auroc_beside_accuracy",
+    "causes",
+    "contributions",
     "correlation_kinds",
     "correlations",
     "correlations_with_intervals",
     "delays",
     "delays_with_intervals",
+    "fall_sizes",
+    "forest",
+    "grown",
     "lags",
     "median_delays",
+    "own_delays",
     "panels",
     "sensitivity",
     "slope_sensitivity",
     "spread",
     "traces",
+    "waiting",
 ]

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 
 from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
 from ff.book.figures.shared import band, greatest
+from ff.book.markup import estimate
 from ff.book.style import INK, MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 from ff.stats.cubes import cubes
 from ff.stats.intervals import mean_band
 
-__all__ = ["contributions", "fall_sizes", "forest", "grown", "own_delays", "waiting"]
+__all__ = ["causes", "contributions", "fall_sizes", "forest", "grown", "own_delays", "waiting"]
 
 COLUMNS = ("logit_share", "accuracy_without", "probe_accuracy")
 PANELS = (  # title, unit, factor, and the measures that are drawn in it
@@ -148,13 +149,62 @@ def waiting(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def contributions(layers: pd.DataFrame, epochs: Sequence[int]) -> Figure:
+def causes(effects: pd.DataFrame) -> Figure:
+    """What a layer's delay hangs on, as the interventions decide it.
+
+    Parameters
+    ----------
+    effects
+        One row a cause: cause, what (was done), effect, low and high, in epochs. A row without
+        numbers was not measured.
+
+    Returns
+    -------
+    Figure
+        An arrow from each cause to the delay: solid where the interval excludes zero, dotted where
+        it does not, and gray where nothing was measured.
+    """
+    figure = Figure(7, 0.6 + 0.75 * len(effects))
+    axes = figure.subplots()
+    axes.set_axis_off()
+    middle = (len(effects) - 1) / 2
+    axes.set(xlim=(0, 10), ylim=(len(effects) - 0.4, -0.6))
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "white"}
+    axes.text(
+        9.1, middle, "delay of\na layer", ha="center", va="center", bbox=box | {"edgecolor": INK}
+    )
+    for at, row in enumerate(effects.to_dict("records")):
+        known = not np.isnan(row["effect"])
+        sure = known and (row["low"] > 0 or row["high"] < 0)
+        color = PALETTE[0] if sure else MUTED
+        axes.text(0.1, at, row["cause"], va="center", bbox=box | {"edgecolor": color})
+        look = {
+            "arrowstyle": "-|>",
+            "color": color,
+            "linestyle": "-" if sure else ":",
+            "linewidth": 1.6,
+        }
+        axes.annotate("", (8.2, middle), (3.4, at), arrowprops=look, gid=f"cause-{at}")
+        value = estimate(row["effect"], row["low"], row["high"]) if known else "not measured"
+        style = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
+        place = (5.6, at + 0.46 * (middle - at))
+        axes.text(
+            *place,
+            f"{row['what']}:\n{value}",
+            **style,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
+    return figure
+
+
+@styled
+def contributions(layers: pd.DataFrame, readouts: pd.DataFrame, epochs: Sequence[int]) -> Figure:
     """What each layer contributes to the deepest readout's answer, as training goes on.
 
     Parameters
     ----------
-    layers
-        The `layers` table of `ff.Records`, of one width.
+    layers, readouts
+        The tables of `ff.Records`, of one width.
     epochs
         Which to draw, from dark to light.
 
@@ -168,9 +218,10 @@ def contributions(layers: pd.DataFrame, epochs: Sequence[int]) -> Figure:
     figure = Figure(7.4, 3.2)
     grid = figure.subplots(1, 3)
     titles = ("share of the logits' variance", "points lost without it", "accuracy of its probe")
-    share, without, probe = (next(cubes(layers, "layer", name)) for name in COLUMNS)
-    # Layer 1 is not seen by the readout: nothing is lost without it.
-    lost = 100 * (without.values[..., :1] - without.values)
+    rows: Any = layers[layers["layer"] > 1]  # the readout does not see layer 1
+    share, without, probe = (next(cubes(rows, "layer", name)) for name in COLUMNS)
+    whole = next(cubes(readouts, "depth", "validation_accuracy")).values[..., -1:]
+    lost = 100 * (whole - without.values)
     for i, epoch in enumerate(epochs):
         look: dict[str, Any] = {"color": shade(i / max(len(epochs) - 1, 1))}
         at = list(share.epochs).index(epoch)

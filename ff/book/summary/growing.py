@@ -1,0 +1,96 @@
+"""A network that grows: its accuracy, epochs and cost beside layers that learn together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import estimate, number
+from ff.book.study import Outcome
+from ff.records import Records
+from ff.stats.cubes import cubes
+from ff.stats.intervals import mean_band
+from ff.stats.study import gains, growth_cost
+
+__all__ = ["by_depth", "costs", "epochs", "outcomes"]
+
+CLOSE = 0.5  # percentage points
+NEEDED = 5  # layers
+LONGEST = 15  # epochs
+UPDATES, PASSES = 1 / 3, 1 / 2  # of those of 16 layers together
+
+
+def by_depth(records: Records, column: str = "validation_accuracy") -> pd.DataFrame:
+    """Accuracy of the readout of each depth after the last epoch: depth, mean, low, high."""
+    cube = next(cubes(records.readouts, "depth", column))
+    mean, low, high = mean_band(cube.values[:, -1])
+    return pd.DataFrame({"depth": cube.keys, "mean": mean, "low": low, "high": high})
+
+
+def epochs(grown: Records) -> pd.DataFrame:
+    """Epochs until each layer is frozen: layer, mean, low, high, most."""
+    own: Any = grown.layers[grown.layers["pair_accuracy"].notna()]
+    counts = own.groupby(["seed", "layer"]).size().unstack("layer")
+    values = counts.to_numpy(float)
+    mean, low, high = mean_band(values)
+    ends = {"low": low, "high": high, "most": values.max(axis=0)}
+    return pd.DataFrame({"layer": list(counts.columns), "mean": mean, **ends})
+
+
+def needed(grown: Records) -> int:
+    """Depth from which the next layer's gain does not exclude zero."""
+    found = gains(grown.readouts)
+    gaining = (found["low"] > 0).to_numpy()
+    stop = next((at for at in range(1, len(gaining)) if not gaining[at]), len(gaining))
+    return int(found["depth"].iloc[stop - 1])
+
+
+def costs(grown: Records, together: Records) -> pd.DataFrame:
+    """What the grown network costs up to some depths, and what layers that learn together cost.
+
+    In epochs of one layer, as `ff.stats.study.growth_cost` counts them.
+    """
+    depths = sorted({2, needed(grown), int(np.max(grown.layers["layer"]))})
+    rows = {f"grown, {depth} layers": growth_cost(grown.layers, depth) for depth in depths}
+    deepest = int(np.max(together.layers["layer"]))
+    whole = deepest * int(np.max(together.layers["epoch"]))
+    rows[f"together, {deepest} layers"] = {"updates": whole, "forward": whole, "cached": np.nan}
+    return pd.DataFrame(rows).T
+
+
+def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> list[Outcome]:
+    """What was expected of growing, and what came.
+
+    Parameters
+    ----------
+    grown, together
+        Records of both ways, of the same seeds and depths.
+    expected
+        Predictions by name: "accuracy", "depth", "patience" and "cost".
+    """
+    both = [next(cubes(own.readouts, "depth", "validation_accuracy")) for own in (grown, together)]
+    mean, low, high = mean_band(100 * (both[0].values[:, -1] - both[1].values[:, -1]))
+    worst = int(np.abs(mean).argmax())
+    text = (
+        f"The largest difference is {estimate(mean[worst], low[worst], high[worst])} points, at "
+        f"{both[0].keys[worst]} layers; at {both[0].keys[-1]} it is "
+        f"{estimate(mean[-1], low[-1], high[-1])}."
+    )
+    found = [Outcome(expected["accuracy"], text, bool((np.abs(mean) <= CLOSE).all()))]
+    depth = needed(grown)
+    text = f"The first layer whose gain does not exclude zero is layer {depth + 1}."
+    found.append(Outcome(expected["depth"], text, depth <= NEEDED))
+    own: Any = epochs(grown)
+    most, usual = float(own["most"].max()), float(own["mean"].mean())
+    text = f"The longest takes {most:.0f} epochs; on average {number(usual)}."
+    found.append(Outcome(expected["patience"], text, most <= LONGEST))
+    table = costs(grown, together)
+    own, whole = table.loc[f"grown, {depth} layers"], table.iloc[-1]
+    updates, passes = own["updates"] / whole["updates"], own["cached"] / whole["forward"]
+    text = (
+        f"Up to {depth} layers: {number(100 * updates)} % of the updates and "
+        f"{number(100 * passes)} % of the forward passes of 16 layers together."
+    )
+    found.append(Outcome(expected["cost"], text, updates <= UPDATES and passes < PASSES))
+    return found

@@ -1,0 +1,215 @@
+"""Why deep layers are late: what was expected of the interventions, and what came, in sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import estimate, number
+from ff.book.study import Outcome
+from ff.records import Records
+from ff.stats import study
+from ff.stats.delay import mean_delay, slope
+
+__all__ = ["effects", "frozen_runs", "interventions", "normalization", "step_sizes", "waits"]
+
+MOST = 0.1  # epochs per layer that a delay on a trained network was expected to grow by, at most
+LAST = 6  # layer above which none was expected to reach the target on an untrained network
+EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
+LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
+# What variants with a chosen learning rate are compared with: the paper's network at its own best.
+BEST = "learning-rate-3x"
+FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
+
+
+def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
+    """Runs on frozen networks, by the epochs for which the network below has learned."""
+    found = {}
+    for name, own in records.items():
+        config = own.runs[0]["config"]
+        if name.startswith("on-frozen") and config["normalization"] == "rms":
+            found[config["frozen_after"]] = own
+    return dict(sorted(found.items()))
+
+
+def waits(records: Mapping[str, Records]) -> pd.DataFrame:
+    """Delay of each layer on each frozen network, beside how well the layer below it does.
+
+    Parameters
+    ----------
+    records
+        Of the study: the paper's network and those on frozen networks.
+
+    Returns
+    -------
+    DataFrame
+        One row a layer from 2 and a number of epochs: epochs, layer, below (validation accuracy of
+        the layer below when it was frozen; of an untrained network it was not measured, which is
+        left out), crossing, censored.
+    """
+    rows = records["paper"].layers
+    accuracy: Any = rows.groupby(["epoch", "layer"])["validation_accuracy"].mean()
+    tables = []
+    for epochs, own in frozen_runs(records).items():
+        if epochs:
+            delays = mean_delay(own.layers).query("layer > 1")
+            below = [accuracy[epochs, layer - 1] for layer in delays["layer"]]
+            kept = delays[["layer", "crossing", "censored"]]
+            tables.append(kept.assign(epochs=epochs, below=below))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def effects(records: Mapping[str, Records]) -> pd.DataFrame:
+    """What the interventions say of each cause that the delay might have.
+
+    Parameters
+    ----------
+    records
+        Of the study.
+
+    Returns
+    -------
+    DataFrame
+        Rows for `ff.figures.causes`: cause, what, effect, low, high; NaN where not measured.
+    """
+    runs = frozen_runs(records)
+    rows = []
+    if last := max(runs, default=0):
+        table = slope(runs[last].layers.query("layer > 1")).query("segment == 'all'")
+        (own,) = table.to_dict("records")
+        what = "epochs per layer, below trained"
+        rows.append(("how deep it is", what, own["slope"], own["low"], own["high"]))
+    if {0, last} <= runs.keys():
+        wait = _by_measure(runs[0], runs[last])["wait"]
+        what = "epochs more if untrained"
+        rows.append(("what the layer below\nhas learned", what, *_ends(wait)))
+    own, base = (records.get(name) for name in ("normalization-layer", BEST))
+    wait = _by_measure(own, base)["wait"] if own and base else {}
+    rows.append(("the mean of its inputs", "epochs more without it", *_ends(wait)))
+    return pd.DataFrame(rows, columns=["cause", "what", "effect", "low", "high"])
+
+
+def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
+    """What came of layers that learn on frozen networks.
+
+    Parameters
+    ----------
+    records
+        Of the study.
+    expected
+        Predictions by name: "trained", "untrained", "intermediate" and "waiting".
+    """
+    runs, base = frozen_runs(records), records["paper"]
+    compared = {epochs: _by_measure(own, base) for epochs, own in runs.items()}
+    trained = untrained = False
+    found = []
+    if last := max(runs, default=0):
+        row = compared[last]["delay"]
+        trained = row["own"] <= MOST
+        text = (
+            f"{number(row['own'])} epochs per layer on a network frozen after {last} epochs "
+            f"(layers {row['over']}), {number(row['base'])} together: difference {_estimate(row)}."
+        )
+        found.append(Outcome(expected["trained"], text, bool(trained)))
+    if 0 in runs:
+        delays = mean_delay(runs[0].layers).query("layer > 1")
+        reached = delays.loc[~delays["censored"], "layer"].to_numpy()
+        untrained = bool((reached <= LAST).all())
+        which = f"up to {reached.max()}" if len(reached) else "none"
+        row = compared[0]["delay"]
+        text = (
+            f"Layers that reach 0.7 on an untrained network: {which}. Delay per layer "
+            f"{number(row['own'])} epochs (layers {row['over']}), {number(row['base'])} together."
+        )
+        steeper = not row["own"] <= row["base"]
+        found.append(Outcome(expected["untrained"], text, untrained and bool(steeper)))
+    if {0, last} <= runs.keys() and len(runs) > 2:
+        wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
+        falling = bool((np.diff(list(wait.values())) <= 0).all())
+        early = max(epochs for epochs in wait if epochs <= EARLY)
+        share = (wait[0] - wait[early]) / (wait[0] - wait[last])
+        listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
+        text = (
+            f"Mean wait of layers 2 to 16, in epochs (at most 30): {listed}. The first {early} "
+            f"epochs of the network below bring {number(100 * share)} % of the gain."
+        )
+        found.append(Outcome(expected["intermediate"], text, falling and share > 0.5))
+        text = "Both halves hold." if trained and untrained else "Not both of the first two hold."
+        found.append(Outcome(expected["waiting"], text, trained and untrained))
+    return found
+
+
+def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
+    """What came of layer normalization, for layers that learn together and on untrained ones."""
+    pairs = {
+        "together": ("normalization-layer", BEST),
+        "on an untrained network": ("on-frozen-0-normalization-layer", "on-frozen-0"),
+    }
+    parts, holds = [], []
+    for words, (own, base) in pairs.items():
+        if own in records and base in records:
+            rows = _by_measure(records[own], records[base])
+            own_slope, wait = rows["delay"], rows["wait"]
+            parts.append(
+                f"{words} {number(own_slope['own'])} epochs per layer instead of "
+                f"{number(own_slope['base'])} (difference {_estimate(own_slope)}, layers "
+                f"{own_slope['over']}; "
+                f"mean wait {_estimate(wait)} epochs)"
+            )
+            holds.append(own_slope["own"] <= (1 - LESS) * own_slope["base"])
+    if not parts:
+        return []
+    text = f"Layer normalization: {'; '.join(parts)}."
+    return [Outcome(expected["normalization"], text, all(holds))]
+
+
+def step_sizes(
+    falls: pd.DataFrame, slopes: pd.DataFrame, expected: Mapping[str, str]
+) -> list[Outcome]:
+    """What came of other learning rates at both widths.
+
+    Parameters
+    ----------
+    falls
+        Results of `ff.stats.study.falls` with a column ``rate``, in units of the paper's.
+    slopes
+        Rows of `ff.delay.slope`, segment "all", with that column, too.
+    expected
+        Predictions by name: "falls" and "width".
+    """
+    fell = falls.assign(fell=falls["largest"] > FALL)
+    share: Any = fell.groupby(["hidden", "rate"])["fell"].mean()
+    found = []
+    if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= set(share.index):
+        words = ", ".join(
+            f"{number(100 * value)} % at {hidden} units and {rate:g} times the rate"
+            for (hidden, rate), value in share.items()
+            if rate in (0.1, 1.0)
+        )
+        others = max(share[1000, 0.1], share[100, 1.0], share[100, 0.1])
+        holds = share[1000, 1.0] > 0.5 and others < 0.1
+        text = f"Layers of a seed that fall by more than {FALL} at least once: {words}."
+        found.append(Outcome(expected["falls"], text, bool(holds)))
+    rows = {(row["hidden"], row["rate"]): row for row in slopes.to_dict("records")}
+    if {(1000, 0.1), (100, 1.0)} <= rows.keys():
+        wide, narrow = rows[1000, 0.1], rows[100, 1.0]
+        text = (
+            "Epochs per layer: 1000 units at a tenth of the rate "
+            f"{estimate(wide['slope'], wide['low'], wide['high'])}, 100 units at the paper's rate "
+            f"{estimate(narrow['slope'], narrow['low'], narrow['high'])}."
+        )
+        found.append(Outcome(expected["width"], text, bool(wide["high"] < narrow["low"])))
+    return found
+
+
+def _by_measure(own: Records, base: Records) -> dict[str, dict]:
+    return {row["measure"]: row for row in study.compared(own, base).to_dict("records")}
+
+
+def _ends(row: Mapping) -> tuple[float, float, float]:
+    return tuple(row.get(name, np.nan) for name in ("difference", "low", "high"))
+
+
+def _estimate(row: Mapping) -> str:
+    return estimate(row["difference"], row["low"], row["high"])
