@@ -180,7 +180,7 @@ def test_a_job_that_is_killed_goes_on_where_it_was(project, slurm):
         print(printed.read_text(encoding="utf-8"))
 
     jobs = ask(slurm, "squeue", "--noheader", "--states=all", "--format=%T %k")
-    rule = "rule_train_wildcards_"
+    rule = "rule_train_wildcards_results_"
     assert sorted(jobs) == sorted(
         [f"CANCELLED {rule}{LONG}", f"COMPLETED {rule}{LONG}", f"COMPLETED {rule}{SHORT}"]
     )
