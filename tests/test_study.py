@@ -109,7 +109,7 @@ def test_seeds_that_have_diverged_are_left_out_of_both():
 
 def test_holms_correction_is_over_the_whole_study():
     base = made(0.8)
-    found = study.study({"steeper": made(1.2), "the same": made(0.8)}, base)
+    found = study.study({"steeper": (made(1.2), base), "the same": (made(0.8), base)})
     assert list(found["variant"].unique()) == ["steeper", "the same"]
     known = found.dropna(subset=["p"]).sort_values("p")
     adjusted = (known["p"] * np.arange(len(known), 0, -1)).cummax().clip(upper=1)

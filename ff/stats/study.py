@@ -32,7 +32,7 @@ class _Measure(NamedTuple):
     statistics: Callable[[Records, Records], tuple[Statistic, Statistic, str]]
 
 
-def study(variants: Mapping[str, Records], base: Records) -> pd.DataFrame:
+def study(pairs: Mapping[str, tuple[Records, Records]]) -> pd.DataFrame:
     """Compare variants with the paper's network, all measures in one table.
 
     Estimand: the difference that a variant makes, in networks of 16 layers trained from the same
@@ -40,10 +40,10 @@ def study(variants: Mapping[str, Records], base: Records) -> pd.DataFrame:
 
     Parameters
     ----------
-    variants
-        Records by the name of what was changed.
-    base
-        Records of the paper's network, with all their seeds.
+    pairs
+        By the name of what was changed: records of the variant, and of the network that differs
+        in nothing else and has all its seeds. Where the variant's learning rate was chosen, that
+        is the paper's network at its own best one.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def study(variants: Mapping[str, Records], base: Records) -> pd.DataFrame:
     Raises
     ------
     RecordsError
-        A variant has a seed that the base lacks.
+        A variant has a seed that its base lacks.
     """
-    tables = {name: compared(own, base) for name, own in variants.items()}
+    tables = {name: compared(own, base) for name, (own, base) in pairs.items()}
     found = pd.concat(tables, names=["variant"]).reset_index("variant").reset_index(drop=True)
     p_values: Any = found["p"]
     return found.assign(p_holm=holm(p_values))

@@ -29,7 +29,10 @@ GRIDS = {
         {"learning_rate": [1e-5, 1e-4, 1e-3], "downstream_learning_rate": [1e-4, 1e-3, 1e-2]},
     ),
     "positive-low": ({"positive": "low"}, RATES),
-    "goodness-absolute": ({"goodness": "absolute"}, RATES | {"threshold": [0.5, 1.0]}),
+    "goodness-absolute": (
+        {"goodness": "absolute"},
+        {"learning_rate": [1e-5, 3e-5, 1e-4, 3e-4], "threshold": [1.0, 2.0]},
+    ),
     "goodness-fourth": ({"goodness": "fourth"}, RATES | {"threshold": [1.0, 3.0]}),
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
@@ -39,7 +42,10 @@ GRIDS = {
         {"temperature": 100.0},
         {"learning_rate": [1e-3, 1e-2, 3e-2, 1e-1, 3e-1]},
     ),
-    "loss-pairwise": ({"loss": "pairwise"}, RATES | {"temperature": [0.25, 1.0, 10.0]}),
+    "loss-pairwise": (
+        {"loss": "pairwise"},
+        {"learning_rate": [3e-3, 1e-2, 3e-2, 1e-1], "temperature": [0.25, 1.0, 10.0]},
+    ),
     "activation-leaky": ({"activation": "leaky"}, RATES),
     "activation-tanh": ({"activation": "tanh"}, RATES | {"threshold": [0.3, 0.6]}),
     "activation-gelu": ({"activation": "gelu"}, RATES),

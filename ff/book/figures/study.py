@@ -115,7 +115,7 @@ def waiting(table: pd.DataFrame) -> Figure:
     ----------
     table
         Columns layer, epochs (for which the network below has learned), below (validation accuracy
-        of the layer below, by Eq. 3), crossing and censored.
+        of the layer below, by Eq. 3), crossing, censored and last_epoch.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def waiting(table: pd.DataFrame) -> Figure:
     figure = Figure(7, 3.8)
     axes = figure.subplots()
     epochs = np.unique(table["epochs"])
-    top = float(np.nanmax(table["crossing"])) + 2
+    top = greatest(table, "last_epoch")
     for i, (number, rows) in enumerate(table.groupby("epochs")):
         color = shade(i / max(len(epochs) - 1, 1))
         reached = rows[~rows["censored"]]

@@ -46,7 +46,7 @@ def waits(records: Mapping[str, Records]) -> pd.DataFrame:
     DataFrame
         One row a layer from 2 and a number of epochs: epochs, layer, below (validation accuracy of
         the layer below when it was frozen; of an untrained network it was not measured, which is
-        left out), crossing, censored.
+        left out), crossing, censored, last_epoch.
     """
     rows = records["paper"].layers
     accuracy: Any = rows.groupby(["epoch", "layer"])["validation_accuracy"].mean()
@@ -55,7 +55,7 @@ def waits(records: Mapping[str, Records]) -> pd.DataFrame:
         if epochs:
             delays = mean_delay(own.layers).query("layer > 1")
             below = [accuracy[epochs, layer - 1] for layer in delays["layer"]]
-            kept = delays[["layer", "crossing", "censored"]]
+            kept = delays[["layer", "crossing", "censored", "last_epoch"]]
             tables.append(kept.assign(epochs=epochs, below=below))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -128,13 +128,14 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
         wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
         falling = bool((np.diff(list(wait.values())) <= 0).all())
         early = max(epochs for epochs in wait if epochs <= EARLY)
-        share = (wait[0] - wait[early]) / (wait[0] - wait[last])
+        gain = wait[0] - wait[last]
+        share = (wait[0] - wait[early]) / gain if gain else np.nan
         listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
         text = (
             f"Mean wait of layers 2 to 16, in epochs (at most 30): {listed}. The first {early} "
             f"epochs of the network below bring {number(100 * share)} % of the gain."
         )
-        found.append(Outcome(expected["intermediate"], text, falling and share > 0.5))
+        found.append(Outcome(expected["intermediate"], text, falling and bool(share > 0.5)))
         text = "Both halves hold." if trained and untrained else "Not both of the first two hold."
         found.append(Outcome(expected["waiting"], text, trained and untrained))
     return found

@@ -1,0 +1,253 @@
+"""Figures and sentences of the chapters beyond the paper, on small networks of digits."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import papermill
+import pytest
+
+import ff
+from ff.book import figures
+from ff.book.study import Outcome, null_table, outcomes, predictions, study_table
+from ff.book.summary import growing, why
+from ff.records import Records
+from ff.results import variants
+from ff.stats import delay, study
+
+BOOK = Path(__file__).parent.parent / "book"
+RUNS = {
+    "paper": {"layers": [2, 3, 4]},
+    "growing": {"layers": [2, 3, 4], "schedule": "in-turn", "epochs": 6},
+    "learning-rate-3x": {"learning_rate": 3e-4},
+    "threshold-2": {"threshold": 2.0},
+    "loss-pairwise": {"loss": "pairwise"},
+    "normalization-layer": {"normalization": "layer", "learning_rate": 3e-4},
+    **{
+        f"on-frozen-{epochs}": {"schedule": "on-frozen", "frozen_after": epochs}
+        for epochs in (0, 2, 6)
+    },
+}
+EXPECTED: dict[str, str] = dict.fromkeys(
+    ("trained", "untrained", "intermediate", "waiting", "normalization", "falls", "width"), "So."
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A small study: four layers of 20 units, three seeds, six epochs."""
+    out = tmp_path_factory.mktemp("variations")
+    usual = {"dataset": "digits", "layers": 4, "hidden": 20, "seeds": 3, "epochs": 6}
+    for name, changes in RUNS.items():
+        ff.train(ff.Config(**usual | {"learning_rate": 1e-4} | changes), out / name)
+    return out
+
+
+@pytest.fixture(scope="module")
+def records(folder) -> dict[str, Records]:
+    return variants(folder)
+
+
+def table(**changes: tuple[float, float, float, float]) -> pd.DataFrame:
+    """A study of one variant: difference, low, high and adjusted p of each measure."""
+    rows = [
+        {"variant": "dark-label", "measure": measure.replace("_", " "), "difference": d,
+         "low": low, "high": high, "p": p, "p_holm": p}
+        for measure, (d, low, high, p) in changes.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def html(shown: Any) -> str:
+    return shown._repr_html_()
+
+
+# --- what is read
+
+
+def test_runs_are_named_by_their_folders(records):
+    assert set(records) == set(RUNS)
+
+
+def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(folder, tmp_path):
+    with pytest.warns(ff.DivergenceWarning):
+        ff.train(
+            ff.Config(dataset="digits", layers=2, hidden=9, seeds=2, epochs=1, learning_rate=1e30),
+            tmp_path / "burst",
+        )
+    assert variants(tmp_path) == {}
+    with pytest.raises(
+        ff.RecordsError, match=r"no run burst, paper; train params/variations/burst"
+    ):
+        variants(tmp_path, needed=["paper", "burst"])
+
+
+# --- predictions
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "expected", "mark"),
+    [
+        (-0.2, 0.01, "less", "\N{CHECK MARK}"),
+        (-0.2, 0.01, "more", "\N{MULTIPLICATION X}"),
+        (0.2, 0.01, "more", "\N{CHECK MARK}"),
+        (0.2, 0.2, "more", "\N{MULTIPLICATION X}"),
+        (0.2, 0.2, "same", "\N{CHECK MARK}"),
+    ],
+)
+def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, expected, mark):
+    ends = difference - 0.1, difference + 0.1, p
+    shown = html(predictions(table(delay=(difference, *ends)), {"dark-label": (expected, "same")}))
+    assert shown.count(mark) == 1
+    assert "dark label" in shown
+    assert shown.count("not measured") == 1, "the readout"
+
+
+def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
+    nothing = (np.nan, np.nan, np.nan, np.nan)
+    found = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001), readout=(0.01, 0, 0.02, 0.9))
+    shown = html(predictions(found, {"dark-label": ("less", "same")}))
+    assert shown.count("\N{CHECK MARK}") == 2
+    assert "+1" in shown, "accuracies are in percentage points"
+
+
+def test_the_null_table_holds_what_no_measure_tells_apart():
+    sure = table(delay=(1.0, 0.5, 1.5, 0.01)).assign(variant="steep")
+    unsure = table(delay=(0.1, -0.5, 0.6, 0.5), readout=(0.0, -0.1, 0.1, 1.0))
+    both = pd.concat([sure, unsure])
+    assert list(null_table(both).index) == ["dark label"]
+    assert list(study_table(both).index) == ["steep", "dark label"]
+
+
+def test_outcomes_say_what_came_true():
+    shown = html(outcomes([Outcome("a < b", "yes", True), Outcome("c", "no", False)]))
+    assert "a &lt; b" in shown
+    assert "came true" in shown
+    assert "did not" in shown
+
+
+# --- the interventions
+
+
+def test_what_is_said_of_the_interventions_is_computed(records):
+    found = why.interventions(records, EXPECTED)
+    assert len(found) == 4
+    trained, untrained, between, waiting = found
+    row = study.compared(records["on-frozen-6"], records["paper"]).set_index("measure").loc["wait"]
+    assert "frozen after 6 epochs" in trained.found
+    assert f"{row['own']:.3g} after 6" in between.found
+    assert waiting.holds == (trained.holds and untrained.holds)
+
+
+def test_the_layer_below_is_the_one_that_was_frozen(records):
+    found: Any = why.waits(records)
+    assert sorted(found["epochs"].unique()) == [2, 6]
+    rows: Any = records["paper"].layers
+    expected = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]["validation_accuracy"].mean()
+    own = found[(found["epochs"] == 2) & (found["layer"] == 4)].iloc[0]
+    assert own["below"] == pytest.approx(expected)
+
+
+def test_effects_that_were_not_measured_are_missing(records):
+    found: Any = why.effects(records)
+    assert len(found) == 3
+    del (some := dict(records))["normalization-layer"]
+    assert why.effects(some)["effect"].isna().sum() == found["effect"].isna().sum() + 1
+
+
+def test_step_sizes_are_judged_by_falls_and_slopes():
+    rates = [(hidden, rate) for hidden in (100, 1000) for rate in (0.1, 1.0)]
+    falls: Any = pd.DataFrame(
+        [
+            {
+                "hidden": h,
+                "rate": r,
+                "seed": 1,
+                "layer": 1,
+                "largest": 0.2 if (h, r) == (1000, 1) else 0,
+            }
+            for h, r in rates
+        ]
+    )
+    slopes: Any = pd.DataFrame(
+        [{"hidden": h, "rate": r, "slope": 1, "low": 0.9, "high": 1.1} for h, r in rates]
+    )
+    fall, width = why.step_sizes(falls, slopes, EXPECTED)
+    assert fall.holds is True
+    assert width.holds is False
+    assert why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED) == []
+
+
+# --- growing
+
+
+def test_growth_is_summed_up(records):
+    grown, paper = records["growing"], records["paper"]
+    found = growing.outcomes(
+        grown, paper, dict.fromkeys(("accuracy", "depth", "patience", "cost"), "So.")
+    )
+    assert len(found) == 4
+    own: Any = growing.epochs(grown)
+    assert list(own["layer"]) == [1, 2, 3, 4]
+    assert own["most"].max() <= 6
+    costs = growing.costs(grown, paper)
+    assert costs.iloc[-1]["updates"] == 4 * 6
+    assert costs.iloc[0]["updates"] == pytest.approx(own["mean"][:2].sum())
+
+
+# --- figures
+
+
+def marks(figure: Any) -> set[str]:
+    return {str(line.get_gid()) for axes in figure.axes for line in axes.lines if line.get_gid()}
+
+
+def test_the_forest_tells_sure_differences_from_others():
+    rows = table(delay=(1.0, 0.5, 1.5, 0.01), readout=(0.0, -0.1, 0.1, 1.0))
+    figure = figures.forest(rows, {"dark-label": "dark label"})
+    drawn = {
+        str(line.get_gid()): np.isfinite(np.asarray(line.get_xdata(), float)).sum()
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_gid()
+    }
+    assert drawn["delay-sure"] == drawn["readout-unsure"] == 1
+    assert drawn["delay-unsure"] == drawn["readout-sure"] == drawn["probe-sure"] == 0
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["dark label"]
+
+
+def test_every_figure_of_the_chapters_is_drawn(records):
+    runs, paper = why.frozen_runs(records), records["paper"]
+    delays = {str(epochs): delay.mean_delay(own.layers) for epochs, own in runs.items()}
+    assert marks(figures.own_delays(delays)) == {"own-0", "own-1", "own-2"}
+    assert marks(figures.waiting(why.waits(records))) == {"frozen-2", "frozen-6"}
+    drawn = figures.contributions(paper.layers, paper.readouts, [1, 6])
+    assert marks(drawn) == {"epoch-1", "epoch-6"}
+    lost = np.asarray(drawn.axes[1].lines[0].get_ydata(), float)
+    rows = paper.layers[(paper.layers["epoch"] == 1) & (paper.layers["layer"] == 2)]
+    whole = paper.readouts[(paper.readouts["epoch"] == 1) & (paper.readouts["depth"] == 4)]
+    expected = whole["validation_accuracy"].mean() - rows["accuracy_without"].mean()
+    assert lost[0] == pytest.approx(100 * expected, abs=1e-3)
+    ways = {"grown": growing.by_depth(records["growing"]), "together": growing.by_depth(paper)}
+    drawn = figures.grown(ways, growing.epochs(records["growing"]))
+    assert marks(drawn) == {"grown-0", "grown-1", "epochs"}
+    falls = pd.concat([study.falls(paper.layers).assign(rate=rate) for rate in (0.1, 1.0)])
+    assert marks(figures.fall_sizes(falls)) == {"width-20-0", "width-20-1"}
+    effects: Any = why.effects(records)
+    texts = " ".join(text.get_text() for text in figures.causes(effects).axes[0].texts)
+    assert texts.count("not measured") == effects["effect"].isna().sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", ["why", "variations", "growing"])
+def test_a_chapter_takes_a_study_of_ones_own(folder, tmp_path, chapter):
+    """As papermill runs it; the names of the runs that it needs are those of params/variations."""
+    mine = tmp_path / "mine"
+    shutil.copytree(folder, mine)
+    shutil.copytree(folder / "on-frozen-6", mine / "on-frozen-30")
+    papermill.execute_notebook(
+        str(BOOK / f"{chapter}.ipynb"), str(tmp_path / "out.ipynb"),
+        parameters={"folder": str(mine)}, progress_bar=False,
+    )  # fmt: skip
