@@ -11,7 +11,7 @@ import pytest
 
 import ff
 from ff.book import figures
-from ff.book.study import Outcome, null_table, outcomes, predictions, study_table
+from ff.book.study import Outcome, expected, null_table, outcomes, predictions, study_table
 from ff.book.summary import growing, why
 from ff.records import Records
 from ff.results import variants
@@ -88,7 +88,7 @@ def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(f
 
 
 @pytest.mark.parametrize(
-    ("difference", "p", "expected", "mark"),
+    ("difference", "p", "word", "mark"),
     [
         (-0.2, 0.01, "less", "\N{CHECK MARK}"),
         (-0.2, 0.01, "more", "\N{MULTIPLICATION X}"),
@@ -97,9 +97,9 @@ def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(f
         (0.2, 0.2, "same", "\N{CHECK MARK}"),
     ],
 )
-def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, expected, mark):
+def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, word, mark):
     ends = difference - 0.1, difference + 0.1, p
-    shown = html(predictions(table(delay=(difference, *ends)), {"dark-label": (expected, "same")}))
+    shown = html(predictions(table(delay=(difference, *ends)), {"dark-label": (word, "same")}))
     assert shown.count(mark) == 1
     assert "dark label" in shown
     assert shown.count("not measured") == 1, "the readout"
@@ -128,6 +128,13 @@ def test_outcomes_say_what_came_true():
     assert "did not" in shown
 
 
+@pytest.mark.parametrize("chapter", ["why", "variations", "growing"])
+def test_predictions_are_read_from_the_chapters_source(chapter):
+    found = expected(chapter)
+    assert len(found) > 3
+    assert all(isinstance(name, str) for name in found)
+
+
 # --- the interventions
 
 
@@ -145,9 +152,9 @@ def test_the_layer_below_is_the_one_that_was_frozen(records):
     found: Any = why.waits(records)
     assert sorted(found["epochs"].unique()) == [2, 6]
     rows: Any = records["paper"].layers
-    expected = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]["validation_accuracy"].mean()
+    accuracy = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]["validation_accuracy"].mean()
     own = found[(found["epochs"] == 2) & (found["layer"] == 4)].iloc[0]
-    assert own["below"] == pytest.approx(expected)
+    assert own["below"] == pytest.approx(accuracy)
 
 
 def test_effects_that_were_not_measured_are_missing(records):
@@ -228,8 +235,8 @@ def test_every_figure_of_the_chapters_is_drawn(records):
     lost = np.asarray(drawn.axes[1].lines[0].get_ydata(), float)
     rows = paper.layers[(paper.layers["epoch"] == 1) & (paper.layers["layer"] == 2)]
     whole = paper.readouts[(paper.readouts["epoch"] == 1) & (paper.readouts["depth"] == 4)]
-    expected = whole["validation_accuracy"].mean() - rows["accuracy_without"].mean()
-    assert lost[0] == pytest.approx(100 * expected, abs=1e-3)
+    points = 100 * (whole["validation_accuracy"].mean() - rows["accuracy_without"].mean())
+    assert lost[0] == pytest.approx(points, abs=1e-3)
     ways = {"grown": growing.by_depth(records["growing"]), "together": growing.by_depth(paper)}
     drawn = figures.grown(ways, growing.epochs(records["growing"]))
     assert marks(drawn) == {"grown-0", "grown-1", "epochs"}

@@ -1,15 +1,19 @@
 """Predictions beside what was found: of the variants, and of the interventions."""
 
+import ast
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate
+from ff.results import RESULTS
 
-__all__ = ["Outcome", "label", "null_table", "outcomes", "predictions", "study_table"]
+__all__ = ["Outcome", "expected", "label", "null_table", "outcomes", "predictions", "study_table"]
 
 LEVEL = 0.05  # of p values after Holm's correction
 WORDS = {"less": "less", "more": "more", "same": "no difference shown"}
@@ -35,6 +39,22 @@ class Outcome(NamedTuple):
     expected: str
     found: str
     holds: bool | None
+
+
+def expected(chapter: str, folder: Path = RESULTS.parent) -> dict[str, Any]:
+    """Predictions that a chapter's source holds, as ``PREDICTIONS``.
+
+    Parameters
+    ----------
+    chapter
+        Name of its notebook.
+    folder
+        Where the chapters are.
+    """
+    notebook = json.loads((folder / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    cells = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    source = next(text for text in cells if "PREDICTIONS = {" in text)
+    return ast.literal_eval(source.partition("PREDICTIONS = ")[2])
 
 
 def label(variant: str) -> str:
@@ -126,6 +146,6 @@ def _table(heads: Sequence[str], rows: Sequence[str]) -> Html:
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     return Html(
         '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Predictions">'
-        f'<table class="ff-outcomes"><thead><tr>{head}</tr>'
+        f'<table class="ff-bars"><thead><tr>{head}</tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate, number
+from ff.book.markup import estimate, layer_numbers, number
 from ff.book.study import Outcome
 from ff.records import Records
 from ff.stats import study
@@ -116,12 +116,16 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
         delays = mean_delay(runs[0].layers).query("layer > 1")
         reached = delays.loc[~delays["censored"], "layer"].to_numpy()
         untrained = bool((reached <= LAST).all())
-        which = f"up to {reached.max()}" if len(reached) else "none"
         row = compared[0]["delay"]
-        text = (
-            f"Layers that reach 0.7 on an untrained network: {which}. Delay per layer "
-            f"{number(row['own'])} epochs (layers {row['over']}), {number(row['base'])} together."
-        )
+        text = "On an untrained network "
+        if np.isnan(row["own"]):
+            which = layer_numbers(reached) if len(reached) else "no layer above the first"
+            text += f"{which} reaches 0.7 within {delays['last_epoch'].iloc[0]} epochs."
+        else:
+            text += (
+                f"{layer_numbers(reached)} reach 0.7, {number(row['own'])} epochs per layer; "
+                f"together {number(row['base'])} over the same."
+            )
         steeper = not row["own"] <= row["base"]
         found.append(Outcome(expected["untrained"], text, untrained and bool(steeper)))
     if {0, last} <= runs.keys() and len(runs) > 2:
