@@ -206,7 +206,11 @@ class Config(BaseModel):
         "rms", description="What is done to the pixels, and to what each layer hands on."
     )
     label_intensity: float = _row(
-        1.0, "a number above 0", "Brightness of a sample's label pixel; 1 is white.", gt=0
+        1.0,
+        "a number above 0 and at most 1000",
+        "Brightness of a sample's label pixel; 1 is white.",
+        gt=0,
+        le=1000,
     )
     activation: Annotated[str, _OneOf(ACTIVATIONS)] = Field(
         "relu", description="Activation function of a unit."
@@ -236,7 +240,7 @@ class Config(BaseModel):
     patience: int = _row(
         3,
         "an integer of at least 1",
-        "Epochs without progress after which a layer goes back to its best epoch and is frozen "
+        "Epochs without progress after which a layer goes back to its last progress and is frozen "
         "(schedule: in-turn).",
         ge=1,
     )
@@ -284,6 +288,11 @@ class Config(BaseModel):
             yield (
                 f"validation_index must be 1 with schedule 'in-turn', which decides by validation "
                 f"accuracy, but got {self.validation_index!r}"
+            )
+        if NEGATIVES[self.negatives].confused and self.frozen_after:
+            yield (
+                f"frozen_after must be 0 with negatives {self.negatives!r}, because no readout "
+                f"learns in those epochs, but got {self.frozen_after}"
             )
         if NEGATIVES[self.negatives].confused and self.schedule == "in-turn":
             yield (

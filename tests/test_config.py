@@ -127,6 +127,7 @@ BAD = [
     ("temperature", 0, "above 0"),
     ("normalization", None, "rms, layer or none"),
     ("label_intensity", 0.0, "above 0"),
+    ("label_intensity", 1001.0, "at most 1000"),
     ("activation", "sigmoid", "relu, leaky, tanh or gelu"),
     ("negatives", "Hard", "uniform or hard"),
     ("readout_from", 0, "1 or 2"),
@@ -219,6 +220,10 @@ CONTRADICTIONS = [
     (
         {"schedule": "in-turn", "validation_index": 2},
         "validation_index must be 1 with schedule 'in-turn'",
+    ),
+    (
+        {"schedule": "on-frozen", "frozen_after": 5, "negatives": "hard"},
+        "frozen_after must be 0 with negatives 'hard'",
     ),
     ({"schedule": "in-turn", "negatives": "hard"}, "negatives must be uniform with schedule"),
     (
@@ -419,7 +424,7 @@ VALID = {
     "validation_index": st.integers(1, 10**6),
     "threshold": positive,
     "temperature": positive,
-    "label_intensity": positive,
+    "label_intensity": st.floats(0, 1000, exclude_min=True),
     "readout_from": st.integers(1, 2),
     "frozen_after": st.integers(0, 100_000),
     "patience": st.integers(1, 10**6),
@@ -437,6 +442,8 @@ def agreeing(values: dict[str, Any]) -> dict[str, Any]:
         values.pop("frozen_after", None)
     elif "frozen_after" in values:
         values["frozen_after"] = min(values["frozen_after"], values.get("epochs", 30))
+    if values.get("negatives") == "hard":
+        values.pop("frozen_after", None)
     if values.get("negatives") == "hard" and isinstance(values.get("layers"), list):
         values["layers"] = values["layers"][:1]
     return values

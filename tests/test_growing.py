@@ -151,6 +151,13 @@ def test_a_layer_whose_numbers_overflow_goes_back(tiny, few):
     assert training.depths[:, -1, :, 3].isfinite().all()
 
 
+def test_a_readout_that_diverges_is_named(tiny, few):
+    with pytest.warns(ff.DivergenceWarning, match="readout of depth 3"):
+        training = trained(growing(tiny, downstream_learning_rate=1e30), few)
+    assert [row["seed"] for row in training.divergences()] == [1, 2]
+    assert training.depths[..., 3].isnan().all()
+
+
 def test_a_growth_is_a_run_like_any(tiny, tmp_path):
     records: Any = ff.train(growing(tiny, layers=[2, 3], seeds=2), tmp_path)
     assert ff.read(tmp_path).layers.equals(records.layers)

@@ -103,8 +103,16 @@ def test_what_was_not_measured_is_missing_and_the_rest_is_there():
 def test_seeds_that_have_diverged_are_left_out_of_both():
     found = study.compared(made(1.2, seeds=SEEDS[:4]), made(0.8))
     assert set(found["seeds"]) == {4}
-    with pytest.raises(ff.RecordsError, match=r"lacks \[9\]"):
-        study.compared(made(1.2, seeds=(1, 2, 9)), made(0.8))
+    found = study.compared(made(1.2, seeds=(1, 2, 9)), made(0.8))
+    assert set(found["seeds"]) == {2}
+    with pytest.raises(ff.RecordsError, match="same seeds"):
+        study.compared(made(1.2, seeds=(9,)), made(0.8))
+
+
+def test_what_is_equal_by_construction_is_no_test():
+    found = study.study({"the same": (made(0.8), made(0.8))})
+    assert np.asarray(found["difference"]).tolist() == [0.0] * len(found)
+    assert np.isnan(np.asarray(found["p_holm"], float)).all()
 
 
 def test_holms_correction_is_over_the_whole_study():
@@ -132,8 +140,8 @@ def test_falls_are_counted_between_neighboring_epochs_of_a_seed():
 def test_gains_are_paired_differences_of_neighboring_depths():
     depths, noise = [2, 3, 4], np.random.default_rng(3).normal(0, 0.01, (5, 1))
     values = np.zeros((5, 2, 3, len(READOUT_QUANTITIES)), np.float32)
-    values[:, -1, :, 3] = np.array([0.8, 0.85, 0.85]) + noise
-    values[:, -1, 2, 3] += np.array([0.001, -0.001, 0.002, -0.002, 0.0])
+    values[:, -1, :, 4] = np.array([0.8, 0.85, 0.85]) + noise
+    values[:, -1, 2, 4] += np.array([0.001, -0.001, 0.002, -0.002, 0.0])
     readouts = table(values, READOUT_QUANTITIES, 100, [1, 2, 3, 4, 5], depth=depths)
     found: Any = study.gains(readouts)
     assert found["gain"].tolist()[1:] == pytest.approx([0.05, 0.0], abs=1e-6)
@@ -152,5 +160,5 @@ def test_the_cost_of_growing_is_counted_by_hand():
     ]
     cost = study.growth_cost(pd.DataFrame(rows), depth=2, classes=2)
     assert cost["updates"] == (7 + 7) / 2
-    assert cost["forward"] == ((3 + 2 * 4) + (5 + 2 * 2)) / 2
-    assert cost["cached"] == 7 + 1  # and once each image with two labels and with none
+    assert cost["forward"] == ((3 + 2 * 4) + (5 + 2 * 2)) / 2 + 2 * 6, "with the readout's epochs"
+    assert cost["cached"] == 7 + 2  # and each layer once each image with two labels and with none

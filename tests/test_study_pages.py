@@ -1,5 +1,6 @@
 """Figures and sentences of the chapters beyond the paper, on small networks of digits."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def table(**changes: tuple[float, float, float, float]) -> pd.DataFrame:
     """A study of one variant: difference, low, high and adjusted p of each measure."""
     rows = [
         {"variant": "dark-label", "measure": measure.replace("_", " "), "difference": d,
-         "low": low, "high": high, "p": p, "p_holm": p}
+         "low": low, "high": high, "p": p, "p_holm": p, "over": "2 to 16", "seeds": 10}
         for measure, (d, low, high, p) in changes.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -87,30 +88,50 @@ def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(f
 # --- predictions
 
 
+EN_DASH = "\N{EN DASH}"
+
+
 @pytest.mark.parametrize(
     ("difference", "p", "word", "mark"),
     [
         (-0.2, 0.01, "less", "\N{CHECK MARK}"),
         (-0.2, 0.01, "more", "\N{MULTIPLICATION X}"),
         (0.2, 0.01, "more", "\N{CHECK MARK}"),
-        (0.2, 0.2, "more", "\N{MULTIPLICATION X}"),
-        (0.2, 0.2, "same", "\N{CHECK MARK}"),
+        (0.2, 0.2, "more", EN_DASH),
+        (0.2, 0.2, "same", EN_DASH),
+        (0.01, 0.2, "same", "\N{CHECK MARK}"),
+        (0.01, 0.2, "more", "\N{MULTIPLICATION X}"),
     ],
 )
 def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, word, mark):
-    ends = difference - 0.1, difference + 0.1, p
-    shown = html(predictions(table(delay=(difference, *ends)), {"dark-label": (word, "same")}))
-    assert shown.count(mark) == 1
+    """What is not shown to differ is the same only if the interval is within the margin."""
+    found = table(delay=(difference, difference - 0.08, difference + 0.08, p))
+    shown = html(predictions(found, {"dark-label": (word, "same")}))
+    cells = re.findall(r"<td>([^<]*)</td>", shown)
+    assert cells[2] == mark
+    assert cells[5] == EN_DASH, "the readout was not measured"
     assert "dark label" in shown
-    assert shown.count("not measured") == 1, "the readout"
+    assert shown.count("not measured") == 1
+
+
+def test_what_is_equal_by_construction_proves_no_prediction():
+    shown = html(
+        predictions(table(delay=(0.0, 0.0, 0.0, np.nan)), {"dark-label": ("same", "same")})
+    )
+    assert "equal by construction" in shown
+    assert "\N{CHECK MARK}" not in shown
 
 
 def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
     nothing = (np.nan, np.nan, np.nan, np.nan)
-    found = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001), readout=(0.01, 0, 0.02, 0.9))
+    pairs = (-0.5, -0.6, -0.4, 0.001)
+    found = table(delay=nothing, pair_delay=pairs, readout=(0.001, -0.001, 0.003, 0.9))
+    assert "by pair accuracy" not in html(predictions(found, {"dark-label": ("less", "same")}))
+    found.loc[found["measure"] == "delay", "over"] = ""  # it was not measured at all
     shown = html(predictions(found, {"dark-label": ("less", "same")}))
     assert shown.count("\N{CHECK MARK}") == 2
-    assert "+1" in shown, "accuracies are in percentage points"
+    assert "by pair accuracy" in shown
+    assert "+0.1" in shown, "accuracies are in percentage points"
 
 
 def test_the_null_table_holds_what_no_measure_tells_apart():
@@ -142,10 +163,15 @@ def test_what_is_said_of_the_interventions_is_computed(records):
     found = why.interventions(records, EXPECTED)
     assert len(found) == 4
     trained, untrained, between, waiting = found
-    row = study.compared(records["on-frozen-6"], records["paper"]).set_index("measure").loc["wait"]
+    rows = study.compared(records["on-frozen-6"], records["paper"]).set_index("measure")
+    row = rows.loc["wait"]
+    assert trained.holds is False, "layers that learn together need less than 0.7 epochs each"
+    assert untrained.holds is None, "no layer arrives: there is no delay per layer"
     assert "frozen after 6 epochs" in trained.found
     assert f"{row['own']:.3g} after 6" in between.found
-    assert waiting.holds == (trained.holds and untrained.holds)
+    later = study.compared(records["on-frozen-0"], records["paper"]).set_index("measure")
+    flat = rows.loc["delay", "own"] <= 0.1
+    assert waiting.holds == (flat and later.loc["wait", "low"] > 0)
 
 
 def test_the_layer_below_is_the_one_that_was_frozen(records):
@@ -183,7 +209,9 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
     )
     fall, width = why.step_sizes(falls, slopes, EXPECTED)
     assert fall.holds is True
-    assert width.holds is False
+    assert width.holds is None, "intervals overlap"
+    slopes.loc[(slopes["hidden"] == 1000) & (slopes["rate"] == 0.1), ["low", "high"]] = 0.5, 0.6
+    assert why.step_sizes(falls, slopes, EXPECTED)[1].holds is True
     assert why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED) == []
 
 

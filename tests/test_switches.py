@@ -360,3 +360,26 @@ def test_units_that_answer_with_negative_numbers_are_not_dead(monkeypatch):
     records: Any = ff.train(config)
     assert records.layers["dead_units"].max() == 0
     assert not records.runs[0]["diverged"]
+
+
+def test_hard_negatives_survive_a_seed_whose_readout_is_gone():
+    """A diverged seed's beliefs are zeros, as are those of a class that no batch has shown."""
+    true = torch.arange(4).repeat(5)
+    wrong = NEGATIVES["hard"].draw(true, torch.zeros(4, 4), torch.Generator().manual_seed(1))
+    assert ((wrong != true) & (wrong >= 0) & (wrong < 4)).all()
+    rate = {"learning_rate": 3e-3, "layers": 4, "hidden": 50, "seeds": 3, "epochs": 8}
+    with pytest.warns(ff.DivergenceWarning):
+        records = ff.train(ff.Config(dataset="digits", negatives="hard", **rate))
+    assert 0 < len(records.runs[0]["diverged"]) < 3, "all or none have diverged: nothing is shown"
+
+
+def test_a_layer_whose_units_are_silent_is_dead_whatever_its_goodness_is():
+    for name in GOODNESS:
+        objective = Objective(ff.Config(goodness=name), 30)
+        assert objective.silent == GOODNESS[name].value(torch.zeros(2, 30))[0]
+
+
+def test_a_loss_without_a_threshold_sees_none():
+    few, many = (Objective(ff.Config(loss="pairwise", threshold=t), 5) for t in (1.0, 1e9))
+    g = random(2, 10)
+    assert torch.equal(few.slope(g), many.slope(g))

@@ -6,7 +6,7 @@ best epoch. That is decided for each seed alone: those that are done wait for th
 nothing of a seed depends on the seeds beside it. Once all layers are frozen, the readouts of all
 depths learn.
 
-A layer whose numbers are no longer finite goes back to its best epoch, too: no seed is lost by it.
+A layer whose numbers are no longer finite goes back, too: no seed is lost by it.
 
 How many layers a task needs is seen afterwards, in the readouts' validation accuracy by depth.
 """
@@ -123,6 +123,9 @@ class Growing(Training):
         values, depths = self.evaluate(self.dataset.validation)
         self.layers[:, epoch, :, OF_READOUTS] = values[..., [at - 1 for at in OF_READOUTS]].cpu()
         self.depths[:, epoch, :, :2], self.depths[:, epoch, :, 2:4] = scores.cpu(), depths.cpu()
+        finite = torch.ones(len(self.seeds), self.stopped.shape[1] + len(config.depths)).bool()
+        finite[:, self.stopped.shape[1] :] = self.readouts.finite().cpu()
+        self._stop_diverged(finite, torch.zeros_like(self.stopped).bool())
         if epoch + 1 == config.epochs:
             self.depths[:, epoch, :, 4] = self.evaluate(self.dataset.test)[1][..., 1].cpu()
             self.passed = self.total

@@ -37,11 +37,15 @@ class Objective:
     Attributes
     ----------
     theta
-        Threshold θ, in the goodness function's own numbers.
+        Threshold θ, in the goodness function's own numbers; 0 where the loss has none.
+    silent
+        Goodness of a layer of which no unit responds.
     """
 
     def __init__(self, config: Config, width: int) -> None:
-        self.theta = config.threshold * GOODNESS[config.goodness].unit(width)
+        goodness = GOODNESS[config.goodness]
+        self.theta = config.threshold * goodness.unit(width) * LOSSES[config.loss].threshold
+        self.silent = float(goodness.value(torch.zeros(width)))
         self.low = config.positive == "low"
         self.temperature = config.temperature
         self._loss = LOSSES[config.loss]

@@ -21,6 +21,7 @@ from ff.config import Config
 from ff.data import Dataset, Split
 from ff.errors import ConfigError, DivergenceWarning
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.switches.activation import ACTIVATIONS
 from ff.switches.negatives import NEGATIVES
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Training:
         epoch, steps = self.epoch, len(self.dataset.train) // self.batch
         layers, depths, goodness = [], [], torch.empty(0)
         dead = torch.ones(len(self.seeds), len(self.network.layers), device=self.device).bool()
+        dead &= ACTIVATIONS[self.config.activation].dies
         batches = self._batches(epoch)
         self.readouts.forget()
         for step, (x, labels) in enumerate(batches):
@@ -129,7 +131,7 @@ class Training:
                 self.probes.learn(neutral, labels, rate)
             del neutral  # the next step, or the evaluation, makes as much of its own
             if 2 * (step + 1) > steps:
-                dead &= (goodness == 0).all(-1)
+                dead &= (goodness == self.network.objective.silent).all(-1)
             layers.append(self.network.objective.accuracy(goodness))
             depths.append(torch.stack(scores, dim=-1))
             yield (step + 1) / steps

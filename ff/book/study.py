@@ -16,7 +16,8 @@ from ff.results import RESULTS
 __all__ = ["Outcome", "expected", "label", "null_table", "outcomes", "predictions", "study_table"]
 
 LEVEL = 0.05  # of p values after Holm's correction
-WORDS = {"less": "less", "more": "more", "same": "no difference shown"}
+# Smallest differences that matter: epochs per layer, and accuracy. Within them is "the same".
+MARGIN = {"delay": 0.1, "pair delay": 0.1, "readout": 0.005}
 # What a prediction is about: the delay by Eq. 3, or else by pair accuracy, and the readout.
 ABOUT = (("delay", "pair delay"), ("readout",))
 # Factor with which a measure is shown: accuracies in percentage points.
@@ -63,12 +64,16 @@ def label(variant: str) -> str:
 
 
 def direction(row: Mapping[str, Any] | None) -> str | None:
-    """Whether a difference is "less", "more" or the "same", after Holm; None if not measured."""
-    if row is None or np.isnan(row["difference"]):
+    """Whether a difference is "less" or "more" after Holm, or so small that it is the "same".
+
+    None where it is undecided, not measured, or the same in all seeds by construction.
+    """
+    if row is None or np.isnan(row["p"]):
         return None
-    if not row["p_holm"] < LEVEL:
-        return "same"
-    return "less" if row["difference"] < 0 else "more"
+    if row["p_holm"] < LEVEL:
+        return "less" if row["difference"] < 0 else "more"
+    margin = MARGIN[row["measure"]]
+    return "same" if -margin < row["low"] and row["high"] < margin else None
 
 
 def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) -> Html:
@@ -80,19 +85,17 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
         Result of `ff.stats.study.study`.
     expected
         Of each variant: "less", "more" or "same", of the delay per layer and of the readout's test
-        accuracy.
+        accuracy. The same is what lies within 0.1 epochs per layer, or half a percentage point.
     """
     rows = []
     for variant, words in expected.items():
         cells = [f"<th scope=row>{escape(label(variant))}</th>"]
         for word, measures in zip(words, ABOUT, strict=True):
-            found = next((r for m in measures if (r := _row(study, variant, m)) is not None), None)
+            measure = measures[-1] if _undefined(study, variant, measures[0]) else measures[0]
+            found = _row(study, variant, measure)
             came = direction(found)
-            mark = (
-                "" if came is None else "\N{CHECK MARK}" if came == word else "\N{MULTIPLICATION X}"
-            )
-            said = "not measured" if found is None else f"{WORDS[came or 'same']} {_numbers(found)}"
-            cells += [f"<td>{WORDS[word]}</td>", f"<td>{said}</td>", f"<td>{mark}</td>"]
+            mark = DASH if came is None else CHECK if came == word else CROSS
+            cells += [f"<td>{word}</td>", f"<td>{_said(found, came)}</td>", f"<td>{mark}</td>"]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
     return _table(heads, rows)
@@ -101,15 +104,17 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
 def study_table(study: pd.DataFrame) -> pd.DataFrame:
     """The study's numbers, a row a variant, as text with intervals."""
     names = dict.fromkeys(study["variant"])
+    seeds = [int(study.loc[study["variant"] == name, "seeds"].iloc[0]) for name in names]
     cells = {
         measure: [_numbers(_row(study, name, measure)) or DASH for name in names]
         for measure in UNITS
     }
-    return pd.DataFrame(cells, index=pd.Index([label(name) for name in names], name="variant"))
+    index = pd.Index([label(name) for name in names], name="variant")
+    return pd.DataFrame({"seeds": seeds, **cells}, index=index)
 
 
 def null_table(study: pd.DataFrame) -> pd.DataFrame:
-    """Variants of which no measure differs after Holm: what they leave open changes nothing."""
+    """Variants of which no measure differs after Holm."""
     sure = set(study.loc[study["p_holm"] < LEVEL, "variant"])
     rest: Any = study[[name not in sure for name in study["variant"]]]
     return study_table(rest)
@@ -131,6 +136,21 @@ def _row(study: pd.DataFrame, variant: str, measure: str) -> dict[str, Any] | No
     rows: Any = study[(study["variant"] == variant) & (study["measure"] == measure)]
     found = rows.to_dict("records")
     return found[0] if found and not np.isnan(found[0]["difference"]) else None
+
+
+def _undefined(study: pd.DataFrame, variant: str, measure: str) -> bool:
+    """Whether a variant was trained, and this measure means nothing for it."""
+    rows: Any = study[(study["variant"] == variant) & (study["measure"] == measure)]
+    return len(rows) > 0 and not rows["over"].iloc[0]
+
+
+def _said(row: Mapping[str, Any] | None, came: str | None) -> str:
+    if row is None:
+        return "not measured"
+    if np.isnan(row["p"]) and row["difference"] == 0:
+        return "equal by construction"
+    by = " by pair accuracy" if row["measure"] == "pair delay" else ""
+    return f"{came or 'undecided'}{by} {_numbers(row)}"
 
 
 def _numbers(row: Mapping[str, Any] | None) -> str:

@@ -162,7 +162,8 @@ class Lab:
     def _look(self) -> None:
         training = self.training
         network, classes = training.network, training.dataset.classes
-        x = samples(self.images[None], self.labels[None], self.wrong[None], classes)
+        intensity = self.config.label_intensity
+        x = samples(self.images[None], self.labels[None], self.wrong[None], classes, intensity)
         goodness = torch.stack([seen.g[0] for seen in network.activity(x)])  # (L, 3n)
         split = goodness.unflatten(1, (3, -1)).movedim(1, 0)[:2]  # without the neutral samples
         unit = network.layers[0].goodness.unit(training.width)

@@ -54,7 +54,7 @@ def study(pairs: Mapping[str, tuple[Records, Records]]) -> pd.DataFrame:
     Raises
     ------
     RecordsError
-        A variant has a seed that its base lacks.
+        A variant and its base have no seed in common.
     """
     tables = {name: compared(own, base) for name, (own, base) in pairs.items()}
     found = pd.concat(tables, names=["variant"]).reset_index("variant").reset_index(drop=True)
@@ -68,7 +68,8 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
     Parameters
     ----------
     own, base
-        Records of one width each. Seeds that `own` lacks, such as diverged ones, are left out.
+        Records of one width each. Seeds that one of them lacks, such as diverged ones, are left
+        out.
 
     Returns
     -------
@@ -87,16 +88,16 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         - ``probe``: validation accuracy of a linear probe, mean over layers 2 to 16, at the end.
 
         Slopes are over the layers whose mean trace reaches the target in both, which `over` names;
-        with fewer than three they are NaN. What was not measured is NaN.
+        with fewer than three they are NaN. What was not measured is NaN, and `over` is empty; p is
+        NaN where the difference is the same in all seeds, such as 0 by construction.
 
     Raises
     ------
     RecordsError
-        The base lacks a seed, or there is more than one width.
+        No seed is in both, or there is more than one width.
     """
     seeds, rows = _seeds(own, base), []
-    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in (base.layers, base.readouts)]
-    base = Records(*kept, runs=base.runs)
+    own, base = (_of(records, seeds) for records in (own, base))
     for name, statistics in _MEASURES:
         try:
             ours, theirs, over = statistics(own, base)
@@ -106,6 +107,7 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         values = [leave_one_out(one, len(seeds)) for one in (ours, theirs)]
         with np.errstate(invalid="ignore"):
             difference: Estimate = jackknife(values[0] - values[1])
+        varies = difference.high > difference.low
         rows.append(
             {
                 "measure": name,
@@ -114,7 +116,7 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
                 "difference": float(difference.value),
                 "low": float(difference.low),
                 "high": float(difference.high),
-                "p": float(difference.p(0.0)),
+                "p": float(difference.p(0.0)) if varies else np.nan,
                 "over": over,
                 "seeds": len(seeds),
             }
@@ -125,12 +127,19 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
 
 def _seeds(own: Records, base: Records) -> np.ndarray:
     ours, theirs = (np.unique(records.layers["seed"]) for records in (own, base))
-    if lacking := sorted(set(ours.tolist()) - set(theirs.tolist())):
+    both = np.intersect1d(ours, theirs)
+    if not both.size:
         raise RecordsError(
-            f"paired differences need the same seeds, but one side lacks {lacking}; "
-            "choose records that have them"
+            f"paired differences need the same seeds, but there are {ours.tolist()} and "
+            f"{theirs.tolist()}"
         )
-    return ours
+    return both
+
+
+def _of(records: Records, seeds: np.ndarray) -> Records:
+    tables = (records.layers, records.readouts)
+    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in tables]
+    return Records(*kept, runs=records.runs)
 
 
 def _cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
@@ -265,7 +274,7 @@ def falls(layers: pd.DataFrame, column: str = "train_accuracy", by: float = 0.05
     return pd.concat(tables, ignore_index=True)
 
 
-def gains(readouts: pd.DataFrame, column: str = "validation_accuracy") -> pd.DataFrame:
+def gains(readouts: pd.DataFrame, column: str = "test_accuracy") -> pd.DataFrame:
     """What each further layer adds to the readout's accuracy at the end, paired by seed.
 
     Parameters
@@ -273,13 +282,13 @@ def gains(readouts: pd.DataFrame, column: str = "validation_accuracy") -> pd.Dat
     readouts
         The `readouts` table of `ff.Records`, of one width and consecutive depths.
     column
-        Which accuracy.
+        Which accuracy; that on test images, since a grown network is chosen by validation images.
 
     Returns
     -------
     DataFrame
         One row a depth: depth, seeds, accuracy, and its gain over the next shallower network with
-        low, high and p; NaN for the shallowest.
+        low, high, p and p_holm (adjusted for the number of depths); NaN for the shallowest.
     """
     cube = _cube(readouts, "depth", column)
     last = cube.values[:, -1]  # (seeds, depths)
@@ -291,11 +300,15 @@ def gains(readouts: pd.DataFrame, column: str = "validation_accuracy") -> pd.Dat
     gain = jackknife(leave_one_out(mean, len(last)))
     table = pd.DataFrame({"depth": cube.keys, "seeds": len(last), "accuracy": last.mean(0)})
     parts = {"gain": gain.value, "low": gain.low, "high": gain.high, "p": gain.p(0.0)}
-    return table.assign(**{name: [np.nan, *part] for name, part in parts.items()})
+    table = table.assign(**{name: [np.nan, *part] for name, part in parts.items()})
+    p_values: Any = table["p"]
+    return table.assign(p_holm=holm(p_values))
 
 
 def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str, float]:
     """What a grown network costs up to a depth, mean over seeds, in epochs of one layer.
+
+    With the epochs in which its readout learns, once the layers are frozen.
 
     Parameters
     ----------
@@ -313,12 +326,13 @@ def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str
         ``cached``, where a frozen layer's outputs are kept, so that each image with each label
         passes it once.
     """
+    readout = int(np.max(layers["epoch"]))
     own: Any = layers[(layers["layer"] <= depth) & layers["pair_accuracy"].notna()]
     epochs = own.groupby(["seed", "layer"]).size().unstack("layer").to_numpy(float)  # (S, depth)
     number = np.arange(1, depth + 1)
     once = (classes + 1) / 3  # epochs' worth: a step shows three samples of an image
     return {
         "updates": float(epochs.sum(1).mean()),
-        "forward": float((epochs * number).sum(1).mean()),
-        "cached": float((epochs + once * (number < depth)).sum(1).mean()),
+        "forward": float((epochs * number).sum(1).mean()) + depth * readout,
+        "cached": float((epochs + once).sum(1).mean()),
     }

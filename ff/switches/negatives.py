@@ -51,7 +51,8 @@ def hard(labels: Tensor, beliefs: Tensor, generator: torch.Generator) -> Tensor:
     """For each label, one of the others, as likely as the readout takes it for that one."""
     import torch
 
-    likely = beliefs / beliefs.sum(1, keepdim=True)
+    total = beliefs.sum(1, keepdim=True)  # 0 of a class that was not shown
+    likely = torch.where(total > 0, beliefs, 1) / total.where(total > 0, 1)
     likely = likely.clamp_(min=1e-6).fill_diagonal_(0)  # no wrong label is impossible
     drawn = likely[labels.flatten()].multinomial(1, generator=generator)
     return drawn.view(labels.shape).to(torch.int64)

@@ -155,14 +155,14 @@ def causes(effects: pd.DataFrame) -> Figure:
     Parameters
     ----------
     effects
-        One row a cause: cause, what (was done), effect, low and high, in epochs. A row without
-        numbers was not measured.
+        One row a cause: cause, what (was done), effect, low, high and margin, in epochs: the
+        smallest effect that matters. A row without numbers was not measured.
 
     Returns
     -------
     Figure
-        An arrow from each cause to the delay: solid where the interval excludes zero, dotted where
-        it does not, and gray where nothing was measured.
+        An arrow from each cause to the delay: solid where the whole interval is beyond the margin,
+        dotted and gray where it is not, or where nothing was measured.
     """
     figure = Figure(7, 0.6 + 0.75 * len(effects))
     axes = figure.subplots()
@@ -175,7 +175,7 @@ def causes(effects: pd.DataFrame) -> Figure:
     )
     for at, row in enumerate(effects.to_dict("records")):
         known = not np.isnan(row["effect"])
-        sure = known and (row["low"] > 0 or row["high"] < 0)
+        sure = known and (row["low"] > row["margin"] or row["high"] < -row["margin"])
         color = PALETTE[0] if sure else MUTED
         axes.text(0.1, at, row["cause"], va="center", bbox=box | {"edgecolor": color})
         look = {
