@@ -146,7 +146,9 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
             f"Mean wait of layers 2 to 16, in epochs (at most 30): {listed}. The first {early} "
             f"epochs of the network below bring {number(100 * share)} % of the gain."
         )
-        found.append(Outcome(expected["intermediate"], text, falling and bool(share > 0.5)))
+        enough = bool(share > 0.5) if EARLY in runs else None  # else it is still to be measured
+        holds = False if not falling else enough
+        found.append(Outcome(expected["intermediate"], text, holds))
         later = compared[0]["wait"]
         text = (
             f"On a trained network the delay {'does not grow' if flat else 'grows'} with depth; on "
