@@ -89,7 +89,7 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
         rows.append(("what the layer below\nhas learned", what, *_ends(wait), 1.0))
     own, base = (records.get(name) for name in ("normalization-layer", BEST))
     wait = _by_measure(own, base)["wait"] if own and base else {}
-    rows.append(("the mean of its inputs", "epochs more without it", *_ends(wait), 1.0))
+    rows.append(("the mean of its inputs", "epochs more if it is subtracted", *_ends(wait), 1.0))
     return pd.DataFrame(rows, columns=["cause", "what", "effect", "low", "high", "margin"])
 
 
