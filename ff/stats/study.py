@@ -186,28 +186,38 @@ def _crossing(cube: Cube) -> Statistic:
     return lambda weights: reach(weights)[:, 1]
 
 
-def _reaching(column: str) -> Callable[[Records, Records], tuple[Statistic, Statistic, str]]:
+def _each(
+    of: Callable[[Records], Statistic], over: str
+) -> Callable[[Records, Records], tuple[Statistic, Statistic, str]]:
+    """A measure that looks at each of the two alone."""
+    return lambda own, base: (of(own), of(base), over)
+
+
+def _reaching(column: str) -> Callable[[Records], Statistic]:
     """How many layers of a seed reach the target."""
 
-    def statistics(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
-        def count(records: Records) -> Statistic:
-            reached = (_layers(records, column).values >= TARGET).any(axis=1)  # (seeds, layers)
-            return _mean(reached.sum(axis=1).astype(float))
+    def count(records: Records) -> Statistic:
+        reached = (_layers(records, column).values >= TARGET).any(axis=1)  # (seeds, layers)
+        return _mean(reached.sum(axis=1).astype(float))
 
-        return count(own), count(base), "2 to 16"
-
-    return statistics
+    return count
 
 
-def _wait(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
+def _wait(records: Records) -> Statistic:
     """Mean delay of a seed's layers, at most that of the last epoch."""
+    cube = _layers(records, "train_accuracy")
+    each = _crossing(cube)(np.eye(len(cube.seeds)))  # of every seed alone, (seeds, layers)
+    return _mean(np.minimum(each, cube.epochs[-1]).mean(axis=1))
 
-    def mean(records: Records) -> Statistic:
-        cube = _layers(records, "train_accuracy")
-        each = _crossing(cube)(np.eye(len(cube.seeds)))  # of every seed alone, (seeds, layers)
-        return _mean(np.minimum(each, cube.epochs[-1]).mean(axis=1))
 
-    return mean(own), mean(base), "2 to 16"
+def _readout(records: Records) -> Statistic:
+    """Test accuracy of the deepest readout."""
+    return _mean(_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
+
+
+def _probe(records: Records) -> Statistic:
+    """Mean accuracy of the layers' probes at the end."""
+    return _mean(_layers(records, "probe_accuracy").values[:, -1].mean(1))
 
 
 def _mean(values: np.ndarray) -> Statistic:
@@ -215,28 +225,14 @@ def _mean(values: np.ndarray) -> Statistic:
     return lambda weights: weights @ values / weights.sum(1)
 
 
-def _readout(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
-    def last(records: Records) -> Statistic:
-        return _mean(_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
-
-    return last(own), last(base), "the deepest"
-
-
-def _probe(own: Records, base: Records) -> tuple[Statistic, Statistic, str]:
-    def last(records: Records) -> Statistic:
-        return _mean(_layers(records, "probe_accuracy").values[:, -1].mean(1))
-
-    return last(own), last(base), "2 to 16"
-
-
 _MEASURES = (
     _Measure("delay", _delays("train_accuracy")),
-    _Measure("layers", _reaching("train_accuracy")),
-    _Measure("wait", _wait),
+    _Measure("layers", _each(_reaching("train_accuracy"), "2 to 16")),
+    _Measure("wait", _each(_wait, "2 to 16")),
     _Measure("pair delay", _delays("pair_accuracy")),
-    _Measure("pair layers", _reaching("pair_accuracy")),
-    _Measure("readout", _readout),
-    _Measure("probe", _probe),
+    _Measure("pair layers", _each(_reaching("pair_accuracy"), "2 to 16")),
+    _Measure("readout", _each(_readout, "the deepest")),
+    _Measure("probe", _each(_probe, "2 to 16")),
 )
 
 

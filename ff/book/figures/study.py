@@ -18,8 +18,8 @@ __all__ = ["causes", "contributions", "fall_sizes", "forest", "grown", "own_dela
 
 COLUMNS = ("logit_share", "accuracy_without", "probe_accuracy")
 PANELS = (  # title, unit, factor, and the measures that are drawn in it
-    ("delay per layer", "epochs per layer", 1, {"delay": "Eq. 3", "pair delay": "pair accuracy"}),
-    ("accuracy at the end", "percentage points", 100, {"readout": "readout", "probe": "probes"}),
+    ("delay per layer", "epochs per layer", 1, ("delay", "pair delay")),
+    ("accuracy at the end", "percentage points", 100, ("readout", "probe")),
 )
 
 
@@ -46,7 +46,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     grid = figure.subplots(1, 2, sharey=True)
     for axes, (title, unit, factor, measures) in zip(grid, PANELS, strict=True):
         axes.axvline(0, color=MUTED, linewidth=0.8)
-        for i, (measure, _) in enumerate(measures.items()):
+        for i, measure in enumerate(measures):
             rows = study[study["measure"] == measure].set_index("variant").reindex(list(names))
             numbers = factor * rows[["difference", "low", "high"]].to_numpy(float)
             y = np.arange(len(rows)) + 0.2 * (2 * i - 1)
