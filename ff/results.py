@@ -23,7 +23,16 @@ from ff.records import (
     unusual,
 )
 
-__all__ = ["DEVICES", "PRECISION", "RESULTS", "VARIANTS", "published", "variants", "variations"]
+__all__ = [
+    "DEVICES",
+    "PRECISION",
+    "RESULTS",
+    "VARIANTS",
+    "published",
+    "tuning",
+    "variants",
+    "variations",
+]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
@@ -141,6 +150,28 @@ def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[
             "with 'ff train --out' below that folder"
         )
     return left
+
+
+def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
+    """Read the grids on which the variations study has chosen learning rates and thresholds.
+
+    Parameters
+    ----------
+    folder
+        Where the study's runs are.
+
+    Returns
+    -------
+    DataFrame
+        What ``params/variations/tune.py`` has measured, a row for each variant, point and seed:
+        variant, learning_rate, downstream_learning_rate, threshold, temperature, seed and
+        validation_accuracy (of the readout; NaN if the seed has diverged). No rows if nothing was
+        measured.
+    """
+    keys = ["learning_rate", "downstream_learning_rate", "threshold", "temperature"]
+    columns = ["variant", *keys, "seed", "validation_accuracy"]
+    grids = [pd.read_parquet(path) for path in sorted(Path(folder).glob("tuning/*.parquet"))]
+    return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:

@@ -12,10 +12,18 @@ import pytest
 
 import ff
 from ff.book import figures
-from ff.book.study import Outcome, expected, null_table, outcomes, predictions, study_table
+from ff.book.study import (
+    Outcome,
+    expected,
+    null_table,
+    outcomes,
+    predictions,
+    study_table,
+    tuning_table,
+)
 from ff.book.summary import growing, why
 from ff.records import Records
-from ff.results import variants
+from ff.results import tuning, variants
 from ff.stats import delay, study
 
 BOOK = Path(__file__).parent.parent / "book"
@@ -83,6 +91,29 @@ def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(f
         ff.RecordsError, match=r"no run burst, paper; train params/variations/burst"
     ):
         variants(tmp_path, needed=["paper", "burst"])
+
+
+def test_the_chosen_point_of_a_grid_is_the_highest_without_a_diverged_seed(tmp_path):
+    assert tuning(tmp_path).empty
+    point = {"downstream_learning_rate": 0.01, "threshold": 1.0, "temperature": 1.0}
+    seen = {1e-3: (0.6, 0.8), 1e-2: (0.7, 0.9), 1e-1: (0.99, np.nan)}
+    rows = [
+        {
+            "variant": "dark-label",
+            "learning_rate": rate,
+            **point,
+            "seed": s,
+            "validation_accuracy": a,
+        }
+        for rate, accuracies in seen.items()
+        for s, a in enumerate(accuracies)
+    ]
+    (tmp_path / "tuning").mkdir()
+    pd.DataFrame(rows).to_parquet(tmp_path / "tuning" / "dark-label.parquet")
+    table = tuning_table(tuning(tmp_path))
+    chosen = table[table["chosen"] != ""].reset_index()
+    assert chosen["learning_rate"].tolist() == [1e-2]
+    assert chosen["mean"].tolist() == [pytest.approx(0.8)]
 
 
 # --- predictions

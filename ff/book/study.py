@@ -13,7 +13,16 @@ import pandas as pd
 from ff.book.markup import DASH, Html, estimate
 from ff.results import RESULTS
 
-__all__ = ["Outcome", "expected", "label", "null_table", "outcomes", "predictions", "study_table"]
+__all__ = [
+    "Outcome",
+    "expected",
+    "label",
+    "null_table",
+    "outcomes",
+    "predictions",
+    "study_table",
+    "tuning_table",
+]
 
 LEVEL = 0.05  # of p values after Holm's correction
 # Smallest differences that matter: epochs per layer, and accuracy. Within them is "the same".
@@ -129,6 +138,27 @@ def outcomes(found: Sequence[Outcome]) -> Html:
         for one in found
     ]
     return _table(("expected, before the runs", "found", ""), rows)
+
+
+def tuning_table(points: pd.DataFrame) -> pd.DataFrame:
+    """Grids on which learning rates were chosen, with the chosen point of each variant marked.
+
+    Parameters
+    ----------
+    points
+        Result of `ff.results.tuning`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each variant and point: mean validation accuracy, and the number of seeds that it
+        is of. Chosen is the highest one at which no seed has diverged.
+    """
+    keys = ["variant", "learning_rate", "downstream_learning_rate", "threshold", "temperature"]
+    table: Any = points.groupby(keys)["validation_accuracy"].agg(["mean", "count", "size"])
+    sound = table["mean"].where(table["count"] == table["size"])
+    best = sound == sound.groupby("variant").transform("max")
+    return table.drop(columns="size").assign(chosen=np.where(best, CHECK, ""))
 
 
 def _row(study: pd.DataFrame, variant: str, measure: str) -> dict[str, Any] | None:
