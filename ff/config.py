@@ -277,12 +277,14 @@ class Config(BaseModel):
 
     def _contradictions(self) -> Iterator[str]:
         """One sentence for each key that the others do not allow."""
-        if self.frozen_after and self.schedule != "on-frozen":
-            yield (
-                f"frozen_after must be 0 with schedule {self.schedule!r}, which freezes no network "
-                f"below the layers, but got {self.frozen_after!r}"
-            )
-        elif self.frozen_after > self.epochs:
+        for key, switch, has_effect, reason in self._effects():
+            value, default = getattr(self, key), type(self).model_fields[key].default
+            if value != default and not has_effect:
+                yield (
+                    f"{key} must be {default!r} with {switch} {getattr(self, switch)!r}, {reason}, "
+                    f"but got {value!r}"
+                )
+        if self.schedule == "on-frozen" and self.frozen_after > self.epochs:
             yield _must("frozen_after", self.frozen_after)
         if self.schedule == "in-turn" and self.validation_index > 1:
             yield (
@@ -304,6 +306,17 @@ class Config(BaseModel):
                 f"layers must be a single depth with negatives {self.negatives!r}, which the "
                 f"readout of that depth decides on, but got {list(self.depths)!r}"
             )
+
+    def _effects(self) -> Iterator[tuple[str, str, bool, str]]:
+        """Keys that only some values of a switch need: key, switch, is it needed, why not."""
+        frozen, in_turn = self.schedule == "on-frozen", self.schedule == "in-turn"
+        yield "frozen_after", "schedule", frozen, "which freezes no network below the layers"
+        yield "patience", "schedule", in_turn, "which decides nothing by progress"
+        yield "tolerance", "schedule", in_turn, "which decides nothing by progress"
+        compares = LOSSES[self.loss].threshold
+        yield "threshold", "loss", compares, "which compares goodness with no threshold"
+        bends = ACTIVATIONS[self.activation].straight_through
+        yield "relu_gradient", "activation", bends, "which is not relu"
 
     @classmethod
     def load(cls, path: str | Path, **changes: Any) -> "Config":

@@ -181,6 +181,14 @@ def test_every_refused_key_gets_its_sentence():
     assert {line.split()[0] for line in lines} == {"layers", "unknown", "hidden"}
 
 
+# With which schedule keys that others do not need have an effect.
+SCHEDULE_OF = {
+    "frozen_after": {"schedule": "on-frozen"},
+    "patience": {"schedule": "in-turn"},
+    "tolerance": {"schedule": "in-turn"},
+}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -204,7 +212,7 @@ def test_every_refused_key_gets_its_sentence():
     ],
 )
 def test_the_edges_of_what_is_right_are_accepted(key, value):
-    assert getattr(Config(**{key: value}), key) == value
+    assert getattr(Config(**SCHEDULE_OF.get(key, {}), **{key: value}), key) == value
 
 
 CONTRADICTIONS = [
@@ -213,6 +221,19 @@ CONTRADICTIONS = [
         "frozen_after must be 0 with schedule 'together'",
     ),
     ({"schedule": "in-turn", "frozen_after": 30}, "frozen_after must be 0 with schedule 'in-turn'"),
+    ({"patience": 5}, "patience must be 3 with schedule 'together', which decides nothing"),
+    (
+        {"schedule": "on-frozen", "tolerance": 0.1},
+        "tolerance must be 0.002 with schedule 'on-frozen', which decides nothing",
+    ),
+    (
+        {"loss": "pairwise", "threshold": 2.0},
+        "threshold must be 1.0 with loss 'pairwise', which compares goodness with no threshold",
+    ),
+    (
+        {"activation": "tanh", "relu_gradient": "exact"},
+        "relu_gradient must be 'straight-through' with activation 'tanh', which is not relu",
+    ),
     (
         {"schedule": "on-frozen", "epochs": 4, "frozen_after": 5},
         "frozen_after must be an integer of at least 0 and at most epochs but got 5",
@@ -248,7 +269,7 @@ def test_each_of_the_keys_is_right_without_the_others(values, expected):
     key = expected.split()[0]
     others = {name: value for name, value in values.items() if name != key}
     assert Config(**others)
-    assert Config(**{"schedule": "on-frozen", key: values[key]})
+    assert Config(**SCHEDULE_OF.get(key, {}), **{key: values[key]})
 
 
 def test_contradictions_are_refused_together():
@@ -438,6 +459,13 @@ def agreeing(values: dict[str, Any]) -> dict[str, Any]:
     values = dict(values)
     if values.get("schedule") == "in-turn":
         values |= {"validation_index": 1, "negatives": "uniform"}
+    else:
+        values.pop("patience", None)
+        values.pop("tolerance", None)
+    if values.get("loss") == "pairwise":
+        values.pop("threshold", None)
+    if values.get("activation", "relu") != "relu":
+        values.pop("relu_gradient", None)
     if values.get("schedule") != "on-frozen":
         values.pop("frozen_after", None)
     elif "frozen_after" in values:

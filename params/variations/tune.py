@@ -31,9 +31,16 @@ GRIDS = {
     "positive-low": ({"positive": "low"}, RATES),
     "goodness-absolute": (
         {"goodness": "absolute"},
-        {"learning_rate": [1e-5, 3e-5, 1e-4, 3e-4], "threshold": [1.0, 2.0]},
+        {"learning_rate": [1e-6, 1e-5, 3e-5, 1e-4, 3e-4], "threshold": [0.5, 1.0, 2.0]},
     ),
-    "goodness-fourth": ({"goodness": "fourth"}, RATES | {"threshold": [1.0, 3.0]}),
+    "goodness-fourth": (
+        {"goodness": "fourth"},
+        {
+            "learning_rate": [1e-6, 1e-5, 1e-4, 1e-3],
+            "threshold": [1.0, 3.0, 10.0],
+            "temperature": [1.0, 100.0],
+        },
+    ),
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
         {"learning_rate": [1e-3, 1e-2, 1e-1, 1.0], "threshold": [0.9, 1.0]},
@@ -44,7 +51,7 @@ GRIDS = {
     ),
     "loss-pairwise": (
         {"loss": "pairwise"},
-        {"learning_rate": [3e-3, 1e-2, 3e-2, 1e-1], "temperature": [0.25, 1.0, 10.0]},
+        {"learning_rate": [3e-3, 1e-2, 3e-2, 1e-1, 3e-1], "temperature": [0.25, 1.0, 10.0, 30.0]},
     ),
     "activation-leaky": ({"activation": "leaky"}, RATES),
     "activation-tanh": ({"activation": "tanh"}, RATES | {"threshold": [0.3, 0.6]}),
