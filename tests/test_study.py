@@ -1,5 +1,6 @@
 """Paired comparisons, checked on traces whose differences are known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,18 @@ def test_what_was_not_measured_is_missing_and_the_rest_is_there():
     found = study.compared(own, made(0.8))
     assert np.isnan(row(found, "delay")["difference"])
     assert row(found, "pair delay")["difference"] == pytest.approx(0.2, abs=0.02)
+
+
+def test_where_negative_samples_differ_both_are_seen_on_validation_images():
+    """There negative samples are drawn alike: harder ones to learn from are not a later layer."""
+    own, base = made(1.2), made(0.8)
+    for records, slope in ((own, 1.0), (base, 0.9)):
+        records.layers["validation_accuracy"] = made(slope).layers["train_accuracy"]
+    hard, uniform = ({"config": {"negatives": kind}} for kind in ("hard", "uniform"))
+    own, base = replace(own, runs=(hard,)), replace(base, runs=(uniform,))
+    assert row(study.compared(own, base), "delay")["difference"] == pytest.approx(0.1, abs=0.02)
+    own = replace(own, runs=(uniform,))
+    assert row(study.compared(own, base), "delay")["difference"] == pytest.approx(0.4, abs=0.02)
 
 
 def test_seeds_that_have_diverged_are_left_out_of_both():

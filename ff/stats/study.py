@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ff.errors import RecordsError
-from ff.records import Records
+from ff.records import Records, configuration
 from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
@@ -76,8 +76,9 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
     DataFrame
         One row a measure: measure, own, base, difference, low, high, p, over, seeds.
 
-        - ``delay``: epochs of delay that each further layer adds (Theil-Sen slope), by Eq. 3 on
-          training samples, over layers 2 to 16.
+        - ``delay``: epochs of delay that each further layer adds (Theil-Sen slope), by Eq. 3, over
+          layers 2 to 16. As in the paper it is seen on training samples; on validation samples
+          where the two differ in how they draw negative samples to learn from.
         - ``pair delay``: the same by pair accuracy on validation images.
         - ``wait``: epochs from a layer's own start to the target, by Eq. 3, mean over layers 2 to
           16 of each seed; a layer that does not reach it counts as the last epoch (restricted mean
@@ -97,7 +98,8 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         No seed is in both, or there is more than one width.
     """
     seeds, rows = _seeds(own, base), []
-    own, base = (_of(records, seeds) for records in (own, base))
+    column = "train_accuracy" if _negatives(own) == _negatives(base) else "validation_accuracy"
+    own, base = (_of(records, seeds, column) for records in (own, base))
     for name, statistics in _MEASURES:
         try:
             ours, theirs, over = statistics(own, base)
@@ -136,10 +138,17 @@ def _seeds(own: Records, base: Records) -> np.ndarray:
     return both
 
 
-def _of(records: Records, seeds: np.ndarray) -> Records:
-    tables = (records.layers, records.readouts)
-    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in tables]
-    return Records(*kept, runs=records.runs)
+def _negatives(records: Records) -> set[str]:
+    """How the negative samples were drawn that the layers have learned from."""
+    return {configuration(run).negatives for run in records.runs}
+
+
+def _of(records: Records, seeds: np.ndarray, column: str) -> Records:
+    """Rows of these seeds, with a further column of layers: the accuracy by Eq. 3 to compare."""
+    layers, readouts = (
+        rows[np.isin(rows["seed"], seeds)] for rows in (records.layers, records.readouts)
+    )
+    return Records(layers.assign(accuracy=layers[column]), readouts, runs=records.runs)
 
 
 def _cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
@@ -205,7 +214,7 @@ def _reaching(column: str) -> Callable[[Records], Statistic]:
 
 def _wait(records: Records) -> Statistic:
     """Mean delay of a seed's layers, at most that of the last epoch."""
-    cube = _layers(records, "train_accuracy")
+    cube = _layers(records, "accuracy")
     each = _crossing(cube)(np.eye(len(cube.seeds)))  # of every seed alone, (seeds, layers)
     return _mean(np.minimum(each, cube.epochs[-1]).mean(axis=1))
 
@@ -226,8 +235,8 @@ def _mean(values: np.ndarray) -> Statistic:
 
 
 _MEASURES = (
-    _Measure("delay", _delays("train_accuracy")),
-    _Measure("layers", _each(_reaching("train_accuracy"), "2 to 16")),
+    _Measure("delay", _delays("accuracy")),
+    _Measure("layers", _each(_reaching("accuracy"), "2 to 16")),
     _Measure("wait", _each(_wait, "2 to 16")),
     _Measure("pair delay", _delays("pair_accuracy")),
     _Measure("pair layers", _each(_reaching("pair_accuracy"), "2 to 16")),
