@@ -148,30 +148,3 @@ def test_falls_are_counted_between_neighboring_epochs_of_a_seed():
     assert one["falls"] == 1
     assert one["largest"] == pytest.approx(0.12, abs=1e-6)
     assert found["falls"].sum() == 1
-
-
-def test_gains_are_paired_differences_of_neighboring_depths():
-    depths, noise = [2, 3, 4], np.random.default_rng(3).normal(0, 0.01, (5, 1))
-    values = np.zeros((5, 2, 3, len(READOUT_QUANTITIES)), np.float32)
-    values[:, -1, :, 4] = np.array([0.8, 0.85, 0.85]) + noise
-    values[:, -1, 2, 4] += np.array([0.001, -0.001, 0.002, -0.002, 0.0])
-    readouts = table(values, READOUT_QUANTITIES, 100, [1, 2, 3, 4, 5], depth=depths)
-    found: Any = study.gains(readouts)
-    assert found["gain"].tolist()[1:] == pytest.approx([0.05, 0.0], abs=1e-6)
-    assert found["low"][1] > 0.049
-    assert found["low"][2] < 0 < found["high"][2]
-    assert np.isnan(found["gain"][0])
-
-
-def test_the_cost_of_growing_is_counted_by_hand():
-    """Two seeds: layer 1 takes 3 and 5 epochs, layer 2 takes 4 and 2."""
-    took = {(1, 1): 3, (2, 1): 5, (1, 2): 4, (2, 2): 2}
-    rows = [
-        {"seed": s, "layer": k, "epoch": e, "pair_accuracy": 0.6 if e <= took[s, k] else np.nan}
-        for s, k in took
-        for e in range(1, 7)
-    ]
-    cost = study.growth_cost(pd.DataFrame(rows), depth=2, classes=2)
-    assert cost["updates"] == (7 + 7) / 2
-    assert cost["forward"] == ((3 + 2 * 4) + (5 + 2 * 2)) / 2 + 2 * 6, "with the readout's epochs"
-    assert cost["cached"] == 7 + 2  # and each layer once each image with two labels and with none

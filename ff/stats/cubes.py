@@ -8,7 +8,7 @@ import pandas as pd
 
 from ff.errors import RecordsError
 
-__all__ = ["Cube", "cubes"]
+__all__ = ["Cube", "cubes", "single_cube"]
 
 
 class Cube(NamedTuple):
@@ -94,3 +94,19 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
                 "has diverged does; leave such seeds out with ff.records.complete"
             )
         yield Cube(int(hidden), seeds, epochs[measured], keys, values)
+
+
+def single_cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
+    """Turn a long table of one width into an array.
+
+    Parameters as of `cubes`.
+
+    Raises
+    ------
+    RecordsError
+        As `cubes` does, or if there are several widths.
+    """
+    widths = np.unique(frame["hidden"])
+    if len(widths) > 1:
+        raise RecordsError(f"one width is needed but there are {', '.join(map(str, widths))}")
+    return next(cubes(frame, key, column))

@@ -13,11 +13,11 @@ import pandas as pd
 
 from ff.errors import RecordsError
 from ff.records import Records, configuration
-from ff.stats.cubes import Cube, cubes
+from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
 
-__all__ = ["LAYERS", "compared", "falls", "gains", "growth_cost", "study"]
+__all__ = ["LAYERS", "compared", "falls", "study"]
 
 LAYERS = (2, 16)  # first and last layer of which delays are compared: layer 1 waits for nobody
 FEWEST = 3  # layers that make a slope
@@ -145,24 +145,16 @@ def _negatives(records: Records) -> set[str]:
 
 def _of(records: Records, seeds: np.ndarray, column: str) -> Records:
     """Rows of these seeds, with a further column of layers: the accuracy by Eq. 3 to compare."""
-    layers, readouts = (
-        rows[np.isin(rows["seed"], seeds)] for rows in (records.layers, records.readouts)
-    )
+    tables = (records.layers, records.readouts)
+    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in tables]
+    layers, readouts = kept
     return Records(layers.assign(accuracy=layers[column]), readouts, runs=records.runs)
-
-
-def _cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
-    """The only width's."""
-    found = list(cubes(frame, key, column))
-    if len(found) > 1:
-        raise RecordsError("two conditions are compared at one width, but there are several")
-    return found[0]
 
 
 def _layers(records: Records, column: str) -> Cube:
     """Traces of layers 2 to 16."""
     rows: Any = records.layers[records.layers["layer"].between(*LAYERS)]
-    return _cube(rows, "layer", column)
+    return single_cube(rows, "layer", column)
 
 
 def _delays(column: str) -> Callable[[Records, Records], tuple[Statistic, Statistic, str]]:
@@ -221,7 +213,7 @@ def _wait(records: Records) -> Statistic:
 
 def _readout(records: Records) -> Statistic:
     """Test accuracy of the deepest readout."""
-    return _mean(_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
+    return _mean(single_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
 
 
 def _probe(records: Records) -> Statistic:
@@ -277,67 +269,3 @@ def falls(layers: pd.DataFrame, column: str = "train_accuracy", by: float = 0.05
         }
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True)
-
-
-def gains(readouts: pd.DataFrame, column: str = "test_accuracy") -> pd.DataFrame:
-    """What each further layer adds to the readout's accuracy at the end, paired by seed.
-
-    Parameters
-    ----------
-    readouts
-        The `readouts` table of `ff.Records`, of one width and consecutive depths.
-    column
-        Which accuracy; that on test images, since a grown network is chosen by validation images.
-
-    Returns
-    -------
-    DataFrame
-        One row a depth: depth, seeds, accuracy, and its gain over the next shallower network with
-        low, high, p and p_holm (adjusted for the number of depths); NaN for the shallowest.
-    """
-    cube = _cube(readouts, "depth", column)
-    last = cube.values[:, -1]  # (seeds, depths)
-    steps = np.diff(last)  # (seeds, depths - 1)
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        return weights @ steps / weights.sum(1, keepdims=True)
-
-    gain = jackknife(leave_one_out(mean, len(last)))
-    table = pd.DataFrame({"depth": cube.keys, "seeds": len(last), "accuracy": last.mean(0)})
-    parts = {"gain": gain.value, "low": gain.low, "high": gain.high, "p": gain.p(0.0)}
-    table = table.assign(**{name: [np.nan, *part] for name, part in parts.items()})
-    p_values: Any = table["p"]
-    return table.assign(p_holm=holm(p_values))
-
-
-def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str, float]:
-    """What a grown network costs up to a depth, mean over seeds, in epochs of one layer.
-
-    With the epochs in which its readout learns, once the layers are frozen.
-
-    Parameters
-    ----------
-    layers
-        The `layers` table of a run with schedule "in-turn": a row is NaN once its layer is frozen.
-    depth
-        Layers that are grown.
-    classes
-        Labels that a sample may show: a frozen layer's outputs are kept for each, and for none.
-
-    Returns
-    -------
-    dict
-        ``updates``; ``forward``, passes where every step goes through all frozen layers below; and
-        ``cached``, where a frozen layer's outputs are kept, so that each image with each label
-        passes it once.
-    """
-    readout = int(np.max(layers["epoch"]))
-    own: Any = layers[(layers["layer"] <= depth) & layers["pair_accuracy"].notna()]
-    epochs = own.groupby(["seed", "layer"]).size().unstack("layer").to_numpy(float)  # (S, depth)
-    number = np.arange(1, depth + 1)
-    once = (classes + 1) / 3  # epochs' worth: a step shows three samples of an image
-    return {
-        "updates": float(epochs.sum(1).mean()),
-        "forward": float((epochs * number).sum(1).mean()) + depth * readout,
-        "cached": float((epochs + once).sum(1).mean()),
-    }

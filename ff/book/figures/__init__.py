@@ -13,19 +13,13 @@ from ff.book.figures.correlation import (
     lags,
 )
 from ff.book.figures.delay import delays, delays_with_intervals, median_delays, sensitivity
-from ff.book.figures.study import (
-    causes,
-    contributions,
-    fall_sizes,
-    forest,
-    grown,
-    own_delays,
-    waiting,
-)
+from ff.book.figures.growing import beside_together, contributions, grown
+from ff.book.figures.study import causes, fall_sizes, forest, own_delays, waiting
 from ff.book.figures.threats import auroc_beside_accuracy, slope_sensitivity
 
 __all__ = [
     "auroc_beside_accuracy",
+    "beside_together",
     "causes",
     "contributions",
     "correlation_kinds",

@@ -11,7 +11,7 @@ from ff.book.figures.shared import band, counted
 from ff.book.style import INK, MUTED, Figure, count, layer_colorbar, legend, shade, styled
 from ff.errors import RecordsError
 from ff.quantities import words
-from ff.stats.cubes import Cube, cubes
+from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET
 from ff.stats.intervals import mean_band
 
@@ -199,7 +199,7 @@ def _readout(readouts: pd.DataFrame, hidden: int, depth: int, column: str) -> Cu
     if rows.empty:
         known = ", ".join(map(str, np.unique(width["depth"]))) or "another width"
         raise RecordsError(f"no readout of depth {depth} for hidden {hidden}, choose from {known}")
-    return next(cubes(rows, "depth", column if column in rows else "validation_accuracy"))
+    return single_cube(rows, "depth", column if column in rows else "validation_accuracy")
 
 
 def _draw_traces(axes: Axes, layer: Cube, readout: Cube, depth: int, target: float | None) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 from ff.book.markup import estimate, layer_numbers, number
 from ff.book.study import Outcome
 from ff.records import Records
-from ff.stats.cubes import cubes
+from ff.stats.cubes import single_cube
+from ff.stats.growing import epochs_of_growth, gains, growth_cost
 from ff.stats.intervals import mean_band
-from ff.stats.study import gains, growth_cost
 
 __all__ = ["by_depth", "costs", "epochs", "outcomes"]
 
@@ -23,15 +23,14 @@ UPDATES, PASSES = 1 / 3, 1 / 2  # of those of 16 layers together
 
 def by_depth(records: Records, column: str = "test_accuracy") -> pd.DataFrame:
     """Accuracy of the readout of each depth after the last epoch: depth, mean, low, high."""
-    cube = next(cubes(records.readouts, "depth", column))
+    cube = single_cube(records.readouts, "depth", column)
     mean, low, high = mean_band(cube.values[:, -1])
     return pd.DataFrame({"depth": cube.keys, "mean": mean, "low": low, "high": high})
 
 
 def epochs(grown: Records) -> pd.DataFrame:
     """Epochs until each layer is frozen: layer, mean, low, high, most."""
-    own: Any = grown.layers[grown.layers["pair_accuracy"].notna()]
-    counts = own.groupby(["seed", "layer"]).size().unstack("layer")
+    counts = epochs_of_growth(grown.layers)
     values = counts.to_numpy(float)
     mean, low, high = mean_band(values)
     ends = {"low": low, "high": high, "most": values.max(axis=0)}
@@ -49,7 +48,7 @@ def needed(grown: Records) -> int:
 def costs(grown: Records, together: Records) -> pd.DataFrame:
     """What the grown network costs up to some depths, and what layers that learn together cost.
 
-    In epochs of one layer, as `ff.stats.study.growth_cost` counts them.
+    In epochs of one layer, as `ff.stats.growing.growth_cost` counts them.
     """
     depths = sorted({2, needed(grown), int(np.max(grown.layers["layer"]))})
     rows = {f"grown, {depth} layers": growth_cost(grown.layers, depth) for depth in depths}
@@ -71,7 +70,7 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     expected
         Predictions by name: "accuracy", "depth", "patience" and "cost".
     """
-    both = [next(cubes(own.readouts, "depth", "test_accuracy")) for own in (grown, together)]
+    both = [single_cube(own.readouts, "depth", "test_accuracy") for own in (grown, together)]
     mean, low, high = mean_band(100 * (both[0].values[:, -1] - both[1].values[:, -1]))
     worst = int(np.abs(mean).argmax())
     text = (
