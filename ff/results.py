@@ -28,6 +28,7 @@ __all__ = [
     "PRECISION",
     "RESULTS",
     "VARIANTS",
+    "other_data",
     "published",
     "tuning",
     "variants",
@@ -150,6 +151,27 @@ def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[
             "with 'ff train --out' below that folder"
         )
     return left
+
+
+def other_data(folder: str | Path = VARIANTS) -> dict[str, Records]:
+    """Read the paper's networks of 32 layers, trained on other images, by the data set's name.
+
+    Parameters
+    ----------
+    folder
+        Where the variations study's runs are. What was not measured is left out.
+    """
+    asked: dict[str, dict[str, Any]] = {
+        "Fashion-MNIST": {"dataset": "fashion-mnist"},
+        "digits": {"dataset": "digits", "epochs": 60},
+    }
+    found = {}
+    for name, keys in asked.items():
+        try:
+            found[name] = published(folder=folder, **keys)
+        except RecordsError:
+            continue
+    return found
 
 
 def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:

@@ -72,6 +72,15 @@ def test_accuracies_are_compared_as_a_paired_t_test_does():
     assert (readout["low"], readout["high"]) == pytest.approx((low, high), rel=1e-3)
 
 
+def test_readouts_are_compared_at_the_deepest_depth_that_both_have():
+    own, base = made(1.0, readout=0.93), made(1.0, readout=0.9)
+    deeper = own.readouts.assign(depth=32, test_accuracy=0.1)
+    own = replace(own, readouts=pd.concat([own.readouts, deeper], ignore_index=True))
+    assert row(study.compared(own, base), "readout")["difference"] == pytest.approx(0.03)
+    apart = replace(base, readouts=base.readouts.assign(depth=8))
+    assert np.isnan(row(study.compared(own, apart), "readout")["difference"])
+
+
 def test_slopes_are_over_the_layers_that_reach_the_target_in_both():
     delay = study.compared(made(2.5), made(0.8))
     assert row(delay, "delay")["over"] == "2 to 11"

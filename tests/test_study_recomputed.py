@@ -4,6 +4,7 @@ Nothing of the library is used to compute it: what is compared is what the words
 ``ff.stats.study`` say with what its code does.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +25,35 @@ Row = dict[str, Any]  # by column of the table; a column that is missing is NaN
 
 
 class Run:
-    """The published rows of one folder."""
+    """The published numbers of one folder."""
 
     def __init__(self, name: str):
-        tables = [
-            pd.read_parquet(VARIATIONS / name / f"{t}.parquet") for t in ("layers", "readouts")
-        ]
-        self.layers, self.readouts = tables
-        self.seeds = set(self.layers["seed"])
-        for rows in tables:
+        layers, readouts = (
+            pd.read_parquet(VARIATIONS / name / f"{table}.parquet")
+            for table in ("layers", "readouts")
+        )
+        self.seeds = set(layers["seed"])
+        for rows in (layers, readouts):
             stopped = rows.drop(columns=KEYS, errors="ignore").isna().all(axis=1)
             self.seeds -= set(rows.loc[stopped, "seed"])
+        deepest: Any = readouts[readouts["depth"] == readouts["depth"].max()]
+        compared: Any = layers[layers["layer"].between(2, 16)]
+        self.deepest = deepest.pivot(index=["seed", "epoch"], columns="depth")
+        self.layers = compared.pivot(index=["seed", "epoch"], columns="layer")
 
     def traces(self, column: str, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Epochs, and a column of layers 2 to 16: (seed, epoch, layer). Empty if not measured."""
-        return cube(self.layers[self.layers["layer"].between(2, 16)], "layer", column, seeds)
+        return measured(self.layers[column], seeds)
 
     def readout(self, seeds: list[int]) -> np.ndarray:
         """Test accuracy of the deepest readout at the end, of each seed."""
-        deepest = self.readouts[self.readouts["depth"] == self.readouts["depth"].max()]
-        return cube(deepest, "depth", "test_accuracy", seeds)[1][:, -1, 0]
+        return measured(self.deepest["test_accuracy"], seeds)[1][:, -1, 0]
 
 
-def cube(rows: Any, key: str, column: str, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    rows = rows[rows["seed"].isin(seeds)].astype({column: float})
-    wide = rows.pivot(index=["seed", "epoch"], columns=key, values=column).dropna(how="all")
-    epochs = wide.index.unique("epoch").to_numpy()
-    return epochs, wide.to_numpy().reshape(len(seeds), len(epochs), wide.shape[1])
+def measured(rows: Any, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    rows = rows.loc[seeds].dropna(how="all").astype(float)
+    epochs = rows.index.unique("epoch").to_numpy()
+    return epochs, rows.to_numpy().reshape(len(seeds), len(epochs), rows.shape[1])
 
 
 # --- The numbers of one run -----------------------------------------------------------------------
@@ -117,6 +120,13 @@ def paired(own: np.ndarray, base: np.ndarray) -> Row:
     return row | {"low": interval.low, "high": interval.high, "p": test.pvalue}
 
 
+def of_each(number: Callable[..., np.ndarray]) -> Callable[..., Row]:
+    """Compare a number of each seed's layers 2 to 16."""
+    return lambda own, base, epochs: (
+        paired(number(own, epochs), number(base, epochs)) | {"over": "2 to 16"}
+    )
+
+
 def slopes(own: np.ndarray, base: np.ndarray, epochs: np.ndarray) -> Row:
     """Slopes of delay over the layers that reach 0.7 in both, and the jackknife's interval."""
     common = np.isfinite(delays(own, epochs)) & np.isfinite(delays(base, epochs))
@@ -147,22 +157,17 @@ def slopes(own: np.ndarray, base: np.ndarray, epochs: np.ndarray) -> Row:
 def differences(own: Run, base: Run, accuracy: str) -> pd.DataFrame:
     """A row for each measure, of the seeds that are complete in both."""
     seeds, rows = sorted(own.seeds & base.seeds), {}
-    of_seeds = {
-        "wait": (accuracy, waits),
-        "layers": (accuracy, reaching),
-        "pair layers": ("pair_accuracy", reaching),
-        "probe": ("probe_accuracy", at_the_end),
-    }
-    for measure, column in (("delay", accuracy), ("pair delay", "pair_accuracy")):
+    for measure, column, compare in (
+        ("delay", accuracy, slopes),
+        ("layers", accuracy, of_each(reaching)),
+        ("wait", accuracy, of_each(waits)),
+        ("pair delay", "pair_accuracy", slopes),
+        ("pair layers", "pair_accuracy", of_each(reaching)),
+        ("probe", "probe_accuracy", of_each(at_the_end)),
+    ):
         (epochs, ours), (_, theirs) = (run.traces(column, seeds) for run in (own, base))
-        measured = ours.size and theirs.size
-        rows[measure] = slopes(ours, theirs, epochs) if measured else {"over": ""}
-    for measure, (column, number) in of_seeds.items():
-        (epochs, ours), (_, theirs) = (run.traces(column, seeds) for run in (own, base))
-        rows[measure] = {"over": ""}
-        if ours.size and theirs.size:
-            rows[measure] = paired(number(ours, epochs), number(theirs, epochs))
-            rows[measure]["over"] = "2 to 16"
+        there = ours.size and theirs.size
+        rows[measure] = compare(ours, theirs, epochs) if there else {"over": ""}
     rows["readout"] = paired(own.readout(seeds), base.readout(seeds)) | {"over": "the deepest"}
     return pd.DataFrame.from_dict(rows, orient="index").assign(seeds=len(seeds))
 

@@ -11,6 +11,7 @@ from ff.algorithm.training import Training
 from ff.config import Config
 from ff.data import Dataset, Split
 from ff.errors import ConfigError
+from ff.switches.loss import LOSSES
 
 __all__ = ["Lab", "Phase"]
 
@@ -49,10 +50,22 @@ class Lab:
     Raises
     ------
     ConfigError
-        The network is too large to watch, or the batch is larger than the data set.
+        The layers learn one after the other, the loss has no threshold, the network is too large
+        to watch, or the batch is larger than the data set.
     """
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
+        if config.schedule == "in-turn":
+            raise ConfigError(
+                "schedule must be together or on-frozen to be watched here, where all layers learn "
+                f"at once, but got {config.schedule!r}"
+            )
+        if not LOSSES[config.loss].threshold:
+            known = " or ".join(name for name, loss in LOSSES.items() if loss.threshold)
+            raise ConfigError(
+                f"loss must be {known} to be watched here, where goodness is seen beside its "
+                f"threshold, but got {config.loss!r}"
+            )
         depth, width = max(config.depths), config.widths[0]
         weights = dataset.train.images.shape[1] * width + (depth - 1) * width**2
         if weights > WEIGHTS:
@@ -92,7 +105,7 @@ class Lab:
             return "playing"
         if self.epoch == self.config.epochs:
             return "finished"
-        return "paused" if self.epoch or self.share else "ready"
+        return "paused" if self.training.passed or self.share else "ready"
 
     def play(self) -> None:
         """Train until all epochs are completed."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ff.algorithm.samples import samples
 from ff.book.style import INK
+from ff.config import Config
 from ff.data import Source
 from ff.live.charts import Axis, Plot, panel, tint
 from ff.live.views import NEGATIVE, POSITIVE
@@ -21,21 +22,22 @@ SOME = 16  # at most this many layers are shown one by one, evenly spread
 BINS = 40
 
 
-def histograms(goodness: np.ndarray, threshold: float) -> str:
+def histograms(goodness: np.ndarray, config: Config) -> str:
     """How each layer's goodness is spread over positive and over negative samples.
 
     Parameters
     ----------
     goodness
         In the threshold's unit, shape (2, layers, images): of positive, then of negative samples.
-    threshold
-        As in `ff.Config`: a multiple of that unit.
+    config
+        Of the network: the threshold, and on which side of it positive samples shall be.
     """
     depth = goodness.shape[1]
     layers = _some(depth)
-    shares = goodness / threshold
+    shares = goodness / config.threshold
     axis = _around_threshold(shares)
-    parts = [_histogram(shares[:, k - 1], k, depth, axis) for k in layers]
+    low = config.positive == "low"
+    parts = [_histogram(shares[:, k - 1], k, depth, axis, low) for k in layers]
     some = f"{len(layers)} of {depth} layers; " if len(layers) < depth else ""
     caption = (
         f'Goodness of <b style="color:{POSITIVE}">positive</b> and '
@@ -114,15 +116,19 @@ def _around_threshold(shares: np.ndarray) -> Axis:
     return Axis("", max(0, 1 - half), 1 + half)
 
 
-def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis) -> str:
-    """One layer's, of goodness in units of the threshold, shape (2, images)."""
+def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis, low: bool) -> str:
+    """One layer's, of goodness in units of the threshold, shape (2, images).
+
+    `low` says that positive samples shall be below the threshold.
+    """
     if not np.isfinite(goodness).all():
         return f'<div class="layer layer-{layer}">layer {layer} has diverged</div>'
     edges = np.linspace(axis.low, axis.high, BINS + 1)
     shown = goodness.clip(axis.low, axis.high)  # what lies beyond counts at the edge
     shares = [np.histogram(g, edges)[0] / len(g) for g in shown]
     plot = Plot(axis, Axis("", 0, max(map(max, shares))), 170, 70)
-    right = (np.mean(goodness[0] > 1) + np.mean(goodness[1] < 1)) / 2  # Eq. 3
+    above, below = goodness[::-1] if low else goodness  # where they shall be
+    right = (np.mean(above > 1) + np.mean(below < 1)) / 2  # Eq. 3
     areas = [
         plot.steps(edges, share, f'fill="{ink}" fill-opacity=".6"')
         for share, ink in zip(shares, (POSITIVE, NEGATIVE), strict=True)

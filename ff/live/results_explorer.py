@@ -18,7 +18,7 @@ from ff.errors import ConfigError, FFError
 from ff.live import views
 from ff.live.charts import highlight
 from ff.live.controls import choice, grid, htmls, look, offer, offer_span, span
-from ff.live.selection import KINDS, Selection, conditions
+from ff.live.selection import KINDS, Selection, conditions, kinds
 from ff.results import RESULTS
 from ff.stats.delay import TARGET
 
@@ -99,9 +99,10 @@ class ResultsExplorer(widgets.VBox):
         offer(self.condition, list(self._conditions[self.dataset.value]))
         records = self._conditions[self.dataset.value][self.condition.value]
         offer(self.hidden, _distinct(records.layers["hidden"]))
-        layers = records.layers[records.layers["hidden"] == self.hidden.value]
+        layers: Any = records.layers[records.layers["hidden"] == self.hidden.value]
         readouts = records.readouts[records.readouts["hidden"] == self.hidden.value]
         offer(self.depth, _distinct(readouts["depth"])[::-1])  # the deepest first
+        offer(self.kind, kinds(layers))
         offer_span(self.epochs, _distinct(layers["epoch"]))
         offer_span(self.seeds, _distinct(layers["seed"]))
         offer(self.layer, [("none", 0), *((str(k), k) for k in range(1, self.depth.value + 1))])
@@ -121,7 +122,8 @@ class ResultsExplorer(widgets.VBox):
             numbers = selection.numbers(target)
             traces = views.traces(selection.traces, selection.network, kind, epochs, target)
         except FFError as error:
-            self.notice.value = views.trouble(str(error))
+            self._clear()
+            self.notice.value = views.trouble(str(error), *selection.stopped())
             return
         try:
             self.command.value = views.command(selection.config())
@@ -139,10 +141,18 @@ class ResultsExplorer(widgets.VBox):
         self._numbers = numbers
         self._pick()
 
+    def _clear(self) -> None:
+        """Show nothing, so that no view is of what was chosen before."""
+        shown = (self.traces, self.delays, self.correlations, self.table)
+        for view in (*shown, self.downloads, self.command):
+            view.value = ""
+        self._numbers = pd.DataFrame()
+        self._pick()
+
     def _pick(self, _: object = None) -> None:
-        layer = self.layer.value
-        sentence = views.sentence(self._numbers, layer, self.target.value) if layer else ""
-        self.picked.value = sentence
+        layer, numbers = self.layer.value, self._numbers
+        there = layer and len(numbers)
+        self.picked.value = views.sentence(numbers, layer, self.target.value) if there else ""
         self._highlight.value = highlight(self._scope, self.depth.value, layer)
 
 

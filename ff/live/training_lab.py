@@ -123,7 +123,7 @@ class TrainingLab(widgets.VBox):
         network = pd.Series(lab.network(), epochs)
         limits = (0, config.epochs)
         self.traces.value = views.traces(layers, network, "training accuracy", limits, TARGET)
-        self.histograms.value = lab_views.histograms(lab.goodness, config.threshold)
+        self.histograms.value = lab_views.histograms(lab.goodness, config)
         self.status.value = lab_views.status(lab.phase, config.epochs, layers, network)
         self.command.value = views.command(config)
         self.progress.value = lab.share

@@ -1,6 +1,7 @@
 """What the results explorer shows, and what both applications do, as HTML: numbers in, text out."""
 
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def traces(
     Parameters
     ----------
     layers
-        A row an epoch, a column a layer.
+        A row an epoch, a column a layer; NaN where it was not measured.
     network
         Accuracy of the readout by epoch.
     kind
@@ -93,13 +94,11 @@ def traces(
     lowest = np.nanmin([0.5, *layers.to_numpy().flat, *network])
     first, last = epochs
     plot = Plot(Axis("epoch", first, max(last, first + 1), True), Axis(kind, lowest - 0.02, 1))
-    alone = len(layers) == 1  # a single point makes no line
     shapes = [plot.rule(y=target)]
     for layer, values in layers.items():
-        trace = plot.line(layers.index, values)
-        dots = [plot.dot(layers.index[0], values.iloc[0])] if alone else []
-        shapes.append(group(int(str(layer)), layers.shape[1], f"layer {layer}", trace, *dots))
-    readout = plot.line(network.index, network, dashed=True)
+        trace = _trace(plot, values)
+        shapes.append(group(int(str(layer)), layers.shape[1], f"layer {layer}", trace))
+    readout = _trace(plot, network, dashed=True)
     shapes.append(f'<g color="{INK}"><title>whole network</title>{readout}</g>')
     caption = (
         f"{kind[0].upper()}{kind[1:]} <small>dashed: whole network; rule: target {target:g}</small>"
@@ -125,10 +124,11 @@ def delays(numbers: pd.DataFrame, epochs: tuple[int, int], target: float) -> str
     shapes = []
     for row in numbers.to_dict("records"):
         x, y = int(row["layer"]), float(row["crossing"])
+        until = float(row["until"])
         if row["censored"]:
-            title, mark = f"not by epoch {last}", plot.dot(x, last, "triangle", filled=False)
+            title, mark = f"not by epoch {until:.0f}", plot.dot(x, until, "triangle", filled=False)
         else:
-            title, mark = f"epoch {y:.2f}", plot.dot(x, y)
+            title, mark = f"epoch {_number(y, 2)}", plot.dot(x, y)
         whisker = plot.whisker(x, float(row["crossing_low"]), float(row["crossing_high"]))
         shapes.append(group(x, depth, f"layer {x}: {title}", whisker, mark))
     caption = (
@@ -154,7 +154,7 @@ def correlations(numbers: pd.DataFrame) -> str:
     )
     shapes = [plot.rule(y=STRONG)]
     for layer, (pearson, spearman) in zip(numbers["layer"], both, strict=True):
-        title = f"layer {layer}: Pearson {pearson:.3f}, Spearman {spearman:.3f}"
+        title = f"layer {layer}: Pearson {_number(pearson, 3)}, Spearman {_number(spearman, 3)}"
         marks = [plot.dot(layer, spearman, filled=False), plot.dot(layer, pearson)]
         shapes.append(group(int(layer), depth, title, *marks))
     caption = (
@@ -176,8 +176,8 @@ def table(numbers: pd.DataFrame) -> str:
     rows = []
     for row in numbers.to_dict("records"):
         cells = [
-            f"{row['accuracy']:.3f}",
-            "never" if row["censored"] else f"{row['epoch']:.0f}",
+            _number(row["accuracy"], 3),
+            "never" if row["censored"] else _number(row["epoch"], 0),
             _number(row["crossing"], 2),
             _interval(row["crossing_low"], row["crossing_high"]),
             _number(row["pearson"], 3),
@@ -200,14 +200,18 @@ def table(numbers: pd.DataFrame) -> str:
 def sentence(numbers: pd.DataFrame, layer: int, target: float) -> str:
     """The numbers of one layer in words."""
     row = numbers.set_index("layer").loc[layer]
-    reached = f"reaches {target:g} in epoch {row['epoch']:.0f}"
+    said = f"reaches {target:g} in epoch {row['epoch']:.0f}"
     if row["censored"]:
-        reached = f"does not reach {target:g}"
-    pearson, spearman = (_number(row[name], 3) for name in ("pearson", "spearman"))
-    return (
-        f'<span role="status">Layer {layer} {reached}; its correlation with the whole '
-        f"network is {pearson} (Pearson) and {spearman} (Spearman).</span>"
-    )
+        said = f"does not reach {target:g} by epoch {row['until']:.0f}"
+    elif np.isnan(row["until"]):
+        said = "was not measured in all of these seeds at these epochs"
+    if np.isfinite(row["pearson"]):
+        pearson, spearman = (_number(row[name], 3) for name in ("pearson", "spearman"))
+        said += (
+            f"; its correlation with the whole network is {pearson} (Pearson) and {spearman} "
+            "(Spearman)"
+        )
+    return f'<span role="status">Layer {layer} {said}.</span>'
 
 
 def command(config: Config) -> str:
@@ -228,6 +232,13 @@ def trouble(*sentences: str) -> str:
     """Box with sentences that say what is wrong; empty if there are none."""
     text = "\n".join(sentences)
     return f'<div class="ff-trouble" role="alert">{escape(text)}</div>' if text else ""
+
+
+def _trace(plot: Plot, values: pd.Series, dashed: bool = False) -> str:
+    """Line through values by epoch, and a dot if there is one only, which makes no line."""
+    there: Any = values.dropna()
+    dots = [plot.dot(there.index[0], there.iloc[0])] if len(there) == 1 else []
+    return "".join([plot.line(there.index, there, dashed), *dots])
 
 
 def _number(value: float, digits: int) -> str:

@@ -90,8 +90,10 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
         values = values[:, measured]
         if (lost := seeds[np.isnan(values).any(axis=(1, 2))]).size:
             raise RecordsError(
-                f"seed {lost[0]} of hidden {hidden} lacks {column!r} in some epochs, as one that "
-                "has diverged does; leave such seeds out with ff.records.complete"
+                f"seed {lost[0]} of hidden {hidden} lacks {column!r} in some epochs: a layer's "
+                "rows end when it is frozen (schedule in-turn), all of a seed's when it has "
+                "diverged; keep the epochs that all have, or leave diverged seeds out with "
+                "ff.records.complete"
             )
         yield Cube(int(hidden), seeds, epochs[measured], keys, values)
 
@@ -104,9 +106,10 @@ def single_cube(frame: pd.DataFrame, key: str, column: str) -> Cube:
     Raises
     ------
     RecordsError
-        As `cubes` does, or if there are several widths.
+        As `cubes` does, or if there is not exactly one width.
     """
     widths = np.unique(frame["hidden"])
-    if len(widths) > 1:
-        raise RecordsError(f"one width is needed but there are {', '.join(map(str, widths))}")
+    if len(widths) != 1:
+        there = ", ".join(map(str, widths)) or "none"
+        raise RecordsError(f"one width is needed but there are {there}")
     return next(cubes(frame, key, column))

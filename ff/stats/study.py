@@ -85,7 +85,7 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
           survival time).
         - ``layers``: how many of layers 2 to 16 reach the target in a seed, by Eq. 3.
         - ``pair layers``: the same by pair accuracy.
-        - ``readout``: test accuracy of the deepest readout.
+        - ``readout``: test accuracy of the deepest readout that both have.
         - ``probe``: validation accuracy of a linear probe, mean over layers 2 to 16, at the end.
 
         Slopes are over the layers whose mean trace reaches the target in both, which `over` names;
@@ -98,8 +98,9 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         No seed is in both, or there is more than one width.
     """
     seeds, rows = _seeds(own, base), []
+    depths = np.intersect1d(own.readouts["depth"], base.readouts["depth"])
     column = "train_accuracy" if _negatives(own) == _negatives(base) else "validation_accuracy"
-    own, base = (_of(records, seeds, column) for records in (own, base))
+    own, base = (_of(records, seeds, depths, column) for records in (own, base))
     for name, statistics in _MEASURES:
         try:
             ours, theirs, over = statistics(own, base)
@@ -143,12 +144,12 @@ def _negatives(records: Records) -> set[str]:
     return {configuration(run).negatives for run in records.runs}
 
 
-def _of(records: Records, seeds: np.ndarray, column: str) -> Records:
-    """Rows of these seeds, with a further column of layers: the accuracy by Eq. 3 to compare."""
-    tables = (records.layers, records.readouts)
-    kept: Any = [rows[np.isin(rows["seed"], seeds)] for rows in tables]
-    layers, readouts = kept
-    return Records(layers.assign(accuracy=layers[column]), readouts, runs=records.runs)
+def _of(records: Records, seeds: np.ndarray, depths: np.ndarray, column: str) -> Records:
+    """Rows of these seeds and readouts; layers get a further column: the accuracy to compare."""
+    rows: Any = records.layers[np.isin(records.layers["seed"], seeds)]
+    seen = np.isin(records.readouts["seed"], seeds) & np.isin(records.readouts["depth"], depths)
+    readouts: Any = records.readouts[seen]
+    return Records(rows.assign(accuracy=rows[column]), readouts, runs=records.runs)
 
 
 def _layers(records: Records, column: str) -> Cube:
@@ -212,7 +213,7 @@ def _wait(records: Records) -> Statistic:
 
 
 def _readout(records: Records) -> Statistic:
-    """Test accuracy of the deepest readout."""
+    """Test accuracy of the deepest readout that both have."""
     return _mean(single_cube(records.readouts, "depth", "test_accuracy").values[:, -1, -1])
 
 
