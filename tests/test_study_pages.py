@@ -16,6 +16,7 @@ from ff.book.study import (
     Outcome,
     expected,
     null_table,
+    other_images,
     outcomes,
     predictions,
     study_table,
@@ -114,6 +115,23 @@ def test_the_chosen_point_of_a_grid_is_the_highest_without_a_diverged_seed(tmp_p
     chosen = table[table["chosen"] != ""].reset_index()
     assert chosen["learning_rate"].tolist() == [1e-2]
     assert chosen["mean"].tolist() == [pytest.approx(0.8)]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "holds"),
+    [
+        (["supported"] * 3 + ["undecided"], True),
+        (["supported"] * 2 + ["undecided"] * 2, False),
+        (["supported"] * 3 + ["not supported"], False),
+        (["not measured"] * 4, None),
+    ],
+)
+def test_the_same_claims_on_other_images_stay_or_turn_around(verdicts, holds):
+    varied = pd.DataFrame({"verdict": verdicts, "main": "supported", "variation": "stripes"})
+    varied = varied.assign(counted=True, concerned=True)
+    (outcome,) = other_images(varied, {"stripes": "They stay."})
+    assert outcome.holds is holds
+    assert outcome.expected == "They stay."
 
 
 # --- predictions

@@ -12,12 +12,14 @@ import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate
 from ff.results import RESULTS
+from ff.stats.robustness import reached
 
 __all__ = [
     "Outcome",
     "expected",
     "label",
     "null_table",
+    "other_images",
     "outcomes",
     "predictions",
     "study_table",
@@ -159,6 +161,29 @@ def tuning_table(points: pd.DataFrame) -> pd.DataFrame:
     sound = table["mean"].where(table["count"] == table["size"])
     best = sound == sound.groupby("variant").transform("max")
     return table.drop(columns="size").assign(chosen=np.where(best, CHECK, ""))
+
+
+def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outcome]:
+    """What becomes of the paper's claims on other data sets.
+
+    Parameters
+    ----------
+    varied
+        Result of `ff.stats.robustness.robustness`, the variations being data sets.
+    expected
+        A prediction for each of them: that none turns around, and three in four stay as they are.
+    """
+    rows: Any = reached(varied[varied["counted"]])
+    found = []
+    for name, text in expected.items():
+        own = rows[rows["variation"] == name]
+        if own.empty:
+            found.append(Outcome(text, "Not measured.", None))
+            continue
+        same, opposite = int(own["same"].sum()), int(own["opposite"].sum())
+        came = f"{name}: {same} of {len(own)} verdicts stay; decided the other way: {opposite}."
+        found.append(Outcome(text, came, not opposite and same >= 0.75 * len(own)))
+    return found
 
 
 def _row(study: pd.DataFrame, variant: str, measure: str) -> dict[str, Any] | None:
