@@ -96,6 +96,24 @@ def test_a_layer_that_never_reaches_the_target_waits_until_the_end():
     assert wait["base"] == pytest.approx(5.0, abs=0.2)
 
 
+def test_exactly_the_target_reaches_it():
+    own = made(50.0)
+    own.layers["train_accuracy"] = np.float32(0.7)
+    assert row(study.compared(own, made(0.8)), "layers")["own"] == LAYERS - 1
+
+
+def test_the_layers_of_a_slope_are_named_without_those_that_are_left_out():
+    own = made(0.8)
+    own.layers.loc[own.layers["layer"].isin([6, 16]), "train_accuracy"] = np.float32(0.5)
+    assert row(study.compared(own, made(0.8)), "delay")["over"] == "2 to 5, 7 to 15"
+
+
+def test_a_difference_that_varies_by_rounding_only_is_no_test():
+    own, base = made(1.0), made(1.0)
+    own.readouts["test_accuracy"] = base.readouts["test_accuracy"].astype(float) + 0.1
+    assert np.isnan(row(study.compared(own, base), "readout")["p"])
+
+
 def test_too_few_layers_make_no_slope():
     delay = row(study.compared(made(50.0), made(0.8)), "delay")
     assert np.isnan(delay["difference"])

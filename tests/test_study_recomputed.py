@@ -6,7 +6,7 @@ Nothing of the library is used to compute it: what is compared is what the words
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,16 @@ FEWEST = 3  # layers that make a slope
 Row = dict[str, Any]  # by column of the table; a column that is missing is NaN
 
 
+class Traces(NamedTuple):
+    """Accuracy of the layers of a run, with the numbers of its epochs."""
+
+    epochs: np.ndarray
+    values: np.ndarray  # (seed, epoch, layer)
+
+    def without(self, seed: int) -> "Traces":
+        return Traces(self.epochs, np.delete(self.values, seed, 0))
+
+
 class Run:
     """The published numbers of one folder."""
 
@@ -36,24 +46,22 @@ class Run:
         for rows in (layers, readouts):
             stopped = rows.drop(columns=KEYS, errors="ignore").isna().all(axis=1)
             self.seeds -= set(rows.loc[stopped, "seed"])
-        deepest: Any = readouts[readouts["depth"] == readouts["depth"].max()]
         compared: Any = layers[layers["layer"].between(2, 16)]
-        self.deepest = deepest.pivot(index=["seed", "epoch"], columns="depth")
-        self.layers = compared.pivot(index=["seed", "epoch"], columns="layer")
+        self.layers: Any = compared.pivot(index=["seed", "epoch"], columns="layer")
+        self.readouts: Any = readouts.pivot(index=["seed", "epoch"], columns="depth")
+        self.depths = set(readouts["depth"])
 
-    def traces(self, column: str, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Epochs, and a column of layers 2 to 16: (seed, epoch, layer). Empty if not measured."""
-        return measured(self.layers[column], seeds)
+    def traces(self, column: str, seeds: list[int]) -> Traces | None:
+        """A column of layers 2 to 16, in the epochs in which it was measured, if it was."""
+        rows = self.layers[column].loc[seeds].dropna(how="all").astype(float)
+        epochs = rows.index.unique("epoch").to_numpy()
+        shape = (len(seeds), len(epochs), rows.shape[1])
+        return Traces(epochs, rows.to_numpy().reshape(shape)) if len(epochs) else None
 
-    def readout(self, seeds: list[int]) -> np.ndarray:
-        """Test accuracy of the deepest readout at the end, of each seed."""
-        return measured(self.deepest["test_accuracy"], seeds)[1][:, -1, 0]
-
-
-def measured(rows: Any, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    rows = rows.loc[seeds].dropna(how="all").astype(float)
-    epochs = rows.index.unique("epoch").to_numpy()
-    return epochs, rows.to_numpy().reshape(len(seeds), len(epochs), rows.shape[1])
+    def readout(self, depth: int, seeds: list[int]) -> np.ndarray:
+        """Test accuracy of a readout at the end, of each seed."""
+        rows = self.readouts["test_accuracy"][depth].unstack("epoch")
+        return rows.loc[seeds].to_numpy(float)[:, -1]
 
 
 # --- The numbers of one run -----------------------------------------------------------------------
@@ -75,25 +83,25 @@ def crossing(trace: np.ndarray, epochs: np.ndarray) -> float:
     return float(np.interp(TARGET, trace[first - 1 : first + 1], epochs[first - 1 : first + 1]))
 
 
-def delays(traces: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def delays(run: Traces) -> np.ndarray:
     """Of each layer, where the mean trace over seeds crosses 0.7."""
-    return np.array([crossing(trace, epochs) for trace in traces.mean(axis=0).T])
+    return np.array([crossing(trace, run.epochs) for trace in run.values.mean(axis=0).T])
 
 
-def waits(traces: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def waits(run: Traces) -> np.ndarray:
     """Of each seed, the mean over layers of the crossing, the last epoch where there is none."""
-    each = [[crossing(trace, epochs) for trace in seed.T] for seed in traces]
-    return np.minimum(each, epochs[-1]).mean(axis=1)
+    each = [[crossing(trace, run.epochs) for trace in seed.T] for seed in run.values]
+    return np.minimum(each, run.epochs[-1]).mean(axis=1)
 
 
-def reaching(traces: np.ndarray, _: np.ndarray) -> np.ndarray:
+def reaching(run: Traces) -> np.ndarray:
     """Of each seed, how many layers reach 0.7."""
-    return reaches(traces).any(axis=1).sum(axis=1)
+    return reaches(run.values).any(axis=1).sum(axis=1)
 
 
-def at_the_end(traces: np.ndarray, _: np.ndarray) -> np.ndarray:
+def at_the_end(run: Traces) -> np.ndarray:
     """Of each seed, the mean over layers in the last epoch."""
-    return traces[:, -1].mean(axis=1)
+    return run.values[:, -1].mean(axis=1)
 
 
 def theil_sen(x: np.ndarray, y: np.ndarray) -> float:
@@ -120,29 +128,28 @@ def paired(own: np.ndarray, base: np.ndarray) -> Row:
     return row | {"low": interval.low, "high": interval.high, "p": test.pvalue}
 
 
-def of_each(number: Callable[..., np.ndarray]) -> Callable[..., Row]:
+def of_each(number: Callable[[Traces], np.ndarray]) -> Callable[[Traces, Traces], Row]:
     """Compare a number of each seed's layers 2 to 16."""
-    return lambda own, base, epochs: (
-        paired(number(own, epochs), number(base, epochs)) | {"over": "2 to 16"}
-    )
+    return lambda own, base: paired(number(own), number(base)) | {"over": "2 to 16"}
 
 
-def slopes(own: np.ndarray, base: np.ndarray, epochs: np.ndarray) -> Row:
+def slopes(own: Traces, base: Traces) -> Row:
     """Slopes of delay over the layers that reach 0.7 in both, and the jackknife's interval."""
-    common = np.isfinite(delays(own, epochs)) & np.isfinite(delays(base, epochs))
+    common = np.isfinite(delays(own)) & np.isfinite(delays(base))
     layers = np.arange(2, 17)[common]
-    over = f"{layers[0]} to {layers[-1]}" if len(layers) else "none"
+    over = f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else ", ".join(map(str, layers))
+    over = over or "none"  # no layers between are left out in these runs
     if len(layers) < FEWEST:
         return {"over": over}
 
-    def slope(traces: np.ndarray) -> float:
-        return theil_sen(layers, delays(traces, epochs)[common])
+    def slope(run: Traces) -> float:
+        return theil_sen(layers, delays(run)[common])
 
-    n, ours, theirs = len(own), slope(own), slope(base)
+    n, ours, theirs = len(own.values), slope(own), slope(base)
     row: Row = {"own": ours, "base": theirs, "difference": ours - theirs, "over": over}
     if n == 1:
         return row
-    each = np.array([[slope(np.delete(run, seed, 0)) for seed in range(n)] for run in (own, base)])
+    each = np.array([[slope(run.without(seed)) for seed in range(n)] for run in (own, base)])
     if np.isinf(each).any():
         return row | {"low": -np.inf, "high": np.inf, "p": 1.0}
     left_out = each[0] - each[1]
@@ -165,10 +172,11 @@ def differences(own: Run, base: Run, accuracy: str) -> pd.DataFrame:
         ("pair layers", "pair_accuracy", of_each(reaching)),
         ("probe", "probe_accuracy", of_each(at_the_end)),
     ):
-        (epochs, ours), (_, theirs) = (run.traces(column, seeds) for run in (own, base))
-        there = ours.size and theirs.size
-        rows[measure] = compare(ours, theirs, epochs) if there else {"over": ""}
-    rows["readout"] = paired(own.readout(seeds), base.readout(seeds)) | {"over": "the deepest"}
+        ours, theirs = (run.traces(column, seeds) for run in (own, base))
+        rows[measure] = compare(ours, theirs) if ours and theirs else {"over": ""}
+    depth = max(own.depths & base.depths)
+    rows["readout"] = paired(*(run.readout(depth, seeds) for run in (own, base)))
+    rows["readout"]["over"] = "the deepest"
     return pd.DataFrame.from_dict(rows, orient="index").assign(seeds=len(seeds))
 
 
@@ -185,7 +193,7 @@ def base_of(name: str) -> str:
 
 
 def is_compared(name: str) -> bool:
-    return name not in (PAPER, "growing") and not name.startswith("width-1000")
+    return name not in (PAPER, "growing") and not name.startswith(("width-1000", "digits"))
 
 
 def test_the_study_is_what_its_words_say():

@@ -76,21 +76,27 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
     DataFrame
         One row a measure: measure, own, base, difference, low, high, p, over, seeds.
 
-        - ``delay``: epochs of delay that each further layer adds (Theil-Sen slope), by Eq. 3, over
-          layers 2 to 16. As in the paper it is seen on training samples; on validation samples
-          where the two differ in how they draw negative samples to learn from.
-        - ``pair delay``: the same by pair accuracy on validation images.
-        - ``wait``: epochs from a layer's own start to the target, by Eq. 3, mean over layers 2 to
-          16 of each seed; a layer that does not reach it counts as the last epoch (restricted mean
-          survival time).
+        - ``delay``: epochs of delay that each further layer adds (Theil-Sen slope over layers 2 to
+          16), of the interpolated crossing of the mean trace over seeds (`ff.delay`), by Eq. 3.
+          As in the paper it is seen on training samples (``train_accuracy``); on validation
+          samples (``validation_accuracy``) where the two differ in how they draw negative samples
+          to learn from.
+        - ``pair delay``: the same by ``pair_accuracy``.
+        - ``wait``: interpolated crossing of each seed's own trace by Eq. 3, as `epoch` counts,
+          which is from a layer's own start; mean over layers 2 to 16. A layer that does not reach
+          the target counts as the last epoch (restricted mean survival time).
         - ``layers``: how many of layers 2 to 16 reach the target in a seed, by Eq. 3.
         - ``pair layers``: the same by pair accuracy.
-        - ``readout``: test accuracy of the deepest readout that both have.
-        - ``probe``: validation accuracy of a linear probe, mean over layers 2 to 16, at the end.
+        - ``readout``: test accuracy of the deepest readout that both have, at the end.
+        - ``probe``: ``probe_accuracy``, mean over layers 2 to 16, at the end.
 
-        Slopes are over the layers whose mean trace reaches the target in both, which `over` names;
-        with fewer than three they are NaN. What was not measured is NaN, and `over` is empty; p is
-        NaN where the difference is the same in all seeds, such as 0 by construction.
+        Slopes are over the layers whose mean trace over all seeds reaches the target in both, which
+        `over` names; they stay the same when a seed is left out, and a layer that does not arrive
+        then counts as infinite. With fewer than three there is no slope, in neither.
+        From low to high is the 95 % interval of the jackknife over seeds (Student's t, one degree
+        of freedom less than seeds), p is two-sided, against 0. What one of the two has not measured
+        is NaN, and `over` is empty; p is NaN where the difference is the same in all seeds, such as
+        0 by construction, or there is one seed.
 
     Raises
     ------
@@ -110,7 +116,7 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         values = [leave_one_out(one, len(seeds)) for one in (ours, theirs)]
         with np.errstate(invalid="ignore"):
             difference: Estimate = jackknife(values[0] - values[1])
-        varies = difference.high > difference.low
+        varies = difference.high - difference.low > 1e-9  # more than rounding
         rows.append(
             {
                 "measure": name,
@@ -176,16 +182,28 @@ def _delays(column: str) -> Callable[[Records, Records], tuple[Statistic, Statis
 
             return statistic
 
-        over = f"{layers[0]} to {layers[-1]}" if len(layers) else "none"
-        return slope(crossings[0]), slope(crossings[1]), over
+        return slope(crossings[0]), slope(crossings[1]), _named(layers)
 
     return statistics
+
+
+def _named(layers: np.ndarray) -> str:
+    """Such as "2 to 5, 7"; "none" of none."""
+    runs = np.split(layers, np.flatnonzero(np.diff(layers) > 1) + 1)
+    ends = [(run[0], run[-1]) for run in runs if len(run)]
+    named = [f"{first} to {last}" if last > first else f"{first}" for first, last in ends]
+    return ", ".join(named) or "none"
 
 
 def _crossing(cube: Cube) -> Statistic:
     """Interpolated crossing of each layer's mean trace: ``(batch, seeds) -> (batch, layers)``."""
     reach = reach_of_mean(cube.values, cube.epochs, TARGET)
     return lambda weights: reach(weights)[:, 1]
+
+
+def _own_crossings(cube: Cube) -> np.ndarray:
+    """Interpolated crossing of each seed's own traces, ``(seeds, layers)``."""
+    return _crossing(cube)(np.eye(len(cube.seeds)))
 
 
 def _each(
@@ -199,7 +217,7 @@ def _reaching(column: str) -> Callable[[Records], Statistic]:
     """How many layers of a seed reach the target."""
 
     def count(records: Records) -> Statistic:
-        reached = (_layers(records, column).values >= TARGET).any(axis=1)  # (seeds, layers)
+        reached = np.isfinite(_own_crossings(_layers(records, column)))
         return _mean(reached.sum(axis=1).astype(float))
 
     return count
@@ -208,8 +226,7 @@ def _reaching(column: str) -> Callable[[Records], Statistic]:
 def _wait(records: Records) -> Statistic:
     """Mean delay of a seed's layers, at most that of the last epoch."""
     cube = _layers(records, "accuracy")
-    each = _crossing(cube)(np.eye(len(cube.seeds)))  # of every seed alone, (seeds, layers)
-    return _mean(np.minimum(each, cube.epochs[-1]).mean(axis=1))
+    return _mean(np.minimum(_own_crossings(cube), cube.epochs[-1]).mean(axis=1))
 
 
 def _readout(records: Records) -> Statistic:
