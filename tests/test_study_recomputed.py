@@ -133,12 +133,18 @@ def of_each(number: Callable[[Traces], np.ndarray]) -> Callable[[Traces, Traces]
     return lambda own, base: paired(number(own), number(base)) | {"over": "2 to 16"}
 
 
+def ranges(layers: np.ndarray) -> str:
+    """Layers as text: "2 to 5, 7"."""
+    runs = pd.Series(layers).groupby(np.cumsum(np.diff(layers, prepend=0) != 1))
+    ends = [(run.iloc[0], run.iloc[-1]) for _, run in runs]
+    return ", ".join(f"{a} to {b}" if a < b else f"{a}" for a, b in ends) or "none"
+
+
 def slopes(own: Traces, base: Traces) -> Row:
     """Slopes of delay over the layers that reach 0.7 in both, and the jackknife's interval."""
     common = np.isfinite(delays(own)) & np.isfinite(delays(base))
     layers = np.arange(2, 17)[common]
-    over = f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else ", ".join(map(str, layers))
-    over = over or "none"  # no layers between are left out in these runs
+    over = ranges(layers)
     if len(layers) < FEWEST:
         return {"over": over}
 
