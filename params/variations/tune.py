@@ -26,7 +26,10 @@ GRIDS = {
     "normalization-layer": ({"normalization": "layer"}, RATES),
     "normalization-none": (
         {"normalization": "none"},
-        {"learning_rate": [1e-5, 1e-4, 1e-3], "downstream_learning_rate": [1e-4, 1e-3, 1e-2]},
+        {
+            "learning_rate": [1e-4, 1e-3, 3e-3, 1e-2],
+            "downstream_learning_rate": [1e-3, 1e-2, 1e-1],
+        },
     ),
     "positive-low": ({"positive": "low"}, RATES),
     "goodness-absolute": (
@@ -43,11 +46,11 @@ GRIDS = {
     ),
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
-        {"learning_rate": [1e-3, 1e-2, 1e-1, 1.0], "threshold": [0.9, 1.0]},
+        {"learning_rate": [1e-3, 1e-2, 1e-1], "threshold": [0.9, 1.0, 1.1, 1.2]},
     ),
     "temperature-100": (
         {"temperature": 100.0},
-        {"learning_rate": [1e-3, 1e-2, 3e-2, 1e-1, 3e-1]},
+        {"learning_rate": [1e-2, 1e-1, 3e-1, 1.0, 3.0]},
     ),
     "loss-pairwise": (
         {"loss": "pairwise"},
