@@ -43,6 +43,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legib
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = "osDvPXph<>"  # not the upward triangle: that means "not reached"
 _RULE = "#b8b8b8"
+ENTRY, LETTER = 0.5, 0.075  # inches of a legend's entry without its label, and of a letter
 
 _STYLE: Any = {
     "axes.axisbelow": True,
@@ -181,8 +182,10 @@ def count(axis: Axis, last: int) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """One row of entries below everything else, two rows where there are many."""
-    columns = len(handles) if len(handles) < 7 else (len(handles) + 1) // 2
+    """One row of entries below everything else, two rows where they are too wide for one."""
+    letters = sum(len(str(handle.get_label())) for handle in handles)
+    wide = ENTRY * len(handles) + LETTER * letters > figure.get_figwidth()
+    columns = (len(handles) + 1) // 2 if wide else len(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 

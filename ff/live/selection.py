@@ -220,7 +220,7 @@ class Selection:
             found.append(
                 "Layers learn one after the other, then the readout (schedule: in-turn): epochs "
                 "count from each one's own start, no layer can be correlated with the whole "
-                "network, and its numbers end when it is frozen in the first of these seeds."
+                "network, and a layer's numbers end when the first of these seeds has frozen it."
             )
         elif np.all(np.isnan(numbers["pearson"])):
             found.append(

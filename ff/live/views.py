@@ -129,7 +129,8 @@ def delays(numbers: pd.DataFrame, epochs: tuple[int, int], target: float) -> str
             title, mark = f"not by epoch {until:.0f}", plot.dot(x, until, "triangle", filled=False)
         else:
             title, mark = f"epoch {_number(y, 2)}", plot.dot(x, y)
-        whisker = plot.whisker(x, float(row["crossing_low"]), float(row["crossing_high"]))
+        low, high = np.minimum([row["crossing_low"], row["crossing_high"]], until)
+        whisker = plot.whisker(x, low, high)
         shapes.append(group(x, depth, f"layer {x}: {title}", whisker, mark))
     caption = (
         f"Delay: epoch at {target:g} <small>whiskers: 95 % interval over seeds; "

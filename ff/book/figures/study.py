@@ -180,7 +180,7 @@ def causes(effects: pd.DataFrame) -> Figure:
             "linestyle": "-" if sure else ":",
             "linewidth": 1.6,
         }
-        axes.annotate("", (8.3, middle), (3.0, at), arrowprops=look, gid=f"cause-{at}")
+        axes.annotate("", (8.3, middle), (2.3, at), arrowprops=look, gid=f"cause-{at}")
         value = estimate(row["effect"], row["low"], row["high"]) if known else "not measured"
         style = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
         place = (5.6, at + 0.46 * (middle - at))
