@@ -5,7 +5,8 @@
 Each is trained for 10 epochs with 8 layers of 100 units, on seeds that no chapter reports, at
 each point of its grid. The chapter on variations shows the whole grid; a variant's own file
 beside this script holds the point with the highest validation accuracy of the readout. The
-default is among them: the paper's own learning rate gets the same chance.
+default is among them: the paper's own learning rate gets the same chance. What was measured stays
+when a grid is extended.
 """
 
 import sys
@@ -54,7 +55,10 @@ GRIDS = {
     ),
     "loss-pairwise": (
         {"loss": "pairwise"},
-        {"learning_rate": [3e-3, 1e-2, 3e-2, 1e-1, 3e-1], "temperature": [0.25, 1.0, 10.0, 30.0]},
+        {
+            "learning_rate": [3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0],
+            "temperature": [0.25, 1.0, 10.0, 30.0],
+        },
     ),
     "activation-leaky": ({"activation": "leaky"}, RATES),
     "activation-tanh": ({"activation": "tanh"}, RATES | {"threshold": [0.3, 0.6]}),
@@ -62,24 +66,28 @@ GRIDS = {
 }
 
 
-def points(name: str) -> list[dict]:
-    """Measure each point of a variant's grid."""
+KEYS = (*RATES, "downstream_learning_rate", "threshold", "temperature")
+
+
+def points(name: str, rows: list[dict]) -> list[dict]:
+    """Measure each point of a variant's grid that is not among the rows."""
     fixed, grid = GRIDS[name]
-    rows = []
+    known = {tuple(row[key] for key in KEYS) for row in rows}
     for values in product(*grid.values()):
         changed = fixed | dict(zip(grid, values, strict=True))
         config = ff.Config(
             layers=LAYERS, hidden=WIDTH, seeds=SEEDS, epochs=EPOCHS, validation_index=EPOCHS,
             **changed,
         )  # fmt: skip
+        point = {key: getattr(config, key) for key in KEYS}
+        if tuple(point.values()) in known:
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ff.DivergenceWarning)  # its accuracy is missing: enough
             records = ff.train(config)
         last = records.readouts.query("epoch == @EPOCHS")["validation_accuracy"]
-        row = {key: getattr(config, key) for key in (*RATES, "downstream_learning_rate")}
-        row |= {"threshold": config.threshold, "temperature": config.temperature}
         rows += [
-            {"variant": name, **row, "seed": seed, "validation_accuracy": accuracy}
+            {"variant": name, **point, "seed": seed, "validation_accuracy": accuracy}
             for seed, accuracy in zip(SEEDS, last, strict=True)
         ]
         print(name, changed, f"{last.mean():.4f}", flush=True)
@@ -90,4 +98,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     OUT.mkdir(parents=True, exist_ok=True)
     for variant in sys.argv[1:] or GRIDS:
-        pd.DataFrame(points(variant)).to_parquet(OUT / f"{variant}.parquet", index=False)
+        path = OUT / f"{variant}.parquet"
+        before = pd.read_parquet(path).to_dict("records") if path.exists() else []
+        pd.DataFrame(points(variant, before)).to_parquet(path, index=False)
