@@ -49,6 +49,8 @@ def test_tables_that_are_no_grid_are_refused():
     empty = layers.assign(train_accuracy=np.nan)
     diverged = layers.copy()
     diverged.loc[(diverged["seed"] == 3) & (diverged["epoch"] > 9), "train_accuracy"] = np.nan
+    frozen = layers.assign(logit_share=0.25)  # of the readout, which learns on
+    frozen.loc[(frozen["layer"] == 1) & (frozen["epoch"] > 9), "train_accuracy"] = np.nan
     ended = layers.copy()  # every seed in epoch 9: not a run of 9 epochs
     ended.loc[ended["epoch"] > 9, ["train_accuracy", "validation_accuracy"]] = np.nan
     for table, column, message in [
@@ -57,6 +59,7 @@ def test_tables_that_are_no_grid_are_refused():
         (layers.iloc[1:], "train_accuracy", "239 rows where 5 seeds x 12 epochs x 4 layers"),
         (empty, "train_accuracy", "never measured, choose another column"),
         (diverged, "train_accuracy", "seed 3 of hidden 100 lacks .*ff.records.complete"),
+        (frozen, "train_accuracy", "a layer's rows end when it is frozen .schedule in-turn., .*"),
         (layers, "accuracy", "choose one of .*train_accuracy"),
     ]:
         with pytest.raises(ff.RecordsError, match=message):

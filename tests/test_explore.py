@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import re
 import shlex
 import threading
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+import torch
 import yaml
 from papermill.cli import _resolve_type
 from scipy import stats
@@ -125,6 +127,75 @@ def test_what_cannot_be_seen_is_explained(measured):
     assert "take in more epochs, or more seeds" in second
     whole = Selection(measured, 100, 4, "train_accuracy", (1, 12), (1, 2))
     assert whole.hints(whole.numbers(0.7)) == []
+
+
+def in_turn(measured: ff.Records, ends: Any) -> ff.Records:
+    """The same records, as if each layer of each seed had been frozen after so many epochs.
+
+    `ends` has the shape (seeds, layers).
+    """
+    layers = measured.layers.assign(logit_share=0.25)  # of the readout, which learns on
+    frozen = layers["epoch"] > ends[layers["seed"] - 1, layers["layer"] - 1]
+    layers.loc[frozen, ["train_accuracy", "validation_accuracy", "validation_auroc"]] = np.nan
+    return ff.Records(layers, measured.readouts, provenance(schedule="in-turn"))
+
+
+ENDS = np.array([[5, 9, 12, 5], [6, 9, 3, 7], [5, 8, 12, 6]])  # of three seeds' four layers
+
+
+def test_a_layer_ends_where_the_first_seed_has_frozen_it(measured):
+    grown = in_turn(measured, np.vstack([ENDS, ENDS[:2]]))
+    selection = Selection(grown, 100, 4, "train_accuracy", (1, 12), (1, 2, 3))
+    numbers = selection.numbers(0.7)
+    assert numbers["until"].tolist() == [5, 8, 3, 5]
+    trained = measured.layers.query("seed <= 3").groupby(["epoch", "layer"])["train_accuracy"]
+    means: Any = trained.agg("mean").unstack("layer")
+    rows: Any = numbers.set_index("layer").to_dict("index")
+    for layer, until in numbers[["layer", "until"]].itertuples(index=False):
+        trace = means.loc[:until, layer]
+        np.testing.assert_allclose(selection.traces[layer].dropna(), trace, atol=1e-7)
+        reached = trace.index[trace >= 0.7]
+        row = rows[int(layer)]
+        assert row["accuracy"] == pytest.approx(trace.iloc[-1], abs=1e-7)
+        assert row["censored"] == (not len(reached))
+        np.testing.assert_equal(row["epoch"], reached[0] if len(reached) else np.nan)
+    assert set(numbers["censored"]) == {False, True}
+    assert np.isnan(numbers[["pearson", "spearman"]].to_numpy(float)).all()
+    (said,) = selection.hints(numbers)
+    assert "(schedule: in-turn): epochs count from each one's own start" in said
+
+
+def test_a_layer_that_no_chosen_epoch_has_is_missing_beside_the_others(measured):
+    grown = in_turn(measured, np.vstack([ENDS, ENDS[:2]]))
+    selection = Selection(grown, 100, 4, "train_accuracy", (4, 8), (1, 2, 3))
+    numbers = selection.numbers(0.7)
+    assert numbers["until"].tolist() == pytest.approx([5, 8, np.nan, 5], nan_ok=True)
+    assert numbers["censored"].tolist() == [False, False, False, True]
+    assert cells(views.table(numbers))[2] == ["3", *["–"] * 6]
+    delays = views.delays(numbers.assign(crossing_low=4.0, crossing_high=np.inf), (4, 8), 0.7)
+    assert "not by epoch 5" in delays
+    whiskers = re.findall(r'class="line" d="M[\d.]+ [\d.]+V([\d.]+)"', delays)
+    tops = [float(top) for top in whiskers]
+    assert tops[0] == tops[2] > tops[1], "each ends with its layer: at epoch 5, 8 and 5"
+    assert "Layer 3 was not measured in all of these" in views.sentence(numbers, 3, 0.7)
+    assert "Layer 4 does not reach 0.7 by epoch 5." in views.sentence(numbers, 4, 0.7)
+    assert "nan" not in views.delays(numbers, (4, 8), 0.7) + views.correlations(numbers)
+
+
+def test_numbers_end_where_a_seed_diverged_and_say_so(measured):
+    layers, readouts = measured.layers.copy(), measured.readouts.copy()
+    for rows in (layers, readouts):
+        rows.loc[(rows["seed"] == 2) & (rows["epoch"] > 6), rows.columns[4:]] = np.nan
+    stopped = {"hidden": 100, "seed": 2, "epoch": 6, "depth": 4, "reason": "not finite"}
+    run = measured.runs[0] | {"diverged": [stopped]}
+    broken = ff.Records(layers, readouts, (run,))
+    cut = Selection(broken, 100, 4, "train_accuracy", (1, 12), (1, 2, 3))
+    whole = Selection(measured, 100, 4, "train_accuracy", (1, 6), (1, 2, 3))
+    pd.testing.assert_frame_equal(cut.numbers(0.7), whole.numbers(0.7))
+    (said,) = cut.hints(cut.numbers(0.7))
+    assert said.startswith("Seed 2 diverged in epoch 6, where the numbers of these seeds end")
+    others = Selection(broken, 100, 4, "train_accuracy", (1, 12), (3, 4))
+    assert others.hints(others.numbers(0.7)) == []
 
 
 def test_conditions_are_told_apart_with_the_usual_one_first(folder):
@@ -291,13 +362,75 @@ def test_csv_holds_the_numbers_and_what_was_chosen(folder):
     }
 
 
-def test_what_cannot_be_shown_explains_itself_in_place(folder):
+def test_the_explorer_offers_the_accuracies_that_there_are(folder):
     app = explore.ResultsExplorer(folder)
-    app.condition.value = OTHER
-    app.kind.value = "validation AUROC"  # these records have none
-    assert "column &#x27;validation_auroc&#x27; is not in the records" in app.notice.value
-    app.kind.value = "validation accuracy"
+    assert app.kind.options == ("training accuracy", "validation accuracy", "validation AUROC")
+    app.kind.value = "validation AUROC"
+    app.condition.value = OTHER  # whose records have none
+    assert app.kind.options == ("training accuracy", "validation accuracy")
+    assert app.kind.value == "training accuracy"
     assert app.notice.value == ""
+
+
+def test_what_cannot_be_shown_explains_itself_and_leaves_no_view_of_something_else(
+    measured, tmp_path
+):
+    layers, readouts = measured.layers.copy(), measured.readouts.copy()
+    for rows in (layers, readouts):  # as with validation_index: 5
+        rows.loc[~rows["epoch"].isin([5, 10, 12]), "validation_accuracy"] = np.nan
+    records.write(ff.Records(layers, readouts, provenance(validation_index=5)), tmp_path / "one")
+    app = explore.ResultsExplorer(tmp_path)
+    app.layer.value, app.kind.value = 2, "validation accuracy"
+    assert app.notice.value == ""
+    assert "Layer 2 reaches 0.7" in app.picked.value
+    app.epochs.value = (6, 9)
+    assert "no layer has a validation accuracy in all of these seeds" in app.notice.value
+    shown = (app.traces, app.delays, app.correlations, app.table, app.downloads, app.command)
+    assert [view.value for view in (*shown, app.picked)] == [""] * 7
+    app.layer.value = 3
+    assert app.picked.value == ""
+    app.epochs.value = (6, 11)  # a single measurement: a dot of each layer, and of the network
+    assert app.traces.value.count('class="dot"') == 5
+    assert "Layer 3 reaches 0.7 in epoch 10" in app.picked.value
+
+
+def test_a_run_with_an_entry_that_is_not_here_is_shown(measured, tmp_path):
+    run = provenance(goodness="from elsewhere")
+    records.write(ff.Records(measured.layers, measured.readouts, run), tmp_path / "one")
+    app = explore.ResultsExplorer(tmp_path)
+    assert "No command can train this here: goodness must be" in app.notice.value
+    assert len(cells(app.table.value)) == 4
+    assert "digits-4x100-train_accuracy" in app.downloads.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "accuracies"),
+    [
+        ({"schedule": "in-turn", "patience": 1}, list(KINDS)),
+        ({"loss": "pairwise"}, ["pair accuracy", "validation AUROC", "probe accuracy"]),
+        ({"validation_index": 2}, list(KINDS)),
+    ],
+)
+def test_records_with_gaps_can_be_looked_through(
+    monkeypatch, tiny, few, tmp_path, changes, accuracies
+):
+    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    ff.train(tiny(layers=[2, 3], hidden=20, epochs=4, **changes), tmp_path / "one")
+    app = explore.ResultsExplorer(tmp_path)
+    assert list(app.kind.options) == accuracies
+    assert accuracies[0] in app.traces.value.lower()
+    assert len(cells(app.table.value)) == 3
+    choices = itertools.product(
+        app.kind.options, app.depth.options, [(1, 4), (1, 1), (4, 4)], [(1, 2), (2, 2)]
+    )
+    for kind, depth, epochs, seeds in choices:
+        app.kind.value, app.depth.value = kind, depth
+        app.epochs.value, app.seeds.value = epochs, seeds
+        for layer in range(1, depth + 1):
+            app.layer.value = layer
+            assert app.notice.value or app.table.value
+            assert bool(app.table.value) == bool(app.picked.value)
+            assert "nan" not in app.table.value + app.picked.value
 
 
 def test_every_kind_is_a_column_that_training_records():
@@ -318,11 +451,23 @@ def finish(lab: Lab) -> None:
         lab.advance(0)
 
 
-def test_a_lab_trains_what_a_run_trains(lab, tiny, few):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"positive": "low"},
+        {"schedule": "on-frozen"},
+        {"schedule": "on-frozen", "frozen_after": 2},
+        {"negatives": "hard"},
+    ],
+)
+def test_a_lab_trains_what_a_run_trains(tiny, few, changes):
+    config = tiny(epochs=4, seeds=1, **changes)
+    lab = Lab(config, few)
     lab.play()
     finish(lab)
-    whole = Training(tiny(epochs=4, seeds=1), 10, (1,), few)
-    for _ in range(4):
+    whole = Training(config, 10, (1,), few)
+    while whole.passed < whole.total:
         whole.run_epoch()
     assert lab.phase == "finished"
     assert_close(lab.training.layers, whole.layers, rtol=0, atol=0, equal_nan=True)
@@ -344,6 +489,27 @@ def test_a_lab_is_paused_within_an_epoch_and_stepped_to_its_end(lab):
     lab.step()
     finish(lab)
     assert lab.epoch == 2
+
+
+def test_a_lab_has_begun_with_the_network_that_will_be_frozen(tiny, few):
+    lab = Lab(tiny(epochs=4, seeds=1, schedule="on-frozen", frozen_after=2), few)
+    assert lab.phase == "ready"
+    lab.play()
+    lab.advance(60)
+    lab.pause()
+    assert (lab.phase, lab.epoch, lab.share) == ("paused", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"schedule": "in-turn"}, "schedule must be together or on-frozen .* but got 'in-turn'"),
+        ({"loss": "pairwise"}, "loss must be cross-entropy .* but got 'pairwise'"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(tiny, few, changes, said):
+    with pytest.raises(ff.ConfigError, match=said):
+        Lab(tiny(seeds=1, **changes), few)
 
 
 def test_a_slice_ends_with_the_epoch(lab):
@@ -635,22 +801,34 @@ def test_the_learning_rate_can_be_moved_while_the_network_trains(application):
 
 def test_histograms_say_how_many_samples_are_right():
     goodness = np.array([[[1.2, 1.4, 0.9, 1.1]], [[0.8, 0.7, 0.6, 1.3]]])  # 3 of 4, 3 of 4
-    html = lab_views.histograms(goodness, threshold=1.0)
+    html = lab_views.histograms(goodness, ff.Config())
     assert "layer 1: 0.75" in html
     assert "axis: 0.5 to 1.5 thresholds" in html
-    assert "layer 1: 0.50" in lab_views.histograms(goodness, threshold=2.0)
+    assert "layer 1: 0.50" in lab_views.histograms(goodness, ff.Config(threshold=2.0))
+
+
+@pytest.mark.parametrize("positive", ["high", "low"])
+def test_histograms_count_as_the_network_does(tiny, few, positive):
+    lab = Lab(tiny(seeds=1, positive=positive), few)
+    lab.play()
+    lab.advance(60)
+    shown = re.findall(r"layer \d: ([.\d]+)", lab_views.histograms(lab.goodness, lab.config))
+    goodness = torch.from_numpy(np.hstack(list(lab.goodness))) * lab.training.width
+    right = lab.training.network.objective.accuracy(goodness)
+    assert shown == [f"{share:.2f}" for share in right.tolist()]
+    assert shown[0] != "0.50"
 
 
 def test_a_layer_that_has_diverged_says_so():
     goodness = np.full((2, 2, 3), np.nan)
     goodness[:, 0] = 1.5
-    html = lab_views.histograms(goodness, threshold=1.0)
+    html = lab_views.histograms(goodness, ff.Config())
     assert "layer 2 has diverged" in html
     assert "layer 1 has diverged" not in html
 
 
 def test_many_layers_are_shown_by_some():
-    html = lab_views.histograms(np.ones((2, 100, 3)), threshold=1.0)
+    html = lab_views.histograms(np.ones((2, 100, 3)), ff.Config())
     assert "16 of 100 layers" in html
     assert "layer 100:" in html
 
