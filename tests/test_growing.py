@@ -158,6 +158,22 @@ def test_a_readout_that_diverges_is_named(tiny, few):
     assert training.depths[..., 3].isnan().all()
 
 
+def test_what_was_measured_of_layers_outlives_their_readout(tiny, few):
+    """One seed's readout diverges in its third epoch, the other's goes on."""
+    whole = trained(growing(tiny), few)
+    layers = int(whole.stopped.amax(0).sum())  # epochs before the readouts begin
+    training = trained(growing(tiny), few, epochs=layers + 2)
+    training.readouts.weight[0][0] = torch.inf
+    with pytest.warns(ff.DivergenceWarning, match="readout"):
+        training.run_epoch()
+    while training.passed < training.total:
+        training.run_epoch()
+    own, as_was = (run.layers[0, ..., : OF_READOUTS[0]].nan_to_num() for run in (training, whole))
+    assert torch.equal(own, as_was)
+    assert training.layers[0, 3:, :, OF_READOUTS].isnan().all()
+    assert torch.equal(training.layers[1].nan_to_num(), whole.layers[1].nan_to_num())
+
+
 def test_a_growth_is_a_run_like_any(tiny, tmp_path):
     records: Any = ff.train(growing(tiny, layers=[2, 3], seeds=2), tmp_path)
     assert ff.read(tmp_path).layers.equals(records.layers)

@@ -78,7 +78,7 @@ def first_lines(page: Path) -> list[str]:
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     else:
         code = "".join(re.findall(r"(?ms)^```\{code-cell\}.*?^```$", text))
-    return re.findall(r"(?m)^(?:import|from) .+$", code)
+    return re.findall(r"(?m)^(?:import .+|from [^(\n]+(?:\([^)]+\))?)$", code)
 
 
 def test_the_library_is_imported_without_anything_that_takes_time():

@@ -22,7 +22,7 @@ from ff.book.study import (
     study_table,
     tuning_table,
 )
-from ff.book.summary import growing, why
+from ff.book.summary import growing, variations, why
 from ff.records import Records
 from ff.results import tuning, variants
 from ff.stats import delay, study
@@ -115,6 +115,25 @@ def test_the_chosen_point_of_a_grid_is_the_highest_without_a_diverged_seed(tmp_p
     chosen = table[table["chosen"] != ""].reset_index()
     assert chosen["learning_rate"].tolist() == [1e-2]
     assert chosen["mean"].tolist() == [pytest.approx(0.8)]
+
+
+def test_variants_whose_rate_was_chosen_are_compared_with_the_paper_at_its_best(records):
+    names = ["normalization-layer", "dark-label", "threshold-2"]
+    pairs = variations.pairs(records, names, tuned=["normalization-layer"])
+    assert list(pairs) == ["normalization-layer", "threshold-2"]
+    assert pairs["normalization-layer"][1] is records["learning-rate-3x"]
+    assert pairs["threshold-2"][1] is records["paper"]
+
+
+def test_what_changes_is_said_after_holm_only():
+    steep = table(delay=(1.0, 0.5, 1.5, 0.01), readout=(-0.1, -0.2, -0.05, 0.01))
+    flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
+    both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
+    assert html(variations.in_short(both, of=9)) == (
+        "<p>2 of 9 variants are measured, with the seeds of the paper's network. What differs from "
+        "it, after Holm's correction over the whole study: less delay per layer with flat one; "
+        "more delay per layer with steep; a less accurate readout with steep.</p>"
+    )
 
 
 @pytest.mark.parametrize(

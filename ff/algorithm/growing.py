@@ -130,6 +130,13 @@ class Growing(Training):
             self.depths[:, epoch, :, 4] = self.evaluate(self.dataset.test)[1][..., 1].cpu()
             self.passed = self.total
 
+    def _stop_diverged(self, finite: Tensor, dead: Tensor) -> None:
+        """As of `Training`; what was measured of the layers before the readouts began stays."""
+        measured = self.layers.clone()
+        super()._stop_diverged(finite, dead)
+        measured[..., OF_READOUTS] = self.layers[..., OF_READOUTS]
+        self.layers.copy_(measured)
+
     def state(self) -> dict[str, Tensor]:
         """As `Training.state`, with what the growth has come to."""
         grown = {"grown.stopped": self.stopped, "grown.best": self.best}

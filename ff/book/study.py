@@ -15,6 +15,7 @@ from ff.results import RESULTS
 from ff.stats.robustness import reached
 
 __all__ = [
+    "LEVEL",
     "Outcome",
     "expected",
     "label",
@@ -173,7 +174,8 @@ def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outc
     expected
         A prediction for each of them: that none turns around, and three in four stay as they are.
     """
-    rows: Any = reached(varied[varied["counted"]])
+    counted: Any = varied[varied["counted"]]
+    rows: Any = reached(counted)
     found = []
     for name, text in expected.items():
         own = rows[rows["variation"] == name]

@@ -35,7 +35,7 @@ GRIDS = {
     "positive-low": ({"positive": "low"}, RATES),
     "goodness-absolute": (
         {"goodness": "absolute"},
-        {"learning_rate": [1e-6, 1e-5, 3e-5, 1e-4, 3e-4], "threshold": [0.5, 1.0, 2.0]},
+        {"learning_rate": [1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4], "threshold": [0.5, 1.0, 2.0]},
     ),
     "goodness-fourth": (
         {"goodness": "fourth"},

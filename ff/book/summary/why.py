@@ -8,6 +8,7 @@ import pandas as pd
 
 from ff.book.markup import estimate, layer_numbers, number
 from ff.book.study import Outcome
+from ff.book.summary.variations import BEST
 from ff.records import Records
 from ff.stats import study
 from ff.stats.delay import mean_delay, slope
@@ -19,8 +20,6 @@ MOST = 0.1  # epochs per layer that a delay on a trained network was expected to
 LAST = 6  # layer above which none was expected to reach the target on an untrained network
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
-# What variants with a chosen learning rate are compared with: the paper's network at its own best.
-BEST = "learning-rate-3x"
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
 
 

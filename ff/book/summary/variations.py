@@ -1,0 +1,70 @@
+"""Variants of the training: with what each is compared, and what they change, in a sentence."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from ff.book.markup import Html, listed, paragraphs
+from ff.book.study import LEVEL, label
+from ff.records import Records
+
+__all__ = ["BEST", "in_short", "pairs"]
+
+# The paper's network at its own best learning rate on the grid.
+BEST = "learning-rate-3x"
+WORDS = {  # of a measure: what a smaller and a greater one is called
+    "delay": ("less delay per layer", "more delay per layer"),
+    "readout": ("a less accurate readout", "a more accurate readout"),
+}
+
+
+def pairs(
+    records: Mapping[str, Records], names: Iterable[str], tuned: Iterable[str]
+) -> dict[str, tuple[Records, Records]]:
+    """Each variant that was measured, and what it is compared with.
+
+    Parameters
+    ----------
+    records
+        Of the study, by name.
+    names
+        The variants, in the order of the tables.
+    tuned
+        Those whose learning rate was chosen: they are compared with the paper's network at its own
+        best rate, the others with the paper's network.
+    """
+    tuned = set(tuned)
+    return {
+        name: (records[name], records[BEST if name in tuned else "paper"])
+        for name in names
+        if name in records
+    }
+
+
+def in_short(study: pd.DataFrame, of: int) -> Html:
+    """Which variants differ from the paper's network, and in what.
+
+    Parameters
+    ----------
+    study
+        Result of `ff.stats.study.study`.
+    of
+        Number of variants that there are predictions for.
+    """
+    measured = len(study["variant"].unique())
+    parts = []
+    for measure, words in WORDS.items():
+        sure: Any = study[(study["measure"] == measure) & (study["p_holm"] < LEVEL)]
+        less = sure["difference"] < 0
+        for word, chosen in zip(words, (less, ~less), strict=True):
+            if found := [escape(label(name)) for name in sure.loc[chosen, "variant"]]:
+                parts.append(f"{word} with {listed(found)}")
+    return paragraphs(
+        [
+            f"{measured} of {of} variants are measured, with the seeds of the paper's network. "
+            "What differs from it, after Holm's correction over the whole study: "
+            f"{'; '.join(parts) or 'nothing'}."
+        ]
+    )
