@@ -61,7 +61,10 @@ GRIDS = {
         },
     ),
     "activation-leaky": ({"activation": "leaky"}, RATES),
-    "activation-tanh": ({"activation": "tanh"}, RATES | {"threshold": [0.3, 0.6]}),
+    "activation-tanh": (
+        {"activation": "tanh"},
+        {"learning_rate": [*RATES["learning_rate"], 3e-2, 1e-1], "threshold": [0.3, 0.6, 0.8]},
+    ),
     "activation-gelu": ({"activation": "gelu"}, RATES),
 }
 
