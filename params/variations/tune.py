@@ -28,7 +28,7 @@ GRIDS = {
     "normalization-none": (
         {"normalization": "none"},
         {
-            "learning_rate": [1e-4, 1e-3, 3e-3, 1e-2],
+            "learning_rate": [1e-4, 1e-3, 3e-3, 1e-2, 3e-2],
             "downstream_learning_rate": [1e-3, 1e-2, 1e-1],
         },
     ),
@@ -47,7 +47,7 @@ GRIDS = {
     ),
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
-        {"learning_rate": [1e-3, 1e-2, 1e-1], "threshold": [0.9, 1.0, 1.1, 1.2]},
+        {"learning_rate": [1e-2, 1e-1, 3e-1], "threshold": [0.9, 1.0, 1.1, 1.2, 1.4, 1.7]},
     ),
     "temperature-100": (
         {"temperature": 100.0},
@@ -56,8 +56,8 @@ GRIDS = {
     "loss-pairwise": (
         {"loss": "pairwise"},
         {
-            "learning_rate": [3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0],
-            "temperature": [0.25, 1.0, 10.0, 30.0],
+            "learning_rate": [3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0],
+            "temperature": [0.25, 1.0, 10.0, 30.0, 100.0],
         },
     ),
     "activation-leaky": ({"activation": "leaky"}, RATES),
