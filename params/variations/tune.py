@@ -13,6 +13,7 @@ import sys
 import warnings
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -22,7 +23,8 @@ import ff
 OUT = Path(__file__).parents[2] / "book" / "variations" / "tuning"
 SEEDS, EPOCHS, LAYERS, WIDTH = [101, 102], 10, 8, 100
 RATES = {"learning_rate": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]}
-GRIDS = {
+# What a variant sets, and its grids.
+GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     "paper": ({}, RATES),
     "normalization-layer": ({"normalization": "layer"}, RATES),
     "normalization-none": (
@@ -39,11 +41,13 @@ GRIDS = {
     ),
     "goodness-fourth": (
         {"goodness": "fourth"},
+        RATES | {"threshold": [1.0, 3.0]},
         {
             "learning_rate": [1e-6, 1e-5, 1e-4, 1e-3],
             "threshold": [1.0, 3.0, 10.0],
             "temperature": [1.0, 100.0],
         },
+        {"learning_rate": [1e-5, 1e-4, 3e-4, 1e-3], "threshold": [10.0, 30.0, 100.0]},
     ),
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
@@ -74,9 +78,9 @@ KEYS = (*RATES, "downstream_learning_rate", "threshold", "temperature")
 
 def points(name: str, rows: list[dict]) -> list[dict]:
     """Measure each point of a variant's grid that is not among the rows."""
-    fixed, grid = GRIDS[name]
+    fixed, *grids = GRIDS[name]
     known = {tuple(row[key] for key in KEYS) for row in rows}
-    for values in product(*grid.values()):
+    for grid, values in ((grid, values) for grid in grids for values in product(*grid.values())):
         changed = fixed | dict(zip(grid, values, strict=True))
         config = ff.Config(
             layers=LAYERS, hidden=WIDTH, seeds=SEEDS, epochs=EPOCHS, validation_index=EPOCHS,
@@ -85,6 +89,7 @@ def points(name: str, rows: list[dict]) -> list[dict]:
         point = {key: getattr(config, key) for key in KEYS}
         if tuple(point.values()) in known:
             continue
+        known.add(tuple(point.values()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ff.DivergenceWarning)  # its accuracy is missing: enough
             records = ff.train(config)
