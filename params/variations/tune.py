@@ -80,8 +80,9 @@ def points(name: str, rows: list[dict]) -> list[dict]:
     """Measure each point of a variant's grid that is not among the rows."""
     fixed, *grids = GRIDS[name]
     known = {tuple(row[key] for key in KEYS) for row in rows}
-    for grid, values in ((grid, values) for grid in grids for values in product(*grid.values())):
-        changed = fixed | dict(zip(grid, values, strict=True))
+    chosen = [dict(zip(grid, at, strict=True)) for grid in grids for at in product(*grid.values())]
+    for values in chosen:
+        changed = fixed | values
         config = ff.Config(
             layers=LAYERS, hidden=WIDTH, seeds=SEEDS, epochs=EPOCHS, validation_index=EPOCHS,
             **changed,
