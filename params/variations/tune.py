@@ -68,6 +68,7 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     "activation-tanh": (
         {"activation": "tanh"},
         {"learning_rate": [*RATES["learning_rate"], 3e-2, 1e-1], "threshold": [0.3, 0.6, 0.8]},
+        {"learning_rate": [3e-2, 1e-1, 3e-1], "threshold": [0.8, 0.9]},
     ),
     "activation-gelu": ({"activation": "gelu"}, RATES),
 }
