@@ -159,9 +159,40 @@ def test_holms_correction_is_over_the_whole_study():
     base = made(0.8)
     found = study.study({"steeper": (made(1.2), base), "the same": (made(0.8), base)})
     assert list(found["variant"].unique()) == ["steeper", "the same"]
-    known = found.dropna(subset=["p"]).sort_values("p")
+    tests = found["measure"].isin(["delay", "readout"])
+    assert found.loc[~tests, "p_holm"].isna().all(), "the others describe"
+    rows: Any = found[tests & found["p"].notna()]
+    known = rows.sort_values("p")
     adjusted = (known["p"] * np.arange(len(known), 0, -1)).cummax().clip(upper=1)
     np.testing.assert_allclose(known["p_holm"], adjusted)
+
+
+def test_the_tests_of_variants_that_are_not_measured_yet_count():
+    pairs = {"steeper": (made(1.2), made(0.8))}
+    alone, planned = study.study(pairs), study.study(pairs, planned=10)
+    assert len(alone) == len(planned)
+    p, first = row(alone, "delay")["p"], row(planned, "delay")["p_holm"]
+    assert first == pytest.approx(20 * p)
+
+
+def test_pair_accuracy_is_tested_where_eq_3_is_undefined():
+    own = made(1.2)
+    own.layers["train_accuracy"] = np.nan
+    found = study.study({"pairwise": (own, made(0.8))})
+    assert row(found, "pair delay")["p_holm"] < 0.05
+    assert np.isnan(row(found, "delay")["p_holm"])
+
+
+def test_a_slope_that_bends_is_seen_in_its_halves_and_at_another_target():
+    own, base = made(0.8), made(0.8)
+    late = own.layers["layer"] > 9
+    own.layers.loc[late, "train_accuracy"] = made(1.6, start=-4.5).layers["train_accuracy"][late]
+    found = study.compared(own, base)
+    assert row(found, "shallow delay")["difference"] == pytest.approx(0, abs=0.02)
+    assert row(found, "deep delay")["difference"] > 0.5
+    assert row(study.compared(made(0.8), made(0.8)), "delay at 0.8")["own"] == pytest.approx(
+        0.8, abs=0.05
+    )
 
 
 def test_falls_are_counted_between_neighboring_epochs_of_a_seed():

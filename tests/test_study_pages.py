@@ -94,7 +94,7 @@ def test_a_run_that_has_diverged_whole_is_left_out_and_what_is_needed_is_named(f
         variants(tmp_path, needed=["paper", "burst"])
 
 
-def test_the_chosen_point_of_a_grid_is_the_highest_without_a_diverged_seed(tmp_path):
+def test_the_best_point_of_a_grid_has_no_diverged_seed_and_that_of_the_run_is_marked(tmp_path):
     assert tuning(tmp_path).empty
     point = {"downstream_learning_rate": 0.01, "threshold": 1.0, "temperature": 1.0}
     seen = {1e-3: (0.6, 0.8), 1e-2: (0.7, 0.9), 1e-1: (0.99, np.nan)}
@@ -111,10 +111,17 @@ def test_the_chosen_point_of_a_grid_is_the_highest_without_a_diverged_seed(tmp_p
     ]
     (tmp_path / "tuning").mkdir()
     pd.DataFrame(rows).to_parquet(tmp_path / "tuning" / "dark-label.parquet")
-    table = tuning_table(tuning(tmp_path))
-    chosen = table[table["chosen"] != ""].reset_index()
-    assert chosen["learning_rate"].tolist() == [1e-2]
-    assert chosen["mean"].tolist() == [pytest.approx(0.8)]
+    table = tuning_table(tuning(tmp_path), {})
+    best = table[table["best"] != ""].reset_index()
+    assert best["learning_rate"].tolist() == [1e-2]
+    assert best["mean"].tolist() == [pytest.approx(0.8)]
+    assert set(table["trained"]) == {""}
+    config = {key: value for key, value in rows[0].items() if key in point} | {
+        "learning_rate": 1e-3
+    }
+    run = Records(pd.DataFrame(), pd.DataFrame(), runs=({"config": config},))
+    table = tuning_table(tuning(tmp_path), {"dark-label": run}).reset_index()
+    assert table.loc[table["trained"] != "", "learning_rate"].tolist() == [1e-3]
 
 
 def test_variants_whose_rate_was_chosen_are_compared_with_the_paper_at_its_best(records):
@@ -131,9 +138,20 @@ def test_what_changes_is_said_after_holm_only():
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
     assert html(variations.in_short(both, of=9)) == (
         "<p>2 of 9 variants are measured, with the seeds of the paper's network. What differs from "
-        "it, after Holm's correction over the whole study: less delay per layer with flat one; "
+        "it, after Holm's correction over two tests of all 9: less delay per layer with flat one; "
         "more delay per layer with steep; a less accurate readout with steep.</p>"
     )
+
+
+def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
+    bent = table(
+        delay=(-1.0, -2.0, -0.5, 0.04),
+        shallow_delay=(-1.0, -2.0, -0.5, np.nan),
+        deep_delay=(0.5, 0.1, 0.9, np.nan),
+    )
+    later = table(delay=(0.8, 0.4, 1.2, np.nan)).assign(measure="delay at 0.8")
+    shown = html(variations.in_short(pd.concat([bent, later]), of=1))
+    assert "with dark label (the other way in layers 9 to 16 and at target 0.8)." in shown
 
 
 @pytest.mark.parametrize(
@@ -165,6 +183,7 @@ EN_DASH = "\N{EN DASH}"
         (-0.2, 0.01, "less", "\N{CHECK MARK}"),
         (-0.2, 0.01, "more", "\N{MULTIPLICATION X}"),
         (0.2, 0.01, "more", "\N{CHECK MARK}"),
+        (-0.05, 0.01, "less", EN_DASH),
         (0.2, 0.2, "more", EN_DASH),
         (0.2, 0.2, "same", EN_DASH),
         (0.01, 0.2, "same", "\N{CHECK MARK}"),
@@ -268,6 +287,7 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
                 "seed": 1,
                 "layer": 1,
                 "largest": 0.2 if (h, r) == (1000, 1) else 0,
+                "highest": 0.5 if (h, r) == (100, 0.1) else 0.9,
             }
             for h, r in rates
         ]
@@ -277,6 +297,8 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
     )
     fall, width = why.step_sizes(falls, slopes, EXPECTED)
     assert fall.holds is True
+    assert "0 % of 0 (of 1) at 100 units and 0.1 times the rate" in fall.found, "stays at chance"
+    assert "100 % of 1 (of 1) at 1000 units and 1 times the rate" in fall.found
     assert width.holds is None, "intervals overlap"
     slopes.loc[(slopes["hidden"] == 1000) & (slopes["rate"] == 0.1), ["low", "high"]] = 0.5, 0.6
     assert why.step_sizes(falls, slopes, EXPECTED)[1].holds is True

@@ -5,6 +5,7 @@ Nothing of the library is used to compute it: what is compared is what the words
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,25 +68,25 @@ class Run:
 # --- The numbers of one run -----------------------------------------------------------------------
 
 
-def reaches(trace: np.ndarray) -> np.ndarray:
-    """Where a trace is at 0.7 or above, as exactly as float32 can tell."""
-    return trace.astype(np.float32) >= np.float32(TARGET)
+def reaches(trace: np.ndarray, target: float = TARGET) -> np.ndarray:
+    """Where a trace is at the target or above, as exactly as float32 can tell."""
+    return trace.astype(np.float32) >= np.float32(target)
 
 
-def crossing(trace: np.ndarray, epochs: np.ndarray) -> float:
-    """Where the line between epochs crosses 0.7; infinite if the trace never reaches it."""
-    reached = np.flatnonzero(reaches(trace))
+def crossing(trace: np.ndarray, epochs: np.ndarray, target: float = TARGET) -> float:
+    """Where the line between epochs crosses the target; infinite if the trace never reaches it."""
+    reached = np.flatnonzero(reaches(trace, target))
     if not len(reached):
         return np.inf
     first = reached[0]
     if first == 0:
         return float(epochs[0])
-    return float(np.interp(TARGET, trace[first - 1 : first + 1], epochs[first - 1 : first + 1]))
+    return float(np.interp(target, trace[first - 1 : first + 1], epochs[first - 1 : first + 1]))
 
 
-def delays(run: Traces) -> np.ndarray:
-    """Of each layer, where the mean trace over seeds crosses 0.7."""
-    return np.array([crossing(trace, run.epochs) for trace in run.values.mean(axis=0).T])
+def delays(run: Traces, target: float = TARGET) -> np.ndarray:
+    """Of each layer, where the mean trace over seeds crosses the target."""
+    return np.array([crossing(trace, run.epochs, target) for trace in run.values.mean(axis=0).T])
 
 
 def waits(run: Traces) -> np.ndarray:
@@ -140,16 +141,20 @@ def ranges(layers: np.ndarray) -> str:
     return ", ".join(f"{a} to {b}" if a < b else f"{a}" for a, b in ends) or "none"
 
 
-def slopes(own: Traces, base: Traces) -> Row:
-    """Slopes of delay over the layers that reach 0.7 in both, and the jackknife's interval."""
-    common = np.isfinite(delays(own)) & np.isfinite(delays(base))
-    layers = np.arange(2, 17)[common]
+def slopes(
+    own: Traces, base: Traces, first: int = 2, last: int = 16, target: float = TARGET
+) -> Row:
+    """Slopes of delay over the layers that reach the target in both; the jackknife's interval."""
+    numbers = np.arange(2, 17)
+    common = np.isfinite(delays(own, target)) & np.isfinite(delays(base, target))
+    common &= (first <= numbers) & (numbers <= last)
+    layers = numbers[common]
     over = ranges(layers)
     if len(layers) < FEWEST:
         return {"over": over}
 
     def slope(run: Traces) -> float:
-        return theil_sen(layers, delays(run)[common])
+        return theil_sen(layers, delays(run, target)[common])
 
     n, ours, theirs = len(own.values), slope(own), slope(base)
     row: Row = {"own": ours, "base": theirs, "difference": ours - theirs, "over": over}
@@ -172,11 +177,14 @@ def differences(own: Run, base: Run, accuracy: str) -> pd.DataFrame:
     seeds, rows = sorted(own.seeds & base.seeds), {}
     for measure, column, compare in (
         ("delay", accuracy, slopes),
+        ("shallow delay", accuracy, partial(slopes, last=9)),
+        ("deep delay", accuracy, partial(slopes, first=9)),
+        ("delay at 0.8", accuracy, partial(slopes, target=0.8)),
         ("layers", accuracy, of_each(reaching)),
         ("wait", accuracy, of_each(waits)),
         ("pair delay", "pair_accuracy", slopes),
-        ("pair layers", "pair_accuracy", of_each(reaching)),
         ("probe", "probe_accuracy", of_each(at_the_end)),
+        ("pairs", "pair_accuracy", of_each(at_the_end)),
     ):
         ours, theirs = (run.traces(column, seeds) for run in (own, base))
         rows[measure] = compare(ours, theirs) if ours and theirs else {"over": ""}
@@ -213,7 +221,12 @@ def test_the_study_is_what_its_words_say():
         accuracy = "validation_accuracy" if name == "negatives-hard" else "train_accuracy"
         tables[name] = differences(runs[name], runs[base_of(name)], accuracy)
     expected: Any = pd.concat(tables, names=["variant", "measure"]).sort_index()
-    expected["p_holm"] = holm(expected["p"])
+    # Two tests a variant; where Eq. 3 is undefined, pair accuracy stands in.
+    measures = expected.index.get_level_values("measure")
+    undefined = expected.xs("delay", level="measure")["over"] == ""
+    stand_in = expected.index.get_level_values("variant").isin(undefined[undefined].index)
+    tests = (measures == "readout") | (measures == np.where(stand_in, "pair delay", "delay"))
+    expected["p_holm"] = holm(expected["p"].where(tests))
 
     found = study({name: (records[name], records[base_of(name)]) for name in names})
     found = found.set_index(["variant", "measure"]).sort_index()

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate
+from ff.records import Records
 from ff.results import RESULTS
 from ff.stats.robustness import reached
+from ff.stats.study import HALVES, LAYERS
 
 __all__ = [
     "LEVEL",
@@ -32,9 +34,9 @@ LEVEL = 0.05  # of p values after Holm's correction
 MARGIN = {"delay": 0.1, "pair delay": 0.1, "readout": 0.005}
 # What a prediction is about: the delay by Eq. 3, or else by pair accuracy, and the readout.
 ABOUT = (("delay", "pair delay"), ("readout",))
-# Factor with which a measure is shown: accuracies in percentage points.
-UNITS = dict.fromkeys(("delay", "pair delay", "wait", "layers", "pair layers"), 1)
-UNITS |= dict.fromkeys(("readout", "probe"), 100)
+# Factor with which a measure is shown, in this order: accuracies in percentage points.
+DELAYS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "layers")
+UNITS = dict.fromkeys(DELAYS, 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
 CHECK, CROSS = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
 
 
@@ -78,13 +80,14 @@ def label(variant: str) -> str:
 def direction(row: Mapping[str, Any] | None) -> str | None:
     """Whether a difference is "less" or "more" after Holm, or so small that it is the "same".
 
-    None where it is undecided, not measured, or the same in all seeds by construction.
+    A difference that matters is one beyond the margin. None where it is undecided, not measured, or
+    the same in all seeds by construction.
     """
     if row is None or np.isnan(row["p"]):
         return None
-    if row["p_holm"] < LEVEL:
-        return "less" if row["difference"] < 0 else "more"
     margin = MARGIN[row["measure"]]
+    if row["p_holm"] < LEVEL and abs(row["difference"]) >= margin:
+        return "less" if row["difference"] < 0 else "more"
     return "same" if -margin < row["low"] and row["high"] < margin else None
 
 
@@ -97,7 +100,8 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
         Result of `ff.stats.study.study`.
     expected
         Of each variant: "less", "more" or "same", of the delay per layer and of the readout's test
-        accuracy. The same is what lies within 0.1 epochs per layer, or half a percentage point.
+        accuracy. The same is what lies within 0.1 epochs per layer, or half a percentage point;
+        what differs is beyond that, and not by chance.
     """
     rows = []
     for variant, words in expected.items():
@@ -114,13 +118,13 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
 
 
 def study_table(study: pd.DataFrame) -> pd.DataFrame:
-    """The study's numbers, a row a variant, as text with intervals."""
+    """The study's numbers, a row a variant, as text with intervals.
+
+    A slope over fewer layers than others says over which.
+    """
     names = dict.fromkeys(study["variant"])
     seeds = [int(study.loc[study["variant"] == name, "seeds"].iloc[0]) for name in names]
-    cells = {
-        measure: [_numbers(_row(study, name, measure)) or DASH for name in names]
-        for measure in UNITS
-    }
+    cells = {measure: [_cell(_row(study, name, measure)) for name in names] for measure in UNITS}
     index = pd.Index([label(name) for name in names], name="variant")
     return pd.DataFrame({"seeds": seeds, **cells}, index=index)
 
@@ -143,25 +147,36 @@ def outcomes(found: Sequence[Outcome]) -> Html:
     return _table(("expected, before the runs", "found", ""), rows)
 
 
-def tuning_table(points: pd.DataFrame) -> pd.DataFrame:
-    """Grids on which learning rates were chosen, with the chosen point of each variant marked.
+def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.DataFrame:
+    """Grids on which learning rates were chosen.
 
     Parameters
     ----------
     points
         Result of `ff.results.tuning`.
+    records
+        Of the study, by name.
 
     Returns
     -------
     DataFrame
-        A row for each variant and point: mean validation accuracy, and the number of seeds that it
-        is of. Chosen is the highest one at which no seed has diverged.
+        A row for each variant and point: mean validation accuracy, the number of seeds that it is
+        of, and marks: ``best``, the highest one at which no seed has diverged, and ``trained``,
+        that of the variant's run.
     """
-    keys = ["variant", "learning_rate", "downstream_learning_rate", "threshold", "temperature"]
-    table: Any = points.groupby(keys)["validation_accuracy"].agg(["mean", "count", "size"])
+    keys = ["learning_rate", "downstream_learning_rate", "threshold", "temperature"]
+    grouped: Any = points.groupby(["variant", *keys])["validation_accuracy"]
+    table = grouped.agg(["mean", "count", "size"])
     sound = table["mean"].where(table["count"] == table["size"])
     best = sound == sound.groupby("variant").transform("max")
-    return table.drop(columns="size").assign(chosen=np.where(best, CHECK, ""))
+    runs = {
+        (name, *(records[name].runs[0]["config"][key] for key in keys))
+        for name in set(points["variant"]) & records.keys()
+    }
+    trained = [point in runs for point in table.index]
+    marks = {"best": best, "trained": np.array(trained, dtype=bool)}
+    marked = {name: np.where(which, CHECK, "") for name, which in marks.items()}
+    return table.drop(columns="size").assign(**marked)
 
 
 def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outcome]:
@@ -199,6 +214,14 @@ def _undefined(study: pd.DataFrame, variant: str, measure: str) -> bool:
     """Whether a variant was trained, and this measure means nothing for it."""
     rows: Any = study[(study["variant"] == variant) & (study["measure"] == measure)]
     return len(rows) > 0 and not rows["over"].iloc[0]
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return DASH
+    first, last = {"shallow delay": HALVES[0], "deep delay": HALVES[1]}.get(row["measure"], LAYERS)
+    whole = row["over"] in (f"{first} to {last}", "the deepest")
+    return _numbers(row) + ("" if whole else f" (layers {row['over']})")
 
 
 def _said(row: Mapping[str, Any] | None, came: str | None) -> str:

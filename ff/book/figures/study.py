@@ -34,9 +34,10 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     -------
     Figure
         Left, epochs of delay that each further layer adds: by Eq. 3 and by pair accuracy. Right,
-        test accuracy of the readout and mean validation accuracy of the layers' probes. Filled
-        marks are differences that remain after Holm's correction over the whole study. A measure
-        that a variant makes undefined, or that fewer than three layers share, has no mark.
+        test accuracy of the readout and mean validation accuracy of the layers' probes. Open marks
+        are tests that do not remain after Holm's correction over the whole study; measures that
+        only describe have small marks. A measure that a variant makes undefined, or that fewer than
+        three layers share, has no mark.
     """
     figure = Figure(7.4, 1.1 + 0.3 * len(names))
     grid = figure.subplots(1, 2, sharey=True)
@@ -49,12 +50,17 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
             color, marker = PALETTE[i], MARKERS[i]
             style = {"color": color, "zorder": 3}
             axes.hlines(y, numbers[:, 1], numbers[:, 2], color=color, linewidth=1.2)
-            for sure in (True, False):
-                chosen = (rows["p_holm"].to_numpy(float) < 0.05) == sure
-                face = color if sure else "white"
-                gid = f"{measure.replace(' ', '-')}-{'sure' if sure else 'unsure'}"
+            p = rows["p_holm"].to_numpy(float)
+            for kind, chosen in {
+                "sure": p < 0.05,
+                "unsure": p >= 0.05,
+                "other": np.isnan(p),
+            }.items():
+                look = {"markerfacecolor": "white" if kind == "unsure" else color}
+                look |= {"markersize": 3.5} if kind == "other" else {}
                 at = numbers[chosen, 0], y[chosen]
-                axes.plot(*at, marker, **style, markerfacecolor=face, gid=gid)
+                gid = f"{measure.replace(' ', '-')}-{kind}"
+                axes.plot(*at, marker, **style, **look, gid=gid)
         axes.set_title(title)
         axes.set_xlabel(f"difference, {unit}")
         axes.grid(visible=False, axis="y")
@@ -65,7 +71,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         for i, label in enumerate(("Eq. 3; readout", "pair accuracy; probes"))
     ]
     hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}
-    unsure = entry("open: not after Holm", color=MUTED, **hollow)
+    unsure = entry("open: a test that fails after Holm", color=MUTED, **hollow)
     legend(figure, [*marks, unsure])
     return figure
 
@@ -116,14 +122,15 @@ def waiting(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A point for each layer on each frozen network; open triangles do not reach the target.
+        A point for each layer on each frozen network, in the colors of `own_delays`; layer 2 is
+        named. Open triangles do not reach the target.
     """
     figure = Figure(7, 3.8)
     axes = figure.subplots()
     epochs = np.unique(table["epochs"])
     top = greatest(table, "last_epoch")
-    for i, (number, rows) in enumerate(table.groupby("epochs")):
-        color = shade(i / max(len(epochs) - 1, 1))
+    for i, (number, rows) in enumerate(table.groupby("epochs"), start=1):  # 0: the untrained
+        color = shade(i / (len(epochs) + 1))
         reached = rows[~rows["censored"]]
         look = {
             "color": color,
@@ -132,6 +139,9 @@ def waiting(table: pd.DataFrame) -> Figure:
             "gid": f"frozen-{number}",
         }
         axes.plot(reached["below"], reached["crossing"], **look, label=f"after {number}")
+        second: Any = reached[reached["layer"] == 2]
+        for place in second[["below", "crossing"]].itertuples(index=False):
+            axes.annotate("layer 2", place, (5, 4), textcoords="offset points", fontsize=8)
         late = rows.loc[rows["censored"], "below"]
         axes.plot(late, np.full(len(late), top), "^", color=color, markerfacecolor="none")
     axes.set(xlabel="validation accuracy of the frozen layer below (Eq. 3)", ylim=(0, top + 1))
@@ -152,45 +162,56 @@ def causes(effects: pd.DataFrame) -> Figure:
     ----------
     effects
         One row a cause: cause, what (was done), effect, low, high and margin, in epochs: the
-        smallest effect that matters. A row without numbers was not measured.
+        smallest effect that matters. Without low and high the effect is at least what is given; a
+        row without numbers was not measured.
 
     Returns
     -------
     Figure
-        An arrow from each cause to the delay: solid where the whole interval is beyond the margin,
-        dotted and gray where it is not, or where nothing was measured.
+        All causes act on what a layer sees, and that on its delay. An arrow is solid where the
+        effect is beyond the margin, dotted where it is within, dashed where that is undecided, and
+        gray where nothing was measured.
     """
-    figure = Figure(7, 0.6 + 0.75 * len(effects))
+    figure = Figure(7.4, 0.6 + 0.8 * len(effects))
     axes = figure.subplots()
     axes.set_axis_off()
     middle = (len(effects) - 1) / 2
     axes.set(xlim=(0, 10), ylim=(len(effects) - 0.4, -0.6))
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white"}
-    axes.text(
-        9.1, middle, "delay of\na layer", ha="center", va="center", bbox=box | {"edgecolor": INK}
-    )
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 1.6}
+    middles = ((7.3, "what the\nlayer sees"), (9.4, "its delay"))
+    for x, text in middles:
+        look = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": INK}}
+        axes.text(x, middle, text, **look)
+    axes.annotate("", (8.9, middle), (8.0, middle), arrowprops=arrow | {"color": INK})
     for at, row in enumerate(effects.to_dict("records")):
-        known = not np.isnan(row["effect"])
-        sure = known and (row["low"] > row["margin"] or row["high"] < -row["margin"])
-        color = PALETTE[0] if sure else MUTED
+        line, color = _decided(row)
         axes.text(0.1, at, row["cause"], va="center", bbox=box | {"edgecolor": color})
-        look = {
-            "arrowstyle": "-|>",
-            "color": color,
-            "linestyle": "-" if sure else ":",
-            "linewidth": 1.6,
-        }
-        axes.annotate("", (8.3, middle), (2.3, at), arrowprops=look, gid=f"cause-{at}")
-        value = estimate(row["effect"], row["low"], row["high"]) if known else "not measured"
-        style = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
-        place = (5.6, at + 0.46 * (middle - at))
-        axes.text(
-            *place,
-            f"{row['what']}:\n{value}",
-            **style,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
+        style = arrow | {"color": color, "linestyle": line}
+        axes.annotate("", (6.55, middle), (2.3, at), arrowprops=style, gid=f"cause-{at}")
+        text = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
+        around = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        place = (4.3, at + 0.47 * (middle - at))
+        axes.text(*place, f"{row['what']}:\n{_effect(row)}", **text, bbox=around)
     return figure
+
+
+def _decided(row: Mapping[str, Any]) -> tuple[Any, str]:
+    """Line style and color of an arrow."""
+    effect, margin = row["effect"], row["margin"]
+    if np.isnan(effect):
+        return ":", MUTED
+    low, high = (row["low"], row["high"]) if np.isfinite(row["low"]) else (effect, effect)
+    if low > margin or high < -margin:
+        return "-", PALETTE[0]
+    return (":", INK) if -margin < low and high < margin else ((0, (5, 3)), INK)
+
+
+def _effect(row: Mapping[str, Any]) -> str:
+    if np.isnan(row["effect"]):
+        return "not measured"
+    least = "" if np.isfinite(row["low"]) else "at least "
+    return least + estimate(row["effect"], row["low"], row["high"])
 
 
 @styled

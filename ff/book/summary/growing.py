@@ -78,23 +78,30 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
         f"{both[0].keys[worst]} layers; at {both[0].keys[-1]} it is "
         f"{estimate(mean[-1], low[-1], high[-1])}."
     )
-    found = [Outcome(expected["accuracy"], text, bool((np.abs(mean) <= CLOSE).all()))]
+    apart = bool(((low > CLOSE) | (high < -CLOSE)).any())
+    close = bool(((low >= -CLOSE) & (high <= CLOSE)).all())
+    found = [Outcome(expected["accuracy"], text, False if apart else close or None)]
     depth = needed(grown)
     table: Any = gains(grown.readouts)
-    sure = table.loc[(table["low"] > 0) & (table["p_holm"] < 0.05), "depth"].to_numpy()
+    sure = table.loc[table["low"] > 0, "depth"].to_numpy()
     which = layer_numbers(sure) if len(sure) else "no layer above the second"
-    text = f"After Holm's correction {which} add to the accuracy on test images."
+    text = (
+        f"The gain of {which} in accuracy on test images excludes 0; the first gain that does not "
+        f"is that of layer {depth + 1}."
+    )
     found.append(Outcome(expected["depth"], text, bool((sure <= NEEDED).all())))
     own: Any = epochs(grown)
     most, usual = float(own["most"].max()), float(own["mean"].mean())
     text = f"The longest takes {most:.0f} epochs; on average {number(usual)}."
     found.append(Outcome(expected["patience"], text, most <= LONGEST))
     table = costs(grown, together)
+    deepest = int(np.max(together.layers["layer"]))
     own, whole = table.loc[f"grown, {depth} layers"], table.iloc[-1]
     updates, passes = own["updates"] / whole["updates"], own["cached"] / whole["forward"]
     text = (
         f"Up to {depth} layers: {number(100 * updates)} % of the updates and "
-        f"{number(100 * passes)} % of the forward passes of 16 layers together."
+        f"{number(100 * passes)} % of the forward passes of {deepest} layers together; {depth} "
+        f"layers together take {number(100 * depth / deepest)} % of either."
     )
     found.append(Outcome(expected["cost"], text, updates <= UPDATES and passes < PASSES))
     return found

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, listed, paragraphs
 from ff.book.study import LEVEL, label
+from ff.book.summary.shared import sign_of
 from ff.records import Records
 
 __all__ = ["BEST", "in_short", "pairs"]
@@ -17,6 +19,12 @@ BEST = "learning-rate-3x"
 WORDS = {  # of a measure: what a smaller and a greater one is called
     "delay": ("less delay per layer", "more delay per layer"),
     "readout": ("a less accurate readout", "a more accurate readout"),
+}
+# Where a slope may differ the other way, and what that is called.
+ELSEWHERE = {
+    "shallow delay": "in layers 2 to 9",
+    "deep delay": "in layers 9 to 16",
+    "delay at 0.8": "at target 0.8",
 }
 
 
@@ -53,18 +61,35 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
     of
         Number of variants that there are predictions for.
     """
-    measured = len(study["variant"].unique())
     parts = []
     for measure, words in WORDS.items():
         sure: Any = study[(study["measure"] == measure) & (study["p_holm"] < LEVEL)]
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
-            if found := [escape(label(name)) for name in sure.loc[chosen, "variant"]]:
+            names = sure.loc[chosen, "variant"]
+            found = [
+                escape(label(name)) + (_turns(study, name) if measure == "delay" else "")
+                for name in names
+            ]
+            if found:
                 parts.append(f"{word} with {listed(found)}")
+    measured = len(study["variant"].unique())
     return paragraphs(
         [
             f"{measured} of {of} variants are measured, with the seeds of the paper's network. "
-            "What differs from it, after Holm's correction over the whole study: "
+            f"What differs from it, after Holm's correction over two tests of all {of}: "
             f"{'; '.join(parts) or 'nothing'}."
         ]
     )
+
+
+def _turns(study: pd.DataFrame, variant: str) -> str:
+    """Where a variant's delay per layer differs the other way, by an interval that excludes 0."""
+    own: Any = study[study["variant"] == variant].set_index("measure")
+    sign = np.sign(own.loc["delay", "difference"])
+    other = [
+        words
+        for measure, words in ELSEWHERE.items()
+        if measure in own.index and sign_of(*own.loc[measure, ["low", "high"]]) == -sign
+    ]
+    return f" (the other way {listed(other)})" if other else ""

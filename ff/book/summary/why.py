@@ -21,6 +21,7 @@ LAST = 6  # layer above which none was expected to reach the target on an untrai
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
+AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
 
 
 def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
@@ -73,22 +74,23 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     DataFrame
         Rows for `ff.figures.causes`: cause, what, effect, low, high, margin; NaN where not
         measured. On an untrained network most layers do not reach the target: the wait is at least
-        what is given.
+        what is given, without an interval.
     """
     runs = frozen_runs(records)
     rows = []
     if last := max(runs, default=0):
-        table = slope(runs[last].layers.query("layer > 1")).query("segment == 'all'")
-        (own,) = table.to_dict("records")
-        what = "epochs per layer, below trained"
-        rows.append(("how deep it is", what, own["slope"], own["low"], own["high"], MOST))
+        for epochs in [epochs for epochs in (last, EARLY) if epochs in runs]:
+            table = slope(runs[epochs].layers.query("layer > 1")).query("segment == 'all'")
+            (own,) = table.to_dict("records")
+            what = f"epochs per layer, below frozen after {epochs}"
+            rows.append(("its depth", what, own["slope"], own["low"], own["high"], MOST))
     if {0, last} <= runs.keys():
         wait = _by_measure(runs[0], runs[last])["wait"]
-        what = "epochs more if untrained, at least"
-        rows.append(("what the layer below\nhas learned", what, *_ends(wait), 1.0))
+        what = "epochs more if that is untrained"
+        rows.append(("training of the\nlayers below", what, *_ends(wait, bound=True), 1.0))
     own, base = (records.get(name) for name in ("normalization-layer", BEST))
     wait = _by_measure(own, base)["wait"] if own and base else {}
-    rows.append(("the mean of its inputs", "epochs more if it is subtracted", *_ends(wait), 1.0))
+    rows.append(("layer normalization", "epochs more with it, together", *_ends(wait), 1.0))
     return pd.DataFrame(rows, columns=["cause", "what", "effect", "low", "high", "margin"])
 
 
@@ -104,36 +106,19 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
     """
     runs, base = frozen_runs(records), records["paper"]
     compared = {epochs: _by_measure(own, base) for epochs, own in runs.items()}
-    flat = False
-    found = []
+    found: dict[str, Outcome] = {}
     if last := max(runs, default=0):
         row = compared[last]["delay"]
-        flat = row["own"] <= MOST
+        flat, slow = row["own"] <= MOST, row["base"] >= TOGETHER
         text = (
             f"{number(row['own'])} epochs per layer on a network frozen after {last} epochs "
             f"(layers {row['over']}), {number(row['base'])} together: difference {_estimate(row)}."
         )
-        found.append(Outcome(expected["trained"], text, bool(flat and row["base"] >= TOGETHER)))
+        if flat and not slow:
+            text += f" The first half holds; layers together need less than {TOGETHER}."
+        found["trained"] = Outcome(expected["trained"], text, bool(flat and slow))
     if 0 in runs:
-        delays = mean_delay(runs[0].layers).query("layer > 1")
-        reached = delays.loc[~delays["censored"], "layer"].to_numpy()
-        few = bool((reached <= LAST).all())
-        row = compared[0]["delay"]
-        text = "On an untrained network the mean accuracy of "
-        if np.isnan(row["own"]):
-            which = layer_numbers(reached) if len(reached) else "no layer above the first"
-            text += (
-                f"{which} reaches 0.7 within {delays['last_epoch'].iloc[0]} epochs: too few for a "
-                "delay per layer."
-            )
-        else:
-            text += (
-                f"{layer_numbers(reached)} reach 0.7, {number(row['own'])} epochs per layer; "
-                f"together {number(row['base'])} over the same."
-            )
-        steeper = None if np.isnan(row["own"]) else bool(row["own"] > row["base"])
-        holds = False if not few else steeper
-        found.append(Outcome(expected["untrained"], text, holds))
+        found["untrained"] = _untrained(runs[0], compared[0]["delay"], expected["untrained"])
     if {0, last} <= runs.keys() and len(runs) > 2:
         wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
         falling = bool((np.diff(list(wait.values())) <= 0).all())
@@ -142,19 +127,61 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
         share = (wait[0] - wait[early]) / gain if gain else np.nan
         listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
         text = (
-            f"Mean wait of layers 2 to 16, in epochs (at most 30): {listed}. The first {early} "
-            f"epochs of the network below bring {number(100 * share)} % of the gain."
+            f"Mean wait of layers 2 to 16 from their own start, counting 30 epochs where a layer "
+            f"does not arrive: {listed}. The first {early} epochs of the network below bring "
+            f"{number(100 * share)} % of the gain."
         )
         enough = bool(share > 0.5) if EARLY in runs else None  # else it is still to be measured
         holds = False if not falling else enough
-        found.append(Outcome(expected["intermediate"], text, holds))
-        later = compared[0]["wait"]
-        text = (
-            f"On a trained network the delay {'does not grow' if flat else 'grows'} with depth; on "
-            f"an untrained one layers wait {_estimate(later)} epochs longer than together."
+        found["intermediate"] = Outcome(expected["intermediate"], text, holds)
+        found["waiting"] = _waiting(compared, found, expected["waiting"])
+    return list(found.values())
+
+
+def _untrained(own: Records, row: Mapping[str, Any], expected: str) -> Outcome:
+    """What came of layers on a network as it was initialized."""
+    delays = mean_delay(own.layers).query("layer > 1")
+    reached = delays.loc[~delays["censored"], "layer"].to_numpy()
+    few = bool((reached <= LAST).all())
+    text = "On an untrained network the mean accuracy of "
+    if np.isnan(row["own"]):
+        which = layer_numbers(reached) if len(reached) else "no layer above the first"
+        text += (
+            f"{which} reaches 0.7 within {delays['last_epoch'].iloc[0]} epochs: too few for a "
+            "delay per layer."
         )
-        found.append(Outcome(expected["waiting"], text, bool(flat and later["low"] > 0)))
-    return found
+    else:
+        text += (
+            f"{layer_numbers(reached)} reach 0.7, {number(row['own'])} epochs per layer; "
+            f"together {number(row['base'])} over the same."
+        )
+    steeper = None if np.isnan(row["own"]) else bool(row["own"] > row["base"])
+    return Outcome(expected, text, False if not few else steeper)
+
+
+def _waiting(
+    compared: Mapping[int, Mapping[str, dict]], found: Mapping[str, Outcome], expected: str
+) -> Outcome:
+    """What the frozen networks say of waiting and of depth; true if both premises are."""
+    first, last = min(compared), max(compared)
+    between = [epochs for epochs in compared if first < epochs < last]
+    flat = compared[last]["delay"]["own"] <= MOST
+    text = (
+        f"Where the layers below are trained, the delay {'does not grow' if flat else 'grows'} "
+        "with depth. On an untrained network layers wait at least "
+        f"{number(compared[first]['wait']['difference'])} epochs longer than together."
+    )
+    for epochs in between[:1]:
+        later = compared[epochs]["wait"]
+        longer = "longer" if later["difference"] > 0 else "shorter"
+        text += (
+            f" It is no queue, though: on a network frozen after {epochs} epochs a layer takes "
+            f"{_estimate(later)} epochs from its own start, {longer} than together. What counts is "
+            "what the layers below hand on, and that it goes on improving."
+        )
+    premises = {found[name].holds for name in ("trained", "untrained")}
+    undecided = None if None in premises else True
+    return Outcome(expected, text, False if False in premises else undecided)
 
 
 def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -199,17 +226,24 @@ def step_sizes(
         Predictions by name: "falls" and "width".
     """
     fell = falls.assign(fell=falls["largest"] > FALL)
-    share: Any = fell.groupby(["hidden", "rate"])["fell"].mean()
+    awake: Any = fell[fell["highest"] >= AWAKE].groupby(["hidden", "rate"])["fell"]
+    of: Any = fell.groupby(["hidden", "rate"]).size()
+    count: Any = awake.size().reindex(of.index, fill_value=0)
+    share: Any = awake.mean().reindex(of.index, fill_value=0.0)
     found = []
     if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= set(share.index):
         words = ", ".join(
-            f"{number(100 * value)} % at {hidden} units and {rate:g} times the rate"
+            f"{number(100 * value)} % of {count[hidden, rate]} (of {of[hidden, rate]}) at "
+            f"{hidden} units and {rate:g} times the rate"
             for (hidden, rate), value in share.items()
             if rate in (0.1, 1.0)
         )
         others = max(share[1000, 0.1], share[100, 1.0], share[100, 0.1])
         holds = share[1000, 1.0] > 0.5 and others < 0.1
-        text = f"Layers of a seed that fall by more than {FALL} at least once: {words}."
+        text = (
+            f"Layers of a seed that fall by more than {FALL} at least once, of those that leave "
+            f"{AWAKE}: {words}. Frequent is more than half, few is less than a tenth."
+        )
         found.append(Outcome(expected["falls"], text, bool(holds)))
     rows = {(row["hidden"], row["rate"]): row for row in slopes.to_dict("records")}
     if {(1000, 0.1), (100, 1.0)} <= rows.keys():
@@ -229,8 +263,10 @@ def _by_measure(own: Records, base: Records) -> dict[str, dict]:
     return {row["measure"]: row for row in study.compared(own, base).to_dict("records")}
 
 
-def _ends(row: Mapping) -> tuple[float, float, float]:
-    return tuple(row.get(name, np.nan) for name in ("difference", "low", "high"))
+def _ends(row: Mapping, *, bound: bool = False) -> tuple[float, float, float]:
+    """Difference and interval; a bound has none."""
+    difference, *ends = (row.get(name, np.nan) for name in ("difference", "low", "high"))
+    return (difference, np.nan, np.nan) if bound else (difference, *ends)
 
 
 def _estimate(row: Mapping) -> str:
