@@ -191,7 +191,7 @@ def causes(effects: pd.DataFrame) -> Figure:
         axes.annotate("", (6.55, middle), (2.3, at), arrowprops=style, gid=f"cause-{at}")
         text = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
         around = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        place = (4.3, at + 0.47 * (middle - at))
+        place = (4.0, at + 0.4 * (middle - at))
         axes.text(*place, f"{row['what']}:\n{_effect(row)}", **text, bbox=around)
     return figure
 

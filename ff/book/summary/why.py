@@ -82,8 +82,8 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
         for epochs in [epochs for epochs in (last, EARLY) if epochs in runs]:
             table = slope(runs[epochs].layers.query("layer > 1")).query("segment == 'all'")
             (own,) = table.to_dict("records")
-            what = f"epochs per layer, below frozen after {epochs}"
-            rows.append(("its depth", what, own["slope"], own["low"], own["high"], MOST))
+            cause = f"its depth, the layers\nbelow frozen after {epochs}"
+            rows.append((cause, "epochs per layer", own["slope"], own["low"], own["high"], MOST))
     if {0, last} <= runs.keys():
         wait = _by_measure(runs[0], runs[last])["wait"]
         what = "epochs more if that is untrained"
@@ -173,12 +173,15 @@ def _waiting(
     )
     for epochs in between[:1]:
         later = compared[epochs]["wait"]
-        longer = "longer" if later["difference"] > 0 else "shorter"
         text += (
-            f" It is no queue, though: on a network frozen after {epochs} epochs a layer takes "
-            f"{_estimate(later)} epochs from its own start, {longer} than together. What counts is "
-            "what the layers below hand on, and that it goes on improving."
+            f" On a network frozen after {epochs} epochs a layer takes {_estimate(later)} epochs "
+            "more from its own start than together."
         )
+        if later["low"] > 0:
+            text += (
+                " So layers do not queue: what counts is what those below hand on, and that it "
+                "goes on improving."
+            )
     premises = {found[name].holds for name in ("trained", "untrained")}
     undecided = None if None in premises else True
     return Outcome(expected, text, False if False in premises else undecided)
@@ -195,13 +198,15 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
         if own in records and base in records:
             rows = _by_measure(records[own], records[base])
             own_slope, wait = rows["delay"], rows["wait"]
-            parts.append(
-                f"{words} {number(own_slope['own'])} epochs per layer instead of "
-                f"{number(own_slope['base'])} (difference {_estimate(own_slope)}, layers "
-                f"{own_slope['over']}; "
-                f"mean wait {_estimate(wait)} epochs)"
-            )
             known = not np.isnan(own_slope["own"])
+            slopes = (
+                f"{number(own_slope['own'])} epochs per layer instead of "
+                f"{number(own_slope['base'])} (difference {_estimate(own_slope)}, layers "
+                f"{own_slope['over']})"
+                if known
+                else "too few layers arrive for a delay per layer"
+            )
+            parts.append(f"{words} {slopes}, mean wait {_estimate(wait)} epochs")
             holds.append(own_slope["own"] <= (1 - LESS) * own_slope["base"] if known else None)
     if not parts:
         return []
