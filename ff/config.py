@@ -291,7 +291,11 @@ class Config(BaseModel):
                 f"validation_index must be 1 with schedule 'in-turn', which decides by validation "
                 f"accuracy, but got {self.validation_index!r}"
             )
-        if NEGATIVES[self.negatives].confused and self.frozen_after:
+        if (
+            NEGATIVES[self.negatives].confused
+            and self.frozen_after
+            and self.schedule == "on-frozen"
+        ):
             yield (
                 f"frozen_after must be 0 with negatives {self.negatives!r}, because no readout "
                 f"learns in those epochs, but got {self.frozen_after}"
