@@ -112,9 +112,10 @@ def test_the_best_point_of_a_grid_has_no_diverged_seed_and_that_of_the_run_is_ma
     (tmp_path / "tuning").mkdir()
     pd.DataFrame(rows).to_parquet(tmp_path / "tuning" / "dark-label.parquet")
     table = tuning_table(tuning(tmp_path), {})
-    best = table[table["best"] != ""].reset_index()
-    assert best["learning_rate"].tolist() == [1e-2]
-    assert best["mean"].tolist() == [pytest.approx(0.8)]
+    assert table["learning_rate"].tolist() == [1e-2, 1e-3], "from the best"
+    assert table["best"].tolist() == [table["best"].iloc[0], ""]
+    assert table["accuracy"].iloc[0] == pytest.approx(0.8)
+    assert set(table["points"]) == {3}
     assert set(table["trained"]) == {""}
     config = {key: value for key, value in rows[0].items() if key in point} | {
         "learning_rate": 1e-3

@@ -160,23 +160,30 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
     Returns
     -------
     DataFrame
-        A row for each variant and point: mean validation accuracy, the number of seeds that it is
-        of, and marks: ``best``, the highest one at which no seed has diverged, and ``trained``,
-        that of the variant's run.
+        Rows for the three highest points of each variant and that of its run: variant, points (of
+        its grid), the point, accuracy (mean over seeds, none of which has diverged), and marks:
+        ``best``, the highest, and ``trained``, that of the run.
     """
     keys = ["learning_rate", "downstream_learning_rate", "threshold", "temperature"]
     grouped: Any = points.groupby(["variant", *keys])["validation_accuracy"]
-    table = grouped.agg(["mean", "count", "size"])
-    sound = table["mean"].where(table["count"] == table["size"])
-    best = sound == sound.groupby("variant").transform("max")
+    table = grouped.agg(["mean", "count", "size"]).reset_index()
+    accuracy = table["mean"].where(table["count"] == table["size"])
+    of_variant = accuracy.groupby(table["variant"])
+    rank = of_variant.rank(ascending=False, method="first")
     runs = {
         (name, *(records[name].runs[0]["config"][key] for key in keys))
         for name in set(points["variant"]) & records.keys()
     }
-    trained = [point in runs for point in table.index]
-    marks = {"best": best, "trained": np.array(trained, dtype=bool)}
+    trained = np.array(
+        [row in runs for row in table[["variant", *keys]].itertuples(index=False, name=None)]
+    )
+    size = of_variant.transform("size")
+    marks = {"best": rank == 1, "trained": trained}
     marked = {name: np.where(which, CHECK, "") for name, which in marks.items()}
-    return table.drop(columns="size").assign(**marked)
+    shown = table[["variant", *keys]].assign(points=size, accuracy=accuracy, **marked)
+    order = ["variant", "points", *keys, "accuracy", *marks]
+    chosen = shown.assign(rank=rank)[(rank <= 3) | trained].sort_values(["variant", "rank"])
+    return chosen[order].set_index("variant")
 
 
 def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outcome]:
