@@ -1,6 +1,6 @@
 """The measurements that the book rests on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ff.records import (
 
 __all__ = [
     "DEVICES",
+    "POINT",
     "PRECISION",
     "RESULTS",
     "VARIANTS",
@@ -39,6 +40,8 @@ RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
 VARIANTS = RESULTS.parent / "variations"  # 16 layers, one thing changed; params/variations
+# What is chosen for a variant: a point of its grid.
+POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature")
 KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
 
 
@@ -103,18 +106,7 @@ def variations() -> dict[str, Records]:
         "constant rates": [{"cool_down": False}],
         "bf16": [{"hidden": 100, **coarse}, {"hidden": 1000, "device": "cuda", **coarse}],
     }
-    found = {}
-    for name, parts in asked.items():
-        try:
-            records = [published(**part) for part in parts]
-        except RecordsError:
-            continue
-        found[name] = Records(
-            layers=pd.concat([part.layers for part in records], ignore_index=True),
-            readouts=pd.concat([part.readouts for part in records], ignore_index=True),
-            runs=tuple(run for part in records for run in part.runs),
-        )
-    return found
+    return _measured(asked)
 
 
 def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[str, Records]:
@@ -161,17 +153,12 @@ def other_data(folder: str | Path = VARIANTS) -> dict[str, Records]:
     folder
         Where the variations study's runs are. What was not measured is left out.
     """
-    asked: dict[str, dict[str, Any]] = {
-        "Fashion-MNIST": {"dataset": "fashion-mnist"},
-        "digits": {"dataset": "digits", "epochs": 60},
-    }
-    found = {}
-    for name, keys in asked.items():
-        try:
-            found[name] = published(folder=folder, **keys)
-        except RecordsError:
-            continue
-    return found
+    return _measured(
+        {
+            "Fashion-MNIST": [{"dataset": "fashion-mnist", "folder": folder}],
+            "digits": [{"dataset": "digits", "epochs": 60, "folder": folder}],
+        }
+    )
 
 
 def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
@@ -190,10 +177,25 @@ def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
         validation_accuracy (of the readout; NaN if the seed has diverged). No rows if nothing was
         measured.
     """
-    keys = ["learning_rate", "downstream_learning_rate", "threshold", "temperature"]
-    columns = ["variant", *keys, "seed", "validation_accuracy"]
+    columns = ["variant", *POINT, "seed", "validation_accuracy"]
     grids = [pd.read_parquet(path) for path in sorted(Path(folder).glob("tuning/*.parquet"))]
     return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
+
+
+def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:
+    """What `published` has of each name, its parts together; without names that lack a part."""
+    found = {}
+    for name, parts in asked.items():
+        try:
+            records = [published(**part) for part in parts]
+        except RecordsError:
+            continue
+        found[name] = Records(
+            layers=pd.concat([part.layers for part in records], ignore_index=True),
+            readouts=pd.concat([part.readouts for part in records], ignore_index=True),
+            runs=tuple(run for part in records for run in part.runs),
+        )
+    return found
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:

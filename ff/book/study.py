@@ -12,7 +12,7 @@ import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate
 from ff.records import Records
-from ff.results import RESULTS
+from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
 from ff.stats.study import HALVES, LAYERS
 
@@ -164,7 +164,7 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
         its grid), the point, accuracy (mean over seeds, none of which has diverged), and marks:
         ``best``, the highest, and ``trained``, that of the run.
     """
-    keys = ["learning_rate", "downstream_learning_rate", "threshold", "temperature"]
+    keys = list(POINT)
     grouped: Any = points.groupby(["variant", *keys])["validation_accuracy"]
     table = grouped.agg(["mean", "count", "size"]).reset_index()
     accuracy = table["mean"].where(table["count"] == table["size"])

@@ -16,7 +16,7 @@ from ff.records import Records, below, condition, configuration, device, diverge
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.coefficients import COEFFICIENTS
-from ff.stats.cubes import cubes
+from ff.stats.cubes import single_cube
 
 __all__ = ["KINDS", "Selection", "conditions", "kinds"]
 
@@ -154,14 +154,14 @@ class Selection:
         RecordsError
             No layer was measured in all chosen seeds at any of the epochs.
         """
-        found = [next(cubes(part, "layer", self.column)) for part in self._measured_layers]
+        found = [single_cube(part, "layer", self.column) for part in self._measured_layers]
         means = [pd.DataFrame(c.values.mean(axis=0), index=c.epochs, columns=c.keys) for c in found]
         return pd.concat(means, axis=1).sort_index().reindex(columns=range(1, self.depth + 1))
 
     @cached_property
     def network(self) -> pd.Series:
         """Mean accuracy of the readout over seeds, by epoch; empty if it was not measured."""
-        found = [next(cubes(part, "depth", self.overall)) for part in self._measured_readouts]
+        found = [single_cube(part, "depth", self.overall) for part in self._measured_readouts]
         means = [pd.Series(c.values.mean(axis=0)[:, 0], index=c.epochs) for c in found]
         return means[0] if means else pd.Series(dtype=float)
 

@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 
 import ff
+from ff.results import POINT
 
 OUT = Path(__file__).parents[2] / "book" / "variations" / "tuning"
 SEEDS, EPOCHS, LAYERS, WIDTH = [101, 102], 10, 8, 100
@@ -74,13 +75,10 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-KEYS = (*RATES, "downstream_learning_rate", "threshold", "temperature")
-
-
 def points(name: str, rows: list[dict]) -> list[dict]:
     """Measure each point of a variant's grid that is not among the rows."""
     fixed, *grids = GRIDS[name]
-    known = {tuple(row[key] for key in KEYS) for row in rows}
+    known = {tuple(row[key] for key in POINT) for row in rows}
     chosen = [dict(zip(grid, at, strict=True)) for grid in grids for at in product(*grid.values())]
     for values in chosen:
         changed = fixed | values
@@ -88,7 +86,7 @@ def points(name: str, rows: list[dict]) -> list[dict]:
             layers=LAYERS, hidden=WIDTH, seeds=SEEDS, epochs=EPOCHS, validation_index=EPOCHS,
             **changed,
         )  # fmt: skip
-        point = {key: getattr(config, key) for key in KEYS}
+        point = {key: getattr(config, key) for key in POINT}
         if tuple(point.values()) in known:
             continue
         known.add(tuple(point.values()))

@@ -16,9 +16,9 @@ __all__ = ["BEST", "in_short", "pairs"]
 
 # The paper's network at its own best learning rate on the grid.
 BEST = "learning-rate-3x"
-WORDS = {  # of a measure: what a smaller and a greater one is called
-    "delay": ("less delay per layer", "more delay per layer"),
-    "readout": ("a less accurate readout", "a more accurate readout"),
+WORDS = {  # of a test, by what may stand for it: what a smaller and a greater one is called
+    ("delay", "pair delay"): ("less delay per layer", "more delay per layer"),
+    ("readout",): ("a less accurate readout", "a more accurate readout"),
 }
 # Where a slope may differ the other way, and what that is called.
 ELSEWHERE = {
@@ -62,13 +62,13 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
         Number of variants that there are predictions for.
     """
     parts = []
-    for measure, words in WORDS.items():
-        sure: Any = study[(study["measure"] == measure) & (study["p_holm"] < LEVEL)]
+    for measures, words in WORDS.items():
+        sure: Any = study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
             names = sure.loc[chosen, "variant"]
             found = [
-                escape(label(name)) + (_turns(study, name) if measure == "delay" else "")
+                escape(label(name)) + (_turns(study, name) if "delay" in measures else "")
                 for name in names
             ]
             if found:

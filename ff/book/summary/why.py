@@ -1,6 +1,6 @@
 """Why deep layers are late: what was expected of the interventions, and what came, in sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     runs = frozen_runs(records)
     rows = []
     if last := max(runs, default=0):
-        for epochs in [epochs for epochs in (last, EARLY) if epochs in runs]:
+        for epochs in sorted({last, EARLY} & runs.keys(), reverse=True):
             table = slope(runs[epochs].layers.query("layer > 1")).query("segment == 'all'")
             (own,) = table.to_dict("records")
             cause = f"its depth, the layers\nbelow frozen after {epochs}"
@@ -171,20 +171,18 @@ def _waiting(
         "with depth. On an untrained network layers wait at least "
         f"{number(compared[first]['wait']['difference'])} epochs longer than together."
     )
-    for epochs in between[:1]:
-        later = compared[epochs]["wait"]
+    if between:
+        later = compared[between[0]]["wait"]
         text += (
-            f" On a network frozen after {epochs} epochs a layer takes {_estimate(later)} epochs "
-            "more from its own start than together."
+            f" On a network frozen after {between[0]} epochs a layer takes {_estimate(later)} "
+            "epochs more from its own start than together."
         )
         if later["low"] > 0:
             text += (
                 " So layers do not queue: what counts is what those below hand on, and that it "
                 "goes on improving."
             )
-    premises = {found[name].holds for name in ("trained", "untrained")}
-    undecided = None if None in premises else True
-    return Outcome(expected, text, False if False in premises else undecided)
+    return Outcome(expected, text, _all([found[name].holds for name in ("trained", "untrained")]))
 
 
 def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -211,9 +209,8 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
     if not parts:
         return []
     text = f"Layer normalization: {'; '.join(parts)}."
-    undecided = None in holds or len(holds) < len(pairs)
-    holding = False if False in holds else None if undecided else True
-    return [Outcome(expected["normalization"], text, holding)]
+    holds += [None] * (len(pairs) - len(holds))  # what is not measured is undecided
+    return [Outcome(expected["normalization"], text, _all(holds))]
 
 
 def step_sizes(
@@ -262,6 +259,11 @@ def step_sizes(
         holds = bool(wide["high"] < narrow["low"]) if apart else None
         found.append(Outcome(expected["width"], text, holds))
     return found
+
+
+def _all(holds: Sequence[bool | None]) -> bool | None:
+    """Whether all hold: False if one does not, else None if one is undecided."""
+    return False if False in holds else None if None in holds else True
 
 
 def _by_measure(own: Records, base: Records) -> dict[str, dict]:
