@@ -53,6 +53,7 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     "goodness-log-sum-exp": (
         {"goodness": "log-sum-exp"},
         {"learning_rate": [1e-2, 1e-1, 3e-1], "threshold": [0.9, 1.0, 1.1, 1.2, 1.4, 1.7]},
+        {"learning_rate": [1e-1, 3e-1, 1.0], "threshold": [1.7, 2.0, 2.4]},
     ),
     "temperature-100": (
         {"temperature": 100.0},

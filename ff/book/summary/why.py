@@ -13,7 +13,15 @@ from ff.records import Records
 from ff.stats import study
 from ff.stats.delay import mean_delay, slope
 
-__all__ = ["effects", "frozen_runs", "interventions", "normalization", "step_sizes", "waits"]
+__all__ = [
+    "effects",
+    "frozen_runs",
+    "interventions",
+    "named_delays",
+    "normalization",
+    "step_sizes",
+    "waits",
+]
 
 TOGETHER = 0.7  # epochs per layer that layers which learn together were expected to need at least
 MOST = 0.1  # epochs per layer that a delay on a trained network was expected to grow by, at most
@@ -32,6 +40,17 @@ def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
         if name.startswith("on-frozen") and config["normalization"] == "rms":
             found[config["frozen_after"]] = own
     return dict(sorted(found.items()))
+
+
+def named_delays(
+    records: Mapping[str, Records], names: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """Delays of layers above the first in those runs that were measured, by words for each run."""
+    return {
+        words: mean_delay(records[name].layers).query("layer > 1")
+        for name, words in names.items()
+        if name in records
+    }
 
 
 def waits(records: Mapping[str, Records]) -> pd.DataFrame:
