@@ -39,6 +39,7 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     "goodness-absolute": (
         {"goodness": "absolute"},
         {"learning_rate": [1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4], "threshold": [0.5, 1.0, 2.0]},
+        {"learning_rate": [1e-7, 1e-6, 1e-5], "threshold": [4.0, 8.0]},
     ),
     "goodness-fourth": (
         {"goodness": "fourth"},
