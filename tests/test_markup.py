@@ -26,6 +26,9 @@ from ff.book.markup import (
         (-0.12345, "\N{MINUS SIGN}0.123"),
         (123.45, "123"),
         (0.99951, "1"),
+        (999.7, "1000"),
+        (-2371.2, "\N{MINUS SIGN}2371"),
+        (2e6, "2e+06"),
         (1e-9, "1e\N{MINUS SIGN}09"),
         (np.float32(-2.5), "\N{MINUS SIGN}2.5"),
         (np.inf, "inf"),
@@ -33,7 +36,7 @@ from ff.book.markup import (
         (np.nan, "\N{EN DASH}"),
     ],
 )
-def test_a_number_has_three_digits_and_a_true_minus(value: float, text: str):
+def test_a_number_has_three_digits_or_is_whole_and_has_a_true_minus(value: float, text: str):
     assert number(value) == text
 
 

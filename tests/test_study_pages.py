@@ -201,7 +201,7 @@ def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, w
     """What is not shown to differ is the same only if the interval is within the margin."""
     found = table(delay=(difference, difference - 0.08, difference + 0.08, p))
     shown = html(predictions(found, {"dark-label": (word, "same")}))
-    cells = re.findall(r"<td>([^<]*)</td>", shown)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown)
     assert cells[2] == mark
     assert cells[5] == EN_DASH, "the readout was not measured"
     assert "dark label" in shown

@@ -97,8 +97,9 @@ def layer_numbers(numbers: Iterable[int]) -> str:
 
 
 def number(value: float) -> str:
-    """A number to three digits, with a true minus sign; a dash where there is none."""
-    return DASH if np.isnan(value) else f"{value:.3g}".replace("-", MINUS)
+    """A number to three digits or the nearest whole one, with a true minus sign; a dash for NaN."""
+    digits = ".0f" if 999.5 <= abs(value) < 1e6 else ".3g"
+    return DASH if np.isnan(value) else f"{value:{digits}}".replace("-", MINUS)
 
 
 def interval(low: float, high: float) -> str:

@@ -37,6 +37,30 @@ ABOUT = (("delay", "pair delay"), ("readout",))
 # Factor with which a measure is shown, in this order: accuracies in percentage points.
 DELAYS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "layers")
 UNITS = dict.fromkeys(DELAYS, 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
+# Words for variants whose name does not say it.
+WORDS = {
+    "normalization-layer": "layer normalization",
+    "normalization-none": "no normalization",
+    "constant-rates": "constant learning rates",
+    "label-intensity-0.3": "label 0.3 times as bright",
+    "label-intensity-3": "label 3 times as bright",
+    "positive-low": "low goodness for positive samples",
+    "goodness-absolute": "goodness of absolute values",
+    "goodness-fourth": "goodness of fourth powers",
+    "goodness-log-sum-exp": "goodness by log-sum-exp",
+    "loss-pairwise": "pairwise loss",
+    "activation-leaky": "leaky relu",
+    "activation-tanh": "tanh",
+    "activation-gelu": "gelu",
+    "relu-exact": "exact derivative of relu",
+    "negatives-hard": "hard negatives",
+    "readout-from-1": "readout from layer 1 on",
+    "learning-rate-0.3x": "0.3 times the learning rate",
+    "learning-rate-3x": "3 times the learning rate",
+    "peer-normalization-0": "no peer normalization",
+    "momentum-0.09": "peer momentum 0.09",
+    "fashion-mnist": "Fashion-MNIST",
+}
 CHECK, CROSS = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
 
 
@@ -74,7 +98,7 @@ def expected(chapter: str, folder: Path = RESULTS.parent) -> dict[str, Any]:
 
 def label(variant: str) -> str:
     """Words for a variant, such as "threshold 2" for ``threshold-2``."""
-    return variant.replace("-", " ")
+    return WORDS.get(variant, variant.replace("-", " "))
 
 
 def direction(row: Mapping[str, Any] | None) -> str | None:
@@ -105,14 +129,14 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
     """
     rows = []
     for variant, words in expected.items():
-        cells = [f"<th scope=row>{escape(label(variant))}</th>"]
+        cells = [label(variant)]
         for word, measures in zip(words, ABOUT, strict=True):
             measure = measures[-1] if _undefined(study, variant, measures[0]) else measures[0]
             found = _row(study, variant, measure)
             came = direction(found)
             mark = DASH if came is None else CHECK if came == word else CROSS
-            cells += [f"<td>{word}</td>", f"<td>{_said(found, came)}</td>", f"<td>{mark}</td>"]
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+            cells += [word, _said(found, came), mark]
+        rows.append(cells)
     heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
     return _table(heads, rows)
 
@@ -139,11 +163,7 @@ def null_table(study: pd.DataFrame) -> pd.DataFrame:
 def outcomes(found: Sequence[Outcome]) -> Html:
     """Table of predictions in sentences, and of what came of them."""
     marks = {True: f"{CHECK} came true", False: f"{CROSS} did not", None: DASH}
-    rows = [
-        f"<tr><td>{escape(one.expected)}</td><td>{escape(one.found)}</td>"
-        f"<td>{marks[one.holds]}</td></tr>"
-        for one in found
-    ]
+    rows = [(one.expected, one.found, marks[one.holds]) for one in found]
     return _table(("expected, before the runs", "found", ""), rows)
 
 
@@ -183,7 +203,7 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
     shown = table[["variant", *keys]].assign(points=size, accuracy=accuracy, **marked)
     order = ["variant", "points", *keys, "accuracy", *marks]
     chosen = shown.assign(rank=rank)[(rank <= 3) | trained].sort_values(["variant", "rank"])
-    return chosen[order].set_index("variant")
+    return chosen[order].assign(variant=chosen["variant"].map(label)).set_index("variant")
 
 
 def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outcome]:
@@ -249,10 +269,22 @@ def _numbers(row: Mapping[str, Any] | None) -> str:
     return sign + estimate(*(factor * row[name] for name in ("difference", "low", "high")))
 
 
-def _table(heads: Sequence[str], rows: Sequence[str]) -> Html:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """Table of text; a first column without a head names the rows.
+
+    On a narrow window cells stand below each other, each after its column's head.
+    """
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    body = ""
+    for row in rows:
+        cells = [
+            f'<td data-head="{escape(text)}">{escape(cell)}</td>'
+            for text, cell in zip(heads, row, strict=True)
+        ]
+        if not heads[0]:
+            cells[0] = f"<th scope=row>{escape(row[0])}</th>"
+        body += f"<tr>{''.join(cells)}</tr>"
     return Html(
         '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Predictions">'
-        f'<table class="ff-bars"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
