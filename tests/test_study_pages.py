@@ -12,6 +12,7 @@ import pytest
 
 import ff
 from ff.book import figures
+from ff.book.markup import number
 from ff.book.study import (
     Outcome,
     expected,
@@ -64,7 +65,7 @@ def table(**changes: tuple[float, float, float, float]) -> pd.DataFrame:
     """A study of one variant: difference, low, high and adjusted p of each measure."""
     rows = [
         {"variant": "dark-label", "measure": measure.replace("_", " "), "difference": d,
-         "low": low, "high": high, "p": p, "p_holm": p, "over": "2 to 16", "seeds": 10}
+         "own": 15.0, "low": low, "high": high, "p": p, "p_holm": p, "over": "2 to 16", "seeds": 10}
         for measure, (d, low, high, p) in changes.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -138,16 +139,26 @@ def test_what_changes_is_said_after_holm_only():
     flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
     assert html(variations.in_short(both, of=9)) == (
-        "<p>2 of 9 variants are measured, with the seeds of the paper's network. What differs from "
-        "it, after Holm's correction over two tests of all 9: less delay per layer with flat one; "
-        "more delay per layer with steep; a less accurate readout with steep.</p>"
+        "<p>2 of 9 variants are measured. What differs from the paper's network, after Holm's "
+        "correction over two tests of all 9: less delay per layer with flat one (\N{MINUS SIGN}1); "
+        "more delay per layer with steep (+1); a less accurate readout with steep.</p>"
     )
+
+
+def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
+    late = table(readout=(0.1, 0.0, 0.3, 0.06), layers=(-14.0, -14.0, -14.0, np.nan))
+    late = late.assign(variant="late", own=1.0)
+    died = table(readout=(0.1, 0.0, 0.3, 0.06)).assign(variant="died", seeds=9)
+    shown = html(variations.in_short(pd.concat([late, died]), of=2))
+    assert "Fewer layers reach 0.7 than in the paper's network with late (1)." in shown
+    assert "Of 10 seeds some have diverged, and are left out, with died (1)." in shown
 
 
 def test_a_delay_by_pairs_is_said_where_it_stands_in():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001))
-    assert "less delay per layer with dark label." in html(variations.in_short(pairs, of=1))
+    shown = html(variations.in_short(pairs, of=1))
+    assert "less delay per layer with dark label (by pairs \N{MINUS SIGN}0.5)." in shown
 
 
 def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
@@ -158,7 +169,7 @@ def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
     )
     later = table(delay=(0.8, 0.4, 1.2, np.nan)).assign(measure="delay at 0.8")
     shown = html(variations.in_short(pd.concat([bent, later]), of=1))
-    assert "with dark label (the other way in layers 9 to 16 and at target 0.8)." in shown
+    assert "(\N{MINUS SIGN}1; the other way in layers 9 to 16 and at target 0.8)." in shown
 
 
 @pytest.mark.parametrize(
@@ -228,7 +239,15 @@ def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
     assert "+0.1" in shown, "accuracies are in percentage points"
 
 
-def test_the_null_table_holds_what_no_measure_tells_apart():
+def test_a_delay_over_too_few_layers_is_not_called_unmeasured():
+    nothing = (np.nan, np.nan, np.nan, np.nan)
+    found = table(delay=nothing, readout=(0.001, -0.001, 0.003, 0.9)).assign(over="2")
+    shown = html(predictions(found, {"dark-label": ("more", "same")}))
+    assert "too few layers arrive" in shown
+    assert "not measured" not in shown
+
+
+def test_the_null_table_holds_what_neither_test_tells_apart():
     sure = table(delay=(1.0, 0.5, 1.5, 0.01)).assign(variant="steep")
     unsure = table(delay=(0.1, -0.5, 0.6, 0.5), readout=(0.0, -0.1, 0.1, 1.0))
     both = pd.concat([sure, unsure])
@@ -263,7 +282,11 @@ def test_what_is_said_of_the_interventions_is_computed(records):
     assert untrained.holds is None, "no layer arrives: there is no delay per layer"
     assert "frozen after 6 epochs" in trained.found
     assert f"{row['own']:.3g} after 6" in between.found
-    assert waiting.holds is False, "one of its premises did not come true"
+    assert waiting.holds is None, "a premise that did not come true decides nothing"
+    assert "Not every premise above came true." in waiting.found
+    later = study.compared(records["on-frozen-2"], records["paper"]).set_index("measure")
+    for measure in ("wait", "pair wait"):
+        assert number(later.loc[measure, "difference"]) in waiting.found
 
 
 def test_the_layer_below_is_the_one_that_was_frozen(records):

@@ -183,6 +183,7 @@ def differences(own: Run, base: Run, accuracy: str) -> pd.DataFrame:
         ("layers", accuracy, of_each(reaching)),
         ("wait", accuracy, of_each(waits)),
         ("pair delay", "pair_accuracy", slopes),
+        ("pair wait", "pair_accuracy", of_each(waits)),
         ("probe", "probe_accuracy", of_each(at_the_end)),
         ("pairs", "pair_accuracy", of_each(at_the_end)),
     ):
@@ -194,10 +195,10 @@ def differences(own: Run, base: Run, accuracy: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").assign(seeds=len(seeds))
 
 
-def holm(p_values: pd.Series) -> pd.Series:
-    """The least p times their number, the next times one less, ..., each at least the former."""
+def holm(p_values: pd.Series, tests: int) -> pd.Series:
+    """The least p times the number of tests, the next times one less, each at least the former."""
     ordered: Any = p_values.dropna().sort_values()
-    adjusted = (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1)
+    adjusted = (ordered * (tests - np.arange(len(ordered)))).cummax().clip(upper=1)
     return adjusted.reindex(p_values.index)
 
 
@@ -226,7 +227,7 @@ def test_the_study_is_what_its_words_say():
     undefined = expected.xs("delay", level="measure")["over"] == ""
     stand_in = expected.index.get_level_values("variant").isin(undefined[undefined].index)
     tests = (measures == "readout") | (measures == np.where(stand_in, "pair delay", "delay"))
-    expected["p_holm"] = holm(expected["p"].where(tests))
+    expected["p_holm"] = holm(expected["p"].where(tests), tests=2 * len(names))
 
     found = study({name: (records[name], records[base_of(name)]) for name in names})
     found = found.set_index(["variant", "measure"]).sort_index()

@@ -35,8 +35,8 @@ MARGIN = {"delay": 0.1, "pair delay": 0.1, "readout": 0.005}
 # What a prediction is about: the delay by Eq. 3, or else by pair accuracy, and the readout.
 ABOUT = (("delay", "pair delay"), ("readout",))
 # Factor with which a measure is shown, in this order: accuracies in percentage points.
-DELAYS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "layers")
-UNITS = dict.fromkeys(DELAYS, 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
+EPOCHS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "pair wait")
+UNITS = dict.fromkeys((*EPOCHS, "layers"), 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
 # Words for variants whose name does not say it.
 WORDS = {
     "normalization-layer": "layer normalization",
@@ -135,7 +135,8 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
             found = _row(study, variant, measure)
             came = direction(found)
             mark = DASH if came is None else CHECK if came == word else CROSS
-            cells += [word, _said(found, came), mark]
+            few = found is None and len(_rows(study, variant, measure)) > 0
+            cells += [word, _said(found, came, few=few), mark]
         rows.append(cells)
     heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
     return _table(heads, rows)
@@ -154,7 +155,7 @@ def study_table(study: pd.DataFrame) -> pd.DataFrame:
 
 
 def null_table(study: pd.DataFrame) -> pd.DataFrame:
-    """Variants of which no measure differs after Holm."""
+    """Variants of which neither test differs after Holm."""
     sure = set(study.loc[study["p_holm"] < LEVEL, "variant"])
     rest: Any = study[[name not in sure for name in study["variant"]]]
     return study_table(rest)
@@ -231,16 +232,19 @@ def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outc
 
 
 def _row(study: pd.DataFrame, variant: str, measure: str) -> dict[str, Any] | None:
-    """The row of a measure, None where it is undefined or was not measured."""
-    rows: Any = study[(study["variant"] == variant) & (study["measure"] == measure)]
-    found = rows.to_dict("records")
+    """The row of a measure, None where it has no number."""
+    found = _rows(study, variant, measure).to_dict("records")
     return found[0] if found and not np.isnan(found[0]["difference"]) else None
 
 
 def _undefined(study: pd.DataFrame, variant: str, measure: str) -> bool:
     """Whether a variant was trained, and this measure means nothing for it."""
-    rows: Any = study[(study["variant"] == variant) & (study["measure"] == measure)]
+    rows = _rows(study, variant, measure)
     return len(rows) > 0 and not rows["over"].iloc[0]
+
+
+def _rows(study: pd.DataFrame, variant: str, measure: str) -> Any:
+    return study[(study["variant"] == variant) & (study["measure"] == measure)]
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
@@ -251,9 +255,9 @@ def _cell(row: Mapping[str, Any] | None) -> str:
     return _numbers(row) + ("" if whole else f" (layers {row['over']})")
 
 
-def _said(row: Mapping[str, Any] | None, came: str | None) -> str:
+def _said(row: Mapping[str, Any] | None, came: str | None, *, few: bool) -> str:
     if row is None:
-        return "not measured"
+        return "too few layers arrive" if few else "not measured"
     if np.isnan(row["p"]) and row["difference"] == 0:
         return "equal by construction"
     by = " by pair accuracy" if row["measure"] == "pair delay" else ""

@@ -114,7 +114,8 @@ def beside_together(grown: Records, together: Records) -> pd.DataFrame:
 def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str, float]:
     """What a grown network costs up to a depth, mean over seeds, in epochs of one layer.
 
-    With the epochs in which its readout learns, once the layers are frozen.
+    With the epochs in which its readout learns, once the layers are frozen; without passes of
+    validation images, by which a layer is stopped.
 
     Parameters
     ----------
@@ -135,9 +136,10 @@ def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str
     readout = int(np.max(layers["epoch"]))
     epochs = epochs_of_growth(layers).to_numpy(float)[:, :depth]  # (seeds, depth)
     number = np.arange(1, depth + 1)
-    once = (classes + 1) / 3  # epochs' worth: a step shows three samples of an image
+    samples = 3  # of an image in a step of the layers; a readout sees one, without a label
+    once = (classes + 1) / samples  # epochs' worth
     return {
         "updates": float(epochs.sum(1).mean()),
-        "forward": float((epochs * number).sum(1).mean()) + depth * readout,
+        "forward": float((epochs * number).sum(1).mean()) + depth * readout / samples,
         "cached": float((epochs + once).sum(1).mean()),
     }

@@ -50,7 +50,8 @@ def study(pairs: Mapping[str, tuple[Records, Records]], planned: int | None = No
         in nothing else and has all its seeds. Where the variant's learning rate was chosen, that
         is the paper's network at its own best one.
     planned
-        Number of variants of the whole study, if some are not measured yet; their tests count.
+        Number of variants of the whole study, if some are not measured yet. Two tests of each
+        count, whether they are measured, have a p value, or not.
 
     Returns
     -------
@@ -70,8 +71,8 @@ def study(pairs: Mapping[str, tuple[Records, Records]], planned: int | None = No
     tests = found["measure"].isin(["delay", "readout"]) & ~undefined
     tests |= (found["measure"] == "pair delay") & stand_in
     p_values: Any = found["p"].where(tests)
-    to_come = 2 * ((planned or len(pairs)) - len(pairs))
-    adjusted = holm(pd.concat([p_values, pd.Series(np.ones(to_come))], ignore_index=True))
+    without = max(0, 2 * (planned or len(pairs)) - p_values.notna().sum())
+    adjusted = holm(pd.concat([p_values, pd.Series(np.ones(without))], ignore_index=True))
     return found.assign(p_holm=adjusted.iloc[: len(found)])
 
 
@@ -101,6 +102,8 @@ def compared(own: Records, base: Records) -> pd.DataFrame:
         - ``wait``: interpolated crossing of each seed's own trace by Eq. 3, as `epoch` counts,
           which is from a layer's own start; mean over layers 2 to 16. A layer that does not reach
           the target counts as the last epoch (restricted mean survival time).
+        - ``pair wait``: as ``wait``, by ``pair_accuracy``, on which nothing hangs but the order of
+          a sample and its negative one.
         - ``layers``: how many of layers 2 to 16 reach the target in a seed, by Eq. 3.
         - ``readout``: test accuracy of the deepest readout that both have, at the end.
         - ``probe``, ``pairs``: ``probe_accuracy`` and ``pair_accuracy``, mean over layers 2 to 16,
@@ -237,10 +240,14 @@ def _reaching(records: Records) -> Statistic:
     return _mean(reached.sum(axis=1).astype(float))
 
 
-def _wait(records: Records) -> Statistic:
+def _wait(column: str) -> Callable[[Records], Statistic]:
     """Mean delay of a seed's layers, at most that of the last epoch."""
-    cube = _layers(records, "accuracy")
-    return _mean(np.minimum(_own_crossings(cube), cube.epochs[-1]).mean(axis=1))
+
+    def statistic(records: Records) -> Statistic:
+        cube = _layers(records, column)
+        return _mean(np.minimum(_own_crossings(cube), cube.epochs[-1]).mean(axis=1))
+
+    return statistic
 
 
 def _readout(records: Records) -> Statistic:
@@ -265,8 +272,9 @@ _MEASURES = (
     _Measure("deep delay", _delays("accuracy", HALVES[1])),
     _Measure("delay at 0.8", _delays("accuracy", target=LATER)),
     _Measure("layers", _each(_reaching, _ALL)),
-    _Measure("wait", _each(_wait, _ALL)),
+    _Measure("wait", _each(_wait("accuracy"), _ALL)),
     _Measure("pair delay", _delays("pair_accuracy")),
+    _Measure("pair wait", _each(_wait("pair_accuracy"), _ALL)),
     _Measure("readout", _each(_readout, "the deepest")),
     _Measure("probe", _each(_at_the_end("probe_accuracy"), _ALL)),
     _Measure("pairs", _each(_at_the_end("pair_accuracy"), _ALL)),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate, layer_numbers, number
-from ff.book.study import Outcome
+from ff.book.markup import estimate, layer_numbers, listed, number
+from ff.book.study import LEVEL, Outcome
 from ff.records import Records
 from ff.stats.cubes import single_cube
 from ff.stats.growing import epochs_of_growth, gains, growth_cost
@@ -38,8 +38,8 @@ def epochs(grown: Records) -> pd.DataFrame:
 
 
 def needed(grown: Records) -> int:
-    """Depth from which the next layer's gain does not exclude zero."""
-    found = gains(grown.readouts)
+    """Depth from which the next layer's gain on validation images does not exclude zero."""
+    found = gains(grown.readouts, "validation_accuracy")
     gaining = (found["low"] > 0).to_numpy()
     stop = next((at for at in range(1, len(gaining)) if not gaining[at]), len(gaining))
     return int(found["depth"].iloc[stop - 1])
@@ -85,9 +85,15 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     table: Any = gains(grown.readouts)
     sure = table.loc[table["low"] > 0, "depth"].to_numpy()
     which = layer_numbers(sure) if len(sure) else "no layer above the second"
+    adjusted = table.loc[(table["gain"] > 0) & (table["p_holm"] < LEVEL), "depth"].to_numpy()
+    remaining = layer_numbers(adjusted) if len(adjusted) else "none"
+    last = both[0].values[:, -1]
+    beyond = mean_band(100 * (last[:, -1:] - last[:, [list(both[0].keys).index(depth)]]))
     text = (
-        f"The gain of {which} in accuracy on test images excludes 0; the first gain that does not "
-        f"is that of layer {depth + 1}."
+        f"The gain of {which} in accuracy on test images excludes 0; after Holm's correction, that "
+        f"of {remaining}. On validation images the first gain that does not exclude 0 is that of "
+        f"layer {depth + 1}. All layers above {depth} together add "
+        f"{estimate(*(one[0] for one in beyond))} points on test images."
     )
     found.append(Outcome(expected["depth"], text, bool((sure <= NEEDED).all())))
     own: Any = epochs(grown)
@@ -96,12 +102,20 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     found.append(Outcome(expected["patience"], text, most <= LONGEST))
     table = costs(grown, together)
     deepest = int(np.max(together.layers["layer"]))
-    own, whole = table.loc[f"grown, {depth} layers"], table.iloc[-1]
-    updates, passes = own["updates"] / whole["updates"], own["cached"] / whole["forward"]
+    whole = table.iloc[-1]
+    parts, cheap = [], set()
+    for at in dict.fromkeys((depth, deepest)):
+        own = table.loc[f"grown, {at} layers"]
+        updates, passes = own["updates"] / whole["updates"], own["cached"] / whole["forward"]
+        cheap.add(bool(updates <= UPDATES and passes < PASSES))
+        parts.append(
+            f"{number(100 * updates)} % of the updates and {number(100 * passes)} % of the forward "
+            f"passes with {at} layers"
+        )
     text = (
-        f"Up to {depth} layers: {number(100 * updates)} % of the updates and "
-        f"{number(100 * passes)} % of the forward passes of {deepest} layers together; {depth} "
-        f"layers together take {number(100 * depth / deepest)} % of either."
+        f"Of what {deepest} layers together cost, growing takes {listed(parts)}; {depth} layers "
+        f"together take {number(100 * depth / deepest)} %. {depth} is where the next gain on "
+        "validation images does not exclude 0; more layers may still be more accurate."
     )
-    found.append(Outcome(expected["cost"], text, updates <= UPDATES and passes < PASSES))
+    found.append(Outcome(expected["cost"], text, cheap.pop() if len(cheap) == 1 else None))
     return found

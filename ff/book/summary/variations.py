@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import Html, listed, paragraphs
+from ff.book.markup import MINUS, Html, listed, number, paragraphs
 from ff.book.study import LEVEL, label
 from ff.book.summary.shared import sign_of
 from ff.records import Records
@@ -26,6 +26,7 @@ ELSEWHERE = {
     "deep delay": "in layers 9 to 16",
     "delay at 0.8": "at target 0.8",
 }
+KINDS = {"delay": "", "pair delay": "by pairs "}  # of delay per layer, with words for each
 
 
 def pairs(
@@ -68,28 +69,50 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
         for word, chosen in zip(words, (less, ~less), strict=True):
             names = sure.loc[chosen, "variant"]
             found = [
-                escape(label(name)) + (_turns(study, name) if "delay" in measures else "")
+                escape(label(name)) + (_sizes(study, name) if "delay" in measures else "")
                 for name in names
             ]
             if found:
                 parts.append(f"{word} with {listed(found)}")
     measured = len(study["variant"].unique())
-    return paragraphs(
-        [
-            f"{measured} of {of} variants are measured, with the seeds of the paper's network. "
-            f"What differs from it, after Holm's correction over two tests of all {of}: "
-            f"{'; '.join(parts) or 'nothing'}."
-        ]
-    )
+    sentences = [
+        f"{measured} of {of} variants are measured. What differs from the paper's network, after "
+        f"Holm's correction over two tests of all {of}: {'; '.join(parts) or 'nothing'}.",
+        *_incomplete(study),
+    ]
+    return paragraphs([" ".join(sentences)])
 
 
-def _turns(study: pd.DataFrame, variant: str) -> str:
-    """Where a variant's delay per layer differs the other way, by an interval that excludes 0."""
+def _incomplete(study: pd.DataFrame) -> list[str]:
+    """Sentences on layers that do not arrive, and on seeds that have diverged."""
+    every = study["seeds"].max()
+    seeds: Any = study.groupby("variant", sort=False)["seeds"].first()
+    arrive: Any = study[study["measure"] == "layers"].set_index("variant")
+    late = arrive.loc[arrive["high"] < 0, "own"]
+    sentences = []
+    if len(late):
+        found = [f"{escape(label(name))} ({number(count)})" for name, count in late.items()]
+        sentences.append(
+            f"Fewer layers reach 0.7 than in the paper's network with {listed(found)}."
+        )
+    if len(lost := every - seeds[seeds < every]):
+        found = [f"{escape(label(name))} ({count})" for name, count in lost.items()]
+        sentences.append(
+            f"Of {every} seeds some have diverged, and are left out, with {listed(found)}."
+        )
+    return sentences
+
+
+def _sizes(study: pd.DataFrame, variant: str) -> str:
+    """A variant's change of the delay per layer by Eq. 3 and by pairs, and where it turns round."""
     own: Any = study[study["variant"] == variant].set_index("measure")
-    sign = np.sign(own.loc["delay", "difference"])
+    known = {name: own.loc[name, "difference"] for name in KINDS if name in own.index}
+    sizes = [f"{KINDS[name]}{value:+.2g}" for name, value in known.items() if np.isfinite(value)]
     other = [
         words
         for measure, words in ELSEWHERE.items()
-        if measure in own.index and sign_of(*own.loc[measure, ["low", "high"]]) == -sign
+        if measure in own.index
+        and sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(own.loc["delay", "difference"])
     ]
-    return f" (the other way {listed(other)})" if other else ""
+    turned = f"; the other way {listed(other)}" if other else ""
+    return f" ({', '.join(sizes).replace('-', MINUS)}{turned})"

@@ -101,7 +101,7 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
         for epochs in sorted({last, EARLY} & runs.keys(), reverse=True):
             table = slope(runs[epochs].layers.query("layer > 1")).query("segment == 'all'")
             (own,) = table.to_dict("records")
-            cause = f"its depth, the layers\nbelow frozen after {epochs}"
+            cause = f"its place in a network\nfrozen after {epochs} epochs"
             rows.append((cause, "epochs per layer", own["slope"], own["low"], own["high"], MOST))
     if {0, last} <= runs.keys():
         wait = _by_measure(runs[0], runs[last])["wait"]
@@ -181,27 +181,35 @@ def _untrained(own: Records, row: Mapping[str, Any], expected: str) -> Outcome:
 def _waiting(
     compared: Mapping[int, Mapping[str, dict]], found: Mapping[str, Outcome], expected: str
 ) -> Outcome:
-    """What the frozen networks say of waiting and of depth; true if both premises are."""
+    """What the frozen networks say of waiting and of depth.
+
+    True if both premises are. A premise that fails says nothing against the conclusion, which is
+    undecided then.
+    """
     first, last = min(compared), max(compared)
-    between = [epochs for epochs in compared if first < epochs < last]
-    flat = compared[last]["delay"]["own"] <= MOST
+    trained = [epochs for epochs in reversed(compared) if epochs > first]
+    slopes = [
+        f"{number(compared[epochs]['delay']['own'])} after {epochs}"
+        f" (layers {compared[epochs]['delay']['over']})"
+        for epochs in trained
+        if np.isfinite(compared[epochs]["delay"]["own"])
+    ]
     text = (
-        f"Where the layers below are trained, the delay {'does not grow' if flat else 'grows'} "
-        "with depth. On an untrained network layers wait at least "
+        f"Epochs that each further layer adds on a frozen network: {', '.join(slopes) or 'none'}. "
+        "On an untrained network layers wait at least "
         f"{number(compared[first]['wait']['difference'])} epochs longer than together."
     )
-    if between:
-        later = compared[between[0]]["wait"]
+    for epochs in trained[-1:] if trained[-1:] != [last] else []:
         text += (
-            f" On a network frozen after {between[0]} epochs a layer takes {_estimate(later)} "
-            "epochs more from its own start than together."
+            f" On a network frozen after {epochs} epochs a layer takes, from its own start and "
+            f"beside layers that learn together, {_estimate(compared[epochs]['wait'])} epochs more"
         )
-        if later["low"] > 0:
-            text += (
-                " So layers do not queue: what counts is what those below hand on, and that it "
-                "goes on improving."
-            )
-    return Outcome(expected, text, _all([found[name].holds for name in ("trained", "untrained")]))
+        if "difference" in (pairs := compared[epochs].get("pair wait", {})):
+            text += f" by Eq. 3, and {_estimate(pairs)} by pairs"
+        text += "."
+    premises = _all([found[name].holds for name in ("trained", "untrained")])
+    failed = "" if premises else " Not every premise above came true."
+    return Outcome(expected, text + failed, premises or None)
 
 
 def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
