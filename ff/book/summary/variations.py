@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, Html, listed, number, paragraphs
+from ff.book.markup import MINUS, Html, listed, number
 from ff.book.study import LEVEL, label
 from ff.book.summary.shared import sign_of
 from ff.records import Records
+from ff.stats.study import LAYERS
 
 __all__ = ["BEST", "in_short", "pairs"]
 
@@ -62,7 +63,7 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
     of
         Number of variants that there are predictions for.
     """
-    parts = []
+    items = []
     for measures, words in WORDS.items():
         sure: Any = study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
         less = sure["difference"] < 0
@@ -73,34 +74,29 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
                 for name in names
             ]
             if found:
-                parts.append(f"{word} with {listed(found)}")
+                items.append(f"{word}: {listed(found)}")
+    items += _incomplete(study)
     measured = len(study["variant"].unique())
-    sentences = [
-        f"{measured} of {of} variants are measured. What differs from the paper's network, after "
-        f"Holm's correction over two tests of all {of}: {'; '.join(parts) or 'nothing'}.",
-        *_incomplete(study),
-    ]
-    return paragraphs([" ".join(sentences)])
+    shown = "".join(f"<li>{item}</li>" for item in items) or "<li>nothing</li>"
+    return Html(
+        f"<p>{measured} of {of} variants are measured. What differs from the paper's network, "
+        f"after Holm's correction over two tests of all {of}:</p><ul>{shown}</ul>"
+    )
 
 
 def _incomplete(study: pd.DataFrame) -> list[str]:
-    """Sentences on layers that do not arrive, and on seeds that have diverged."""
+    """Layers that do not arrive, and seeds that have diverged, which are not tested."""
     every = study["seeds"].max()
     seeds: Any = study.groupby("variant", sort=False)["seeds"].first()
     arrive: Any = study[study["measure"] == "layers"].set_index("variant")
-    late = arrive.loc[arrive["high"] < 0, "own"]
-    sentences = []
-    if len(late):
-        found = [f"{escape(label(name))} ({number(count)})" for name, count in late.items()]
-        sentences.append(
-            f"Fewer layers reach 0.7 than in the paper's network with {listed(found)}."
-        )
-    if len(lost := every - seeds[seeds < every]):
-        found = [f"{escape(label(name))} ({count})" for name, count in lost.items()]
-        sentences.append(
-            f"Of {every} seeds some have diverged, and are left out, with {listed(found)}."
-        )
-    return sentences
+    fewer = f"fewer layers that reach 0.7 (of {LAYERS[1] - LAYERS[0] + 1}; not tested)"
+    lost = f"seeds that have diverged and are left out (of {every})"
+    counts = {fewer: arrive.loc[arrive["high"] < 0, "own"], lost: every - seeds[seeds < every]}
+    return [
+        f"{words}: {listed(f'{escape(label(name))} ({number(n)})' for name, n in found.items())}"
+        for words, found in counts.items()
+        if len(found)
+    ]
 
 
 def _sizes(study: pd.DataFrame, variant: str) -> str:
