@@ -45,12 +45,16 @@ def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
 def named_delays(
     records: Mapping[str, Records], names: Mapping[str, str]
 ) -> dict[str, pd.DataFrame]:
-    """Delays of layers above the first in those runs that were measured, by words for each run."""
-    return {
-        words: mean_delay(records[name].layers).query("layer > 1")
-        for name, words in names.items()
-        if name in records
-    }
+    """Delays of each layer in those runs that were measured, by words for each run.
+
+    Without layer 1 on a frozen network: nothing below it was frozen.
+    """
+    found = {}
+    for name, words in names.items():
+        if name in records:
+            first = 2 if records[name].runs[0]["config"]["schedule"] == "on-frozen" else 1
+            found[words] = mean_delay(records[name].layers).query(f"layer >= {first}")
+    return found
 
 
 def waits(records: Mapping[str, Records]) -> pd.DataFrame:
