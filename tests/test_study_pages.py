@@ -258,7 +258,8 @@ def test_the_null_table_holds_what_neither_test_tells_apart():
 
 
 def test_outcomes_say_what_came_true():
-    shown = html(outcomes([Outcome("a < b", "yes", True), Outcome("c", "no", False)]))
+    shown = html(outcomes([Outcome("a < b", "yes", True), Outcome("c", "no", False)], "On a & b"))
+    assert 'aria-label="On a &amp; b"' in shown
     assert "a &lt; b" in shown
     assert "came true" in shown
     assert "did not" in shown

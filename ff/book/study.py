@@ -139,7 +139,7 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
             cells += [word, _said(found, came, few=few), mark]
         rows.append(cells)
     heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
-    return _table(heads, rows)
+    return _table(heads, rows, "Predictions of each variant")
 
 
 def study_table(study: pd.DataFrame) -> pd.DataFrame:
@@ -161,11 +161,19 @@ def null_table(study: pd.DataFrame) -> pd.DataFrame:
     return study_table(rest)
 
 
-def outcomes(found: Sequence[Outcome]) -> Html:
-    """Table of predictions in sentences, and of what came of them."""
+def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
+    """Table of predictions in sentences, and of what came of them.
+
+    Parameters
+    ----------
+    found
+        A row each.
+    name
+        Of the table, for screen readers: a page with several names each.
+    """
     marks = {True: f"{CHECK} came true", False: f"{CROSS} did not", None: DASH}
     rows = [(one.expected, one.found, marks[one.holds]) for one in found]
-    return _table(("expected, before the runs", "found", ""), rows)
+    return _table(("expected, before the runs", "found", ""), rows, name)
 
 
 def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.DataFrame:
@@ -273,7 +281,7 @@ def _numbers(row: Mapping[str, Any] | None) -> str:
     return sign + estimate(*(factor * row[name] for name in ("difference", "low", "high")))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> Html:
     """Table of text; a first column without a head names the rows.
 
     On a narrow window cells stand below each other, each after its column's head.
@@ -289,6 +297,6 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
             cells[0] = f"<th scope=row>{escape(row[0])}</th>"
         body += f"<tr>{''.join(cells)}</tr>"
     return Html(
-        '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Predictions">'
+        f'<div class="ff-scroll-x" tabindex="0" role="region" aria-label="{escape(name)}">'
         f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
