@@ -191,7 +191,7 @@ def _waiting(
     undecided then.
     """
     first, last = min(compared), max(compared)
-    trained = [epochs for epochs in reversed(compared) if epochs > first]
+    trained = [epochs for epochs in sorted(compared, reverse=True) if epochs > first]
     slopes = [
         f"{number(compared[epochs]['delay']['own'])} after {epochs}"
         f" (layers {compared[epochs]['delay']['over']})"
@@ -203,7 +203,8 @@ def _waiting(
         "On an untrained network layers wait at least "
         f"{number(compared[first]['wait']['difference'])} epochs longer than together."
     )
-    for epochs in trained[-1:] if trained[-1:] != [last] else []:
+    between = [epochs for epochs in compared if first < epochs < last]
+    for epochs in between[:1]:
         text += (
             f" On a network frozen after {epochs} epochs a layer takes, from its own start and "
             f"beside layers that learn together, {_estimate(compared[epochs]['wait'])} epochs more"
