@@ -378,11 +378,10 @@ def test_every_figure_of_the_chapters_is_drawn(records):
     runs, paper = why.frozen_runs(records), records["paper"]
     delays = {str(epochs): delay.mean_delay(own.layers) for epochs, own in runs.items()}
     assert marks(figures.own_delays(delays)) == {"own-0", "own-1", "own-2"}
-    names = {"threshold-2": "threshold 2", "unmeasured": "none", "paper": "threshold 1"}
-    by_threshold = why.named_delays(records, names)
+    by_threshold = why.own_delays({"threshold 2": records["threshold-2"], "threshold 1": paper})
     assert list(by_threshold) == ["threshold 2", "threshold 1"]
     assert set(by_threshold["threshold 2"]["layer"]) == {1, 2, 3, 4}
-    assert set(why.named_delays(records, {"on-frozen-2": "frozen"})["frozen"]["layer"]) == {2, 3, 4}
+    assert set(why.own_delays({"frozen": runs[2]})["frozen"]["layer"]) == {2, 3, 4}
     assert marks(figures.own_delays(by_threshold)) == {"own-0", "own-1"}
     assert marks(figures.waiting(why.waits(records))) == {"frozen-2", "frozen-6"}
     drawn = figures.contributions(paper.layers, paper.readouts, [1, 6])

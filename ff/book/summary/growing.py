@@ -88,7 +88,7 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     adjusted = table.loc[(table["gain"] > 0) & (table["p_holm"] < LEVEL), "depth"].to_numpy()
     remaining = layer_numbers(adjusted) if len(adjusted) else "none"
     last = both[0].values[:, -1]
-    beyond = mean_band(100 * (last[:, -1:] - last[:, [list(both[0].keys).index(depth)]]))
+    beyond = mean_band(100 * (last[:, -1:] - last[:, both[0].keys == depth]))
     text = (
         f"The gain of {which} in accuracy on test images excludes 0; after Holm's correction, that "
         f"of {remaining}. On validation images the first gain that does not exclude 0 is that of "

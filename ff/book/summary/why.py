@@ -17,8 +17,8 @@ __all__ = [
     "effects",
     "frozen_runs",
     "interventions",
-    "named_delays",
     "normalization",
+    "own_delays",
     "step_sizes",
     "waits",
 ]
@@ -42,18 +42,15 @@ def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
     return dict(sorted(found.items()))
 
 
-def named_delays(
-    records: Mapping[str, Records], names: Mapping[str, str]
-) -> dict[str, pd.DataFrame]:
-    """Delays of each layer in those runs that were measured, by words for each run.
+def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
+    """Delays of each layer from its own start, of runs by words for each.
 
     Without layer 1 on a frozen network: nothing below it was frozen.
     """
     found = {}
-    for name, words in names.items():
-        if name in records:
-            first = 2 if records[name].runs[0]["config"]["schedule"] == "on-frozen" else 1
-            found[words] = mean_delay(records[name].layers).query(f"layer >= {first}")
+    for words, own in runs.items():
+        first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
+        found[words] = mean_delay(own.layers).query(f"layer >= {first}")
     return found
 
 
@@ -190,7 +187,7 @@ def _waiting(
     True if both premises are. A premise that fails says nothing against the conclusion, which is
     undecided then.
     """
-    first, last = min(compared), max(compared)
+    first, soon, *_ = sorted(compared)
     trained = [epochs for epochs in sorted(compared, reverse=True) if epochs > first]
     slopes = [
         f"{number(compared[epochs]['delay']['own'])} after {epochs}"
@@ -201,17 +198,11 @@ def _waiting(
     text = (
         f"Epochs that each further layer adds on a frozen network: {', '.join(slopes) or 'none'}. "
         "On an untrained network layers wait at least "
-        f"{number(compared[first]['wait']['difference'])} epochs longer than together."
+        f"{number(compared[first]['wait']['difference'])} epochs longer than together. "
+        f"On a network frozen after {soon} epochs a layer takes, from its own start and "
+        f"beside layers that learn together, {_estimate(compared[soon]['wait'])} epochs more"
+        f" by Eq. 3, and {_estimate(compared[soon]['pair wait'])} by pairs."
     )
-    between = [epochs for epochs in compared if first < epochs < last]
-    for epochs in between[:1]:
-        text += (
-            f" On a network frozen after {epochs} epochs a layer takes, from its own start and "
-            f"beside layers that learn together, {_estimate(compared[epochs]['wait'])} epochs more"
-        )
-        if "difference" in (pairs := compared[epochs].get("pair wait", {})):
-            text += f" by Eq. 3, and {_estimate(pairs)} by pairs"
-        text += "."
     premises = _all([found[name].holds for name in ("trained", "untrained")])
     failed = "" if premises else " Not every premise above came true."
     return Outcome(expected, text + failed, premises or None)
