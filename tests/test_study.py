@@ -206,3 +206,18 @@ def test_falls_are_counted_between_neighboring_epochs_of_a_seed():
     assert one["falls"] == 1
     assert one["largest"] == pytest.approx(0.12, abs=1e-6)
     assert found["falls"].sum() == 1
+
+
+def test_order_falls_where_the_area_under_the_roc_curve_falls_along():
+    rows = made(0.8, seeds=(1, 2)).layers
+    rows["validation_auroc"] = rows["validation_accuracy"] = 0.9
+
+    def fall(layer: int, columns: list[str]) -> None:
+        rows.loc[rows["seed"].eq(2) & rows["layer"].eq(layer) & rows["epoch"].eq(20), columns] = 0.8
+
+    assert study.order_falls(rows)[0] == 0
+    fall(3, ["validation_accuracy"])
+    assert study.order_falls(rows) == (1, 0.0)
+    fall(4, ["validation_accuracy", "validation_auroc"])
+    assert study.order_falls(rows) == (2, 0.5)
+    assert study.order_falls(rows, by=0.2)[0] == 0

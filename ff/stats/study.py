@@ -17,7 +17,7 @@ from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
 
-__all__ = ["HALVES", "LAYERS", "compared", "falls", "study"]
+__all__ = ["HALVES", "LAYERS", "compared", "falls", "order_falls", "study"]
 
 LAYERS = (2, 16)  # first and last layer of which delays are compared: layer 1 waits for nobody
 HALVES = ((2, 9), (9, 16))
@@ -314,3 +314,28 @@ def falls(layers: pd.DataFrame, column: str = "train_accuracy", by: float = 0.05
         }
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True)
+
+
+def order_falls(layers: pd.DataFrame, by: float = 0.05) -> tuple[int, float]:
+    """How many falls of a seed's accuracy there are, and how often the samples' order falls along.
+
+    Accuracy by Eq. 3 falls if the goodness of all samples swings over the threshold, too; the area
+    under the ROC curve falls only if positive and negative samples are told apart less well.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    by
+        Least fall of `validation_accuracy`, and of `validation_auroc`, that counts, from 0 to 1.
+
+    Returns
+    -------
+    tuple
+        The number of falls of accuracy from one epoch to the next, of all layers and seeds, and the
+        share of those in which the area falls as well, from 0 to 1; NaN without falls.
+    """
+    traces = layers.sort_values("epoch").groupby(["hidden", "seed", "layer"])
+    steps = traces[["validation_accuracy", "validation_auroc"]].diff()
+    along: Any = steps.loc[steps["validation_accuracy"] < -by, "validation_auroc"] < -by
+    return len(along), float(along.mean())
