@@ -296,16 +296,43 @@ def test_the_layer_below_is_the_one_that_was_frozen(records):
     found: Any = why.waits(records)
     assert sorted(found["epochs"].unique()) == [2, 6]
     rows: Any = records["paper"].layers
-    accuracy = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]["validation_accuracy"].mean()
-    own = found[(found["epochs"] == 2) & (found["layer"] == 4)].iloc[0]
-    assert own["below"] == pytest.approx(accuracy)
+    below = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]
+    above = records["on-frozen-2"].layers
+    for by, column, delayed in (
+        ("Eq. 3", "validation_accuracy", "train_accuracy"),
+        ("pairs", "pair_accuracy", "pair_accuracy"),
+    ):
+        own = found[found["by"].eq(by) & found["epochs"].eq(2) & found["layer"].eq(4)]
+        assert own["below"].item() == pytest.approx(below[column].mean())
+        delays: Any = delay.mean_delay(above, column=delayed).set_index("layer")
+        assert own["crossing"].item() == pytest.approx(delays.loc[4, "crossing"], nan_ok=True)
 
 
 def test_effects_that_were_not_measured_are_missing(records):
     found: Any = why.effects(records)
-    assert len(found) == 3
+    assert len(found) == 3 * len(why.YARDSTICKS)
     del (some := dict(records))["normalization-layer"]
-    assert why.effects(some)["effect"].isna().sum() == found["effect"].isna().sum() + 1
+    lost = why.effects(some)["effect"].isna().sum() - found["effect"].isna().sum()
+    assert lost == len(why.YARDSTICKS)
+
+
+def test_an_arrow_is_solid_where_both_yardsticks_are_sure_of_the_same_side():
+    def line(*effects: tuple[float, float, float]) -> Any:
+        rows = [
+            {"cause": "light", "what": "epochs more", "by": by, "margin": 1.0}
+            | dict(zip(("effect", "low", "high"), effect, strict=True))
+            for by, effect in zip(("Eq. 3", "pairs"), effects, strict=True)
+        ]
+        texts = figures.causes(pd.DataFrame(rows)).axes[0].texts
+        arrow: Any = next(text for text in texts if text.get_gid() == "cause-0")
+        return arrow.arrow_patch.get_linestyle()
+
+    more, less, same = (5.0, 4.0, 6.0), (-5.0, -6.0, -4.0), (0.0, -0.5, 0.5)
+    assert line(more, more) == line(less, less) == line((5.0, np.nan, np.nan), more)
+    assert line(same, same) != line(more, more)
+    undecided = line(more, less)
+    assert line(more, same) == line((0.0, -5.0, 5.0), same) == undecided
+    assert undecided not in (line(same, same), line(more, more))
 
 
 def test_step_sizes_are_judged_by_falls_and_slopes():
@@ -376,14 +403,17 @@ def test_the_forest_tells_sure_differences_from_others():
 
 def test_every_figure_of_the_chapters_is_drawn(records):
     runs, paper = why.frozen_runs(records), records["paper"]
-    delays = {str(epochs): delay.mean_delay(own.layers) for epochs, own in runs.items()}
-    assert marks(figures.own_delays(delays)) == {"own-0", "own-1", "own-2"}
+    delays = why.own_delays({str(epochs): own for epochs, own in runs.items()})
+    both = [f"{by}-{line}" for by in (0, 1) for line in range(3)]
+    assert marks(figures.own_delays(delays)) == {f"own-{name}" for name in both}
     by_threshold = why.own_delays({"threshold 2": records["threshold-2"], "threshold 1": paper})
     assert list(by_threshold) == ["threshold 2", "threshold 1"]
     assert set(by_threshold["threshold 2"]["layer"]) == {1, 2, 3, 4}
     assert set(why.own_delays({"frozen": runs[2]})["frozen"]["layer"]) == {2, 3, 4}
-    assert marks(figures.own_delays(by_threshold)) == {"own-0", "own-1"}
-    assert marks(figures.waiting(why.waits(records))) == {"frozen-2", "frozen-6"}
+    both = [f"{by}-{line}" for by in (0, 1) for line in range(2)]
+    assert marks(figures.own_delays(by_threshold)) == {f"own-{name}" for name in both}
+    both = [f"{by}-{epochs}" for by in (0, 1) for epochs in (2, 6)]
+    assert marks(figures.waiting(why.waits(records))) == {f"frozen-{name}" for name in both}
     drawn = figures.contributions(paper.layers, paper.readouts, [1, 6])
     assert marks(drawn) == {"epoch-1", "epoch-6"}
     lost = np.asarray(drawn.axes[1].lines[0].get_ydata(), float)

@@ -1,10 +1,11 @@
 """Variants and interventions: what changes the delay, what a layer waits for, and growing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
 from ff.book.figures.shared import greatest
@@ -17,6 +18,14 @@ PANELS = (  # title, unit, factor, and the measures that are drawn in it
     ("delay per layer", "epochs per layer", 1, ("delay", "pair delay")),
     ("accuracy at the end", "percentage points", 100, ("readout", "probe")),
 )
+OPEN: dict[str, Any] = {"markerfacecolor": "white"}
+LINES: dict[str, tuple[Any, str]] = {  # of an arrow, by what is known of an effect: style and color
+    "more": ("-", PALETTE[0]),
+    "less": ("-", PALETTE[0]),
+    "none": (":", INK),
+    "undecided": ((0, (5, 3)), INK),
+    "not measured": (":", MUTED),
+}
 
 
 @styled
@@ -70,7 +79,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         entry(label, color=PALETTE[i], marker=MARKERS[i], linestyle="none")
         for i, label in enumerate(("Eq. 3; readout", "pair accuracy; probes"))
     ]
-    hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}
+    hollow = {"marker": "o", "linestyle": "none"} | OPEN
     unsure = entry("open: a test that fails after Holm", color=MUTED, **hollow)
     legend(figure, [*marks, unsure])
     return figure
@@ -83,29 +92,31 @@ def own_delays(delays: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     delays
-        Results of `ff.delay.mean_delay` of one width each, by what was done; drawn from dark to
-        light, the last one, where all layers learn together, in the color of text.
+        Results of `ff.delay.mean_delay` of one width each with a further column ``by``, the
+        yardstick ("Eq. 3" or "pairs"), by what was done; drawn from dark to light, the last one,
+        where all layers learn together, in the color of text.
 
     Returns
     -------
     Figure
-        Bands are intervals over seeds; an open triangle is a layer that does not reach the target.
+        A panel a yardstick. Bands are intervals over seeds; an open triangle is a layer that does
+        not reach the target.
     """
-    figure = Figure(7, 4.2)
-    axes = figure.subplots()
-    everything = pd.concat(list(delays.values()))
+    everything = pd.concat(delays, names=["name"]).reset_index("name")
+    figure, grid = _by_yardstick(everything, 4.0)
     last = len(delays) - 1
-    for i, (name, rows) in enumerate(delays.items()):
-        look: dict[str, Any] = {"label": name, "marker": MARKERS[i], "gid": f"own-{i}"}
-        if i == last:
-            look |= {"color": INK, "linestyle": (0, (4, 1.5))}
-        else:
-            look |= {"color": shade(i / last)}
-        draw_delay(axes, rows, look, 0.12 * (i - last / 2))
-    delay_axes([axes], everything)
-    axes.set_ylabel("epochs from its own start")
-    axes.set_title("mean accuracy over seeds, 95 % intervals")
-    legend(figure, delay_entries(axes, everything))
+    for panel, (_, part) in enumerate(everything.groupby("by", sort=False)):
+        for i, (name, rows) in enumerate(part.groupby("name", sort=False)):
+            gid = f"own-{panel}-{i}"
+            look: dict[str, Any] = {"label": name, "marker": MARKERS[i], "gid": gid}
+            if i == last:
+                look |= {"color": INK, "linestyle": (0, (4, 1.5))}
+            else:
+                look |= {"color": shade(i / last)}
+            draw_delay(grid[panel], rows, look, 0.12 * (i - last / 2))
+    delay_axes(grid, everything)
+    grid[0].set_ylabel("epochs from its own start")
+    legend(figure, delay_entries(grid[0], everything))
     return figure
 
 
@@ -116,42 +127,51 @@ def waiting(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Columns layer, epochs (for which the network below has learned), below (validation accuracy
-        of the layer below, by Eq. 3), crossing, censored and last_epoch.
+        Columns by (the yardstick, "Eq. 3" or "pairs"), layer, epochs (for which the network below
+        has learned), below (accuracy of the layer below on validation images), crossing, censored
+        and last_epoch.
 
     Returns
     -------
     Figure
-        A point for each layer on each frozen network, in the colors of `own_delays`; layer 2 is
-        named. Open triangles do not reach the target.
+        A panel a yardstick, with a point for each layer on each frozen network, in the colors of
+        `own_delays`; layer 2, which stands on one that sees the images, is open. Open triangles do
+        not reach the target.
     """
-    figure = Figure(7, 3.8)
-    axes = figure.subplots()
+    figure, grid = _by_yardstick(table, 3.8)
     epochs = np.unique(table["epochs"])
     top = greatest(table, "last_epoch")
-    for i, (number, rows) in enumerate(table.groupby("epochs"), start=1):  # 0: the untrained
-        color = shade(i / (len(epochs) + 1))
-        reached = rows[~rows["censored"]]
-        look = {
-            "color": color,
-            "linestyle": "none",
-            "marker": MARKERS[i],
-            "gid": f"frozen-{number}",
-        }
-        axes.plot(reached["below"], reached["crossing"], **look, label=f"after {number}")
-        second: Any = reached[reached["layer"] == 2]
-        for place in second[["below", "crossing"]].itertuples(index=False):
-            axes.annotate("layer 2", place, (5, 4), textcoords="offset points", fontsize=8)
-        late = rows.loc[rows["censored"], "below"]
-        axes.plot(late, np.full(len(late), top), "^", color=color, markerfacecolor="none")
-    axes.set(xlabel="validation accuracy of the frozen layer below (Eq. 3)", ylim=(0, top + 1))
-    axes.set_ylabel("epochs to the target")
-    handles = list(axes.get_legend_handles_labels()[0])
+    for panel, (_, part) in enumerate(table.groupby("by", sort=False)):
+        axes = grid[panel]
+        for i, (number, rows) in enumerate(part.groupby("epochs"), start=1):  # 0: the untrained
+            color = shade(i / (len(epochs) + 1))
+            reached = rows[~rows["censored"]]
+            look: dict[str, Any] = {"color": color, "linestyle": "none", "marker": MARKERS[i]}
+            named: dict[str, Any] = {"label": f"after {number}", "gid": f"frozen-{panel}-{number}"}
+            axes.plot(reached["below"], reached["crossing"], **look, **named)
+            second: Any = reached[reached["layer"] == 2]
+            axes.plot(second["below"], second["crossing"], **look, **OPEN)
+            late = rows.loc[rows["censored"], "below"]
+            axes.plot(late, np.full(len(late), top), "^", color=color, markerfacecolor="none")
+        axes.set(xlabel="validation accuracy of the layer below", ylim=(0, top + 1))
+    grid[0].set_ylabel("epochs to the target")
+    handles = list(grid[0].get_legend_handles_labels()[0])
+    handles.append(entry("open: layer 2", color=MUTED, marker="o", linestyle="none", **OPEN))
     if np.any(table["censored"]):
         look = {"marker": "^", "markerfacecolor": "none", "linestyle": "none"}
         handles.append(entry("not reached", color=MUTED, **look))
     legend(figure, handles)
     return figure
+
+
+def _by_yardstick(table: pd.DataFrame, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """A panel for each way to tell positive from negative samples, in the table's order."""
+    figure = Figure(7.4, height)
+    ways = table["by"].unique()
+    grid = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    for axes, by in zip(grid, ways, strict=True):
+        axes.set_title(f"by {by}")
+    return figure, grid
 
 
 @styled
@@ -161,50 +181,51 @@ def causes(effects: pd.DataFrame) -> Figure:
     Parameters
     ----------
     effects
-        One row a cause: cause, what (was done), effect, low, high and margin, in epochs: the
-        smallest effect that matters. Without low and high the effect is at least what is given; a
-        row without numbers was not measured.
+        Rows for each cause, one a yardstick: cause, what (was done), by, effect, low, high and
+        margin, in epochs: the smallest effect that matters. Without low and high the effect is at
+        least what is given; a row without numbers was not measured.
 
     Returns
     -------
     Figure
         All causes act on what a layer sees, and that on its delay. An arrow is solid where the
-        effect is beyond the margin, dotted where it is within, dashed where that is undecided, and
-        gray where nothing was measured.
+        effect is beyond the margin by each yardstick, dotted where it is within, dashed where that
+        is undecided or they disagree, and gray and dotted where nothing was measured.
     """
-    figure = Figure(7.4, 0.6 + 0.8 * len(effects))
+    grouped = effects.groupby("cause", sort=False)
+    figure = Figure(7.4, 0.6 + 0.85 * grouped.ngroups)
     axes = figure.subplots()
     axes.set_axis_off()
-    middle = (len(effects) - 1) / 2
-    axes.set(xlim=(0, 10), ylim=(len(effects) - 0.4, -0.6))
+    middle = (grouped.ngroups - 1) / 2
+    axes.set(xlim=(0, 10), ylim=(grouped.ngroups - 0.4, -0.6))
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white"}
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 1.6}
-    middles = ((7.3, "what the\nlayer sees"), (9.4, "its delay"))
+    middles = ((7.5, "what the\nlayer sees"), (9.4, "its delay"))
     for x, text in middles:
         look = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": INK}}
         axes.text(x, middle, text, **look)
-    axes.annotate("", (8.9, middle), (8.0, middle), arrowprops=arrow | {"color": INK})
-    for at, row in enumerate(effects.to_dict("records")):
-        line, color = _decided(row)
-        axes.text(0.1, at, row["cause"], va="center", bbox=box | {"edgecolor": color})
+    axes.annotate("", (8.95, middle), (8.2, middle), arrowprops=arrow | {"color": INK})
+    for at, (cause, part) in enumerate(grouped):
+        rows = part.to_dict("records")
+        found = {_decided(row) for row in rows}
+        line, color = LINES[found.pop() if len(found) == 1 else "undecided"]
+        axes.text(0.1, at, str(cause), va="center", bbox=box | {"edgecolor": color})
         style = arrow | {"color": color, "linestyle": line}
-        axes.annotate("", (6.55, middle), (2.3, at), arrowprops=style, gid=f"cause-{at}")
-        text = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
-        around = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        place = (4.0, at + 0.4 * (middle - at))
-        axes.text(*place, f"{row['what']}:\n{_effect(row)}", **text, bbox=around)
+        axes.annotate("", (6.7, middle), (5.75, at), arrowprops=style, gid=f"cause-{at}")
+        words = [f"{rows[0]['what']}:", *(f"{_effect(row)} by {row['by']}" for row in rows)]
+        axes.text(2.5, at, "\n".join(words), va="center", fontsize=8, color=INK)
     return figure
 
 
-def _decided(row: Mapping[str, Any]) -> tuple[Any, str]:
-    """Line style and color of an arrow."""
+def _decided(row: Mapping[str, Any]) -> str:
+    """What is known of an effect: a key of `LINES`."""
     effect, margin = row["effect"], row["margin"]
     if np.isnan(effect):
-        return ":", MUTED
+        return "not measured"
     low, high = (row["low"], row["high"]) if np.isfinite(row["low"]) else (effect, effect)
     if low > margin or high < -margin:
-        return "-", PALETTE[0]
-    return (":", INK) if -margin < low and high < margin else ((0, (5, 3)), INK)
+        return "more" if low > margin else "less"
+    return "none" if -margin < low and high < margin else "undecided"
 
 
 def _effect(row: Mapping[str, Any]) -> str:

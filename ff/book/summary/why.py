@@ -29,6 +29,12 @@ LAST = 6  # layer above which none was expected to reach the target on an untrai
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
+# What tells positive from negative samples: columns of the accuracy whose delay is taken, and of
+# that on validation images.
+YARDSTICKS = {
+    "Eq. 3": ("train_accuracy", "validation_accuracy"),
+    "pairs": ("pair_accuracy", "pair_accuracy"),
+}
 AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
 
 
@@ -43,14 +49,23 @@ def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
 
 
 def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
-    """Delays of each layer from its own start, of runs by words for each.
+    """Delays of each layer from its own start, of runs by words for each, by both yardsticks.
 
     Without layer 1 on a frozen network: nothing below it was frozen.
+
+    Returns
+    -------
+    dict
+        Results of `ff.delay.mean_delay` with a further column: by ("Eq. 3" or "pairs").
     """
     found = {}
     for words, own in runs.items():
         first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
-        found[words] = mean_delay(own.layers).query(f"layer >= {first}")
+        tables = [
+            mean_delay(own.layers, column=column).assign(by=by)
+            for by, (column, _) in YARDSTICKS.items()
+        ]
+        found[words] = pd.concat(tables, ignore_index=True).query(f"layer >= {first}")
     return found
 
 
@@ -65,24 +80,25 @@ def waits(records: Mapping[str, Records]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a layer from 2 and a number of epochs: epochs, layer, below (validation accuracy of
-        the layer below when it was frozen; of an untrained network it was not measured, which is
-        left out), crossing, censored, last_epoch.
+        One row a yardstick, a layer from 2 and a number of epochs: by ("Eq. 3" or "pairs"), epochs,
+        layer, below (accuracy of the layer below on validation images when it was frozen; of an
+        untrained network it was not measured, which is left out), crossing, censored, last_epoch.
     """
-    rows = records["paper"].layers
-    accuracy: Any = rows.groupby(["epoch", "layer"])["validation_accuracy"].mean()
+    rows = records["paper"].layers.groupby(["epoch", "layer"])
+    trained = {epochs: own for epochs, own in frozen_runs(records).items() if epochs}
     tables = []
-    for epochs, own in frozen_runs(records).items():
-        if epochs:
-            delays = mean_delay(own.layers).query("layer > 1")
-            below = [accuracy[epochs, layer - 1] for layer in delays["layer"]]
-            kept = delays[["layer", "crossing", "censored", "last_epoch"]]
-            tables.append(kept.assign(epochs=epochs, below=below))
+    for epochs, delays in own_delays({str(key): own for key, own in trained.items()}).items():
+        for by, (_, column) in YARDSTICKS.items():
+            own: Any = delays[delays["by"] == by]
+            accuracy: Any = rows[column].mean()
+            below = [accuracy[int(epochs), layer - 1] for layer in own["layer"]]
+            kept = own[["by", "layer", "crossing", "censored", "last_epoch"]]
+            tables.append(kept.assign(epochs=int(epochs), below=below))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def effects(records: Mapping[str, Records]) -> pd.DataFrame:
-    """What the interventions say of each cause that the delay might have.
+    """What the interventions say of each cause that the delay might have, by both yardsticks.
 
     Parameters
     ----------
@@ -92,26 +108,32 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows for `ff.figures.causes`: cause, what, effect, low, high, margin; NaN where not
-        measured. On an untrained network most layers do not reach the target: the wait is at least
-        what is given, without an interval.
+        Rows for `ff.figures.causes`: cause, what, by ("Eq. 3" or "pairs"), effect, low, high,
+        margin; NaN where not measured. On an untrained network most layers do not reach the target:
+        the wait is at least what is given, without an interval.
     """
     runs = frozen_runs(records)
     rows = []
-    if last := max(runs, default=0):
-        for epochs in sorted({last, EARLY} & runs.keys(), reverse=True):
-            table = slope(runs[epochs].layers.query("layer > 1")).query("segment == 'all'")
-            (own,) = table.to_dict("records")
-            cause = f"its place in a network\nfrozen after {epochs} epochs"
-            rows.append((cause, "epochs per layer", own["slope"], own["low"], own["high"], MOST))
+    last = max(runs, default=0)
+    for epochs in sorted({last, EARLY} & runs.keys() - {0}, reverse=True):
+        cause = f"its place in a network\nfrozen after {epochs} epochs"
+        for by, (column, _) in YARDSTICKS.items():
+            table = slope(runs[epochs].layers.query("layer > 1"), column=column)
+            (own,) = table.query("segment == 'all'").to_dict("records")
+            ends = own["slope"], own["low"], own["high"]
+            rows.append((cause, "epochs per layer", by, *ends, MOST))
+    waited = dict(zip(YARDSTICKS, ("wait", "pair wait"), strict=True))
     if {0, last} <= runs.keys():
-        wait = _by_measure(runs[0], runs[last])["wait"]
-        what = "epochs more if that is untrained"
-        rows.append(("training of the\nlayers below", what, *_ends(wait, bound=True), 1.0))
+        compared = _by_measure(runs[0], runs[last])
+        cause, what = "training of the\nlayers below", "epochs more if that is untrained"
+        for by, wait in waited.items():
+            rows.append((cause, what, by, *_ends(compared[wait], bound=True), 1.0))
     own, base = (records.get(name) for name in ("normalization-layer", BEST))
-    wait = _by_measure(own, base)["wait"] if own and base else {}
-    rows.append(("layer normalization", "epochs more with it, together", *_ends(wait), 1.0))
-    return pd.DataFrame(rows, columns=["cause", "what", "effect", "low", "high", "margin"])
+    compared = _by_measure(own, base) if own and base else {}
+    for by, wait in waited.items():
+        what = "epochs more with it, together"
+        rows.append(("layer normalization", what, by, *_ends(compared.get(wait, {})), 1.0))
+    return pd.DataFrame(rows, columns=["cause", "what", "by", "effect", "low", "high", "margin"])
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
