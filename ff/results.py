@@ -34,6 +34,7 @@ __all__ = [
     "tuning",
     "variants",
     "variations",
+    "wide_variants",
 ]
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
@@ -143,6 +144,32 @@ def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[
             "with 'ff train --out' below that folder"
         )
     return left
+
+
+def wide_variants(folder: str | Path = VARIANTS) -> dict[str, Records]:
+    """Read the networks of 1000 units of the variations study.
+
+    Parameters
+    ----------
+    folder
+        Where its runs are.
+
+    Returns
+    -------
+    dict
+        Records as of `variants`, by their name without ``width-1000-``. In the book's own study
+        ``"paper"`` is the first 16 layers of the paper's networks, trained with products of
+        bfloat16 numbers on a CPU as the others are.
+    """
+    prefix = "width-1000-"
+    found = {
+        name.removeprefix(prefix): own
+        for name, own in variants(folder).items()
+        if name.startswith(prefix)
+    }
+    coarse: dict[str, Any] = {"folder": PRECISION, "precision": "bf16", "device": "cpu"}
+    own = Path(folder) == VARIANTS
+    return found | (_measured({"paper": [{"hidden": 1000, "layers": 16, **coarse}]}) if own else {})
 
 
 def other_data(folder: str | Path = VARIANTS) -> dict[str, Records]:

@@ -1,6 +1,6 @@
 """Variants of the training: with what each is compared, and what they change, in a sentence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import Any
 
@@ -31,7 +31,7 @@ KINDS = {"delay": "", "pair delay": "by pairs "}  # of delay per layer, with wor
 
 
 def pairs(
-    records: Mapping[str, Records], names: Iterable[str], tuned: Iterable[str]
+    records: Mapping[str, Records], names: Collection[str], tuned: Collection[str]
 ) -> dict[str, tuple[Records, Records]]:
     """Each variant that was measured, and what it is compared with.
 
@@ -45,11 +45,11 @@ def pairs(
         Those whose learning rate was chosen: they are compared with the paper's network at its own
         best rate, the others with the paper's network.
     """
-    tuned = set(tuned)
+    base = dict.fromkeys(names, "paper") | dict.fromkeys(tuned, BEST)
     return {
-        name: (records[name], records[BEST if name in tuned else "paper"])
+        name: (records[name], records[base[name]])
         for name in names
-        if name in records
+        if {name, base[name]} <= records.keys()
     }
 
 
