@@ -134,6 +134,17 @@ def test_variants_whose_rate_was_chosen_are_compared_with_the_paper_at_its_best(
     assert pairs["threshold-2"][1] is records["paper"]
 
 
+def test_a_slow_variant_is_compared_after_more_epochs_where_both_were_trained_for_them(records):
+    some = {"paper": records["paper"], "threshold-2": records["threshold-2"]}
+    slow = some | {"threshold-2-60-epochs": records["on-frozen-2"]}
+    paired = variations.pairs(slow, ["threshold-2"], tuned=[])["threshold-2"]
+    assert paired[0] is records["threshold-2"], "the paper's network was not trained for them"
+    slow["paper-60-epochs"] = records["growing"]
+    paired = variations.pairs(slow, ["threshold-2"], tuned=[])["threshold-2"]
+    assert paired[0] is records["on-frozen-2"]
+    assert paired[1] is records["growing"]
+
+
 def test_what_changes_is_said_after_holm_only():
     steep = table(delay=(1.0, 0.5, 1.5, 0.01), readout=(-0.1, -0.2, -0.05, 0.01))
     flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
