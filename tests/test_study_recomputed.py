@@ -17,7 +17,8 @@ from ff.results import variants
 from ff.stats.study import study
 
 VARIATIONS = Path(__file__).parent.parent / "book" / "variations"
-PAPER, BEST = "paper", "learning-rate-3x"  # the paper's network, and the same at its best rate
+PAPER, LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
+BEST = "paper", "learning-rate-3x"  # the paper's network, and the same at its best rate
 KEYS = ["hidden", "seed", "epoch", "layer", "depth"]
 TARGET = 0.7
 FEWEST = 3  # layers that make a slope
@@ -203,12 +204,17 @@ def holm(p_values: pd.Series, tests: int) -> pd.Series:
 
 
 def base_of(name: str) -> str:
-    """What a variant is compared with: where its learning rate was chosen, so is that of this."""
+    """What a variant is compared with: where its learning rate was chosen, so is that of this.
+
+    What was trained for longer is compared with what was trained for as long.
+    """
+    if name.endswith(LONGER):
+        return base_of(name.removesuffix(LONGER)) + LONGER
     return BEST if (VARIATIONS / "tuning" / f"{name}.parquet").exists() else PAPER
 
 
 def is_compared(name: str) -> bool:
-    return name not in (PAPER, "growing") and not name.startswith(("width-1000", "digits"))
+    return name not in (PAPER, PAPER + LONGER, "growing") and not name.startswith(("width-1000", "digits"))
 
 
 def test_the_study_is_what_its_words_say():
