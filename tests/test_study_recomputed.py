@@ -17,8 +17,8 @@ from ff.results import variants
 from ff.stats.study import study
 
 VARIATIONS = Path(__file__).parent.parent / "book" / "variations"
-PAPER, LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
-BEST = "paper", "learning-rate-3x"  # the paper's network, and the same at its best rate
+LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
+PAPER, BEST = "paper", "learning-rate-3x"  # the paper's network, and the same at its best rate
 KEYS = ["hidden", "seed", "epoch", "layer", "depth"]
 TARGET = 0.7
 FEWEST = 3  # layers that make a slope
