@@ -35,8 +35,10 @@ def test_the_cost_of_growing_is_counted_by_hand():
     cost = growing.growth_cost(pd.DataFrame(rows), depth=2, classes=2)
     assert cost["updates"] == (7 + 7) / 2
     readout = 2 * 6 / 3  # in each epoch every layer passes one sample of an image in place of three
-    assert cost["forward"] == ((3 + 2 * 4) + (5 + 2 * 2)) / 2 + readout
-    assert cost["cached"] == 7 + 2  # and each layer once each image with two labels and with none
+    learning = ((3 + 2 * 4) + (5 + 2 * 2)) / 2 * 2 / 3  # two samples of an image in place of three
+    assert cost["forward"] == pytest.approx(learning + readout)
+    kept = 2  # each layer once each image with two labels and with none
+    assert cost["cached"] == pytest.approx(7 * 2 / 3 + kept)
 
 
 def test_both_ways_are_compared_at_equal_updates_at_the_best_epoch_and_at_the_end():

@@ -27,6 +27,7 @@ from ff.book.summary import growing, variations, why
 from ff.records import Records
 from ff.results import tuning, variants
 from ff.stats import delay, study
+from ff.stats.growing import gains
 
 BOOK = Path(__file__).parent.parent / "book"
 RUNS = {
@@ -377,6 +378,9 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
 # --- growing
 
 
+IMAGES = ("test", "validation")
+
+
 def test_growth_is_summed_up(records):
     grown, paper = records["growing"], records["paper"]
     found = growing.outcomes(
@@ -389,6 +393,18 @@ def test_growth_is_summed_up(records):
     costs = growing.costs(grown, paper)
     assert costs.iloc[-1]["updates"] == 4 * 6
     assert costs.iloc[0]["updates"] == pytest.approx(own["mean"][:2].sum())
+    gained = {column: gains(grown.readouts, f"{column}_accuracy") for column in IMAGES}
+    shown: Any = growing.gain_table(gained)
+    assert shown.loc[3, ("validation", "accuracy")] == (
+        f"{100 * gained['validation']['accuracy'][1]:.2f}"
+    )
+    assert number(100 * gained["test"]["gain"][1]) in shown.loc[3, ("test", "gain")]
+    last: Any = paper.layers.query("layer > 1 and epoch == 6").groupby("layer")["logit_share"]
+    share = last.mean()
+    assert (
+        f"layer {share.idxmax()} has the largest share of the logits' variance, "
+        f"{number(100 * share.max())} %, layer {share.idxmin()} the smallest"
+    ) in growing.contributions(paper)
 
 
 # --- figures

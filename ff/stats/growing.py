@@ -114,8 +114,10 @@ def beside_together(grown: Records, together: Records) -> pd.DataFrame:
 def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str, float]:
     """What a grown network costs up to a depth, mean over seeds, in epochs of one layer.
 
-    With the epochs in which its readout learns, once the layers are frozen; without passes of
-    validation images, by which a layer is stopped.
+    An epoch of one layer that learns together with others: three samples of each image pass it, the
+    positive, the negative and one without a label, for the readout. A layer that grows needs the
+    first two. With the epochs in which its readout learns, once the layers are frozen; without
+    passes for what is only measured, such as probes and validation images.
 
     Parameters
     ----------
@@ -136,10 +138,10 @@ def growth_cost(layers: pd.DataFrame, depth: int, classes: int = 10) -> dict[str
     readout = int(np.max(layers["epoch"]))
     epochs = epochs_of_growth(layers).to_numpy(float)[:, :depth]  # (seeds, depth)
     number = np.arange(1, depth + 1)
-    samples = 3  # of an image in a step of the layers; a readout sees one, without a label
-    once = (classes + 1) / samples  # epochs' worth
+    sample = 1 / 3  # of an epoch's passes: one sample of each image
+    once = (classes + 1) * sample
     return {
         "updates": float(epochs.sum(1).mean()),
-        "forward": float((epochs * number).sum(1).mean()) + depth * readout / samples,
-        "cached": float((epochs + once).sum(1).mean()),
+        "forward": sample * float((2 * epochs * number).sum(1).mean() + depth * readout),
+        "cached": float((2 * sample * epochs + once).sum(1).mean()),
     }

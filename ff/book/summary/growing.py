@@ -13,7 +13,7 @@ from ff.stats.cubes import single_cube
 from ff.stats.growing import epochs_of_growth, gains, growth_cost
 from ff.stats.intervals import mean_band
 
-__all__ = ["by_depth", "costs", "epochs", "outcomes"]
+__all__ = ["by_depth", "contributions", "costs", "epochs", "gain_table", "outcomes"]
 
 CLOSE = 0.5  # percentage points
 NEEDED = 5  # layers
@@ -37,18 +37,57 @@ def epochs(grown: Records) -> pd.DataFrame:
     return pd.DataFrame({"layer": list(counts.columns), "mean": mean, **ends})
 
 
-def needed(grown: Records) -> int:
-    """Depth from which the next layer's gain on validation images does not exclude zero."""
-    found = gains(grown.readouts, "validation_accuracy")
+def gain_table(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What each layer adds, in percentage points, as text: a row a depth.
+
+    Parameters
+    ----------
+    found
+        Results of `ff.stats.growing.gains`, by the images on which accuracy was measured.
+    """
+    parts = {}
+    for images, table in found.items():
+        gain = [
+            estimate(*(100 * row[name] for name in ("gain", "low", "high")))
+            for row in table.to_dict("records")
+        ]
+        accuracy = [f"{100 * value:.2f}" for value in table["accuracy"]]
+        p = [number(value) for value in table["p_holm"]]
+        columns = {"accuracy": accuracy, "gain": gain, "p after Holm": p}
+        parts[images] = pd.DataFrame(columns, index=pd.Index(table["depth"]))
+    return pd.concat(parts, axis=1)
+
+
+def needed(grown: Records, column: str = "validation_accuracy") -> int:
+    """Depth from which the next layer's gain does not exclude zero."""
+    found = gains(grown.readouts, column)
     gaining = (found["low"] > 0).to_numpy()
     stop = next((at for at in range(1, len(gaining)) if not gaining[at]), len(gaining))
     return int(found["depth"].iloc[stop - 1])
 
 
+def contributions(records: Records) -> str:
+    """What each layer contributes to the deepest readout's answer in the end, in a sentence."""
+    last: Any = records.layers.query("layer > 1 and epoch == epoch.max()")
+    mean = last.groupby("layer")[["logit_share", "accuracy_without", "probe_accuracy"]].mean()
+    whole: Any = records.readouts.query("epoch == epoch.max() and depth == depth.max()")
+    lost = 100 * (whole["validation_accuracy"].mean() - mean["accuracy_without"])
+    share, probe = 100 * mean["logit_share"], 100 * mean["probe_accuracy"]
+    return (
+        f"After the last epoch layer {share.idxmax()} has the largest share of the logits' "
+        f"variance, {number(share.max())} %, layer {share.idxmin()} the smallest, "
+        f"{number(share.min())} %. Without layer {lost.idxmax()} the readout loses "
+        f"{number(lost.max())} points, the most that one layer takes away. Probes find most in "
+        f"layer {probe.idxmax()}, {number(probe.max())} %, least in layer {probe.idxmin()}, "
+        f"{number(probe.min())} %."
+    )
+
+
 def costs(grown: Records, together: Records) -> pd.DataFrame:
     """What the grown network costs up to some depths, and what layers that learn together cost.
 
-    In epochs of one layer, as `ff.stats.growing.growth_cost` counts them.
+    In epochs of one layer, as `ff.stats.growing.growth_cost` counts them: updates, passes where
+    every step goes through all layers below, and passes where the outputs of frozen ones are kept.
     """
     depths = sorted({2, needed(grown), int(np.max(grown.layers["layer"]))})
     rows = {f"grown, {depth} layers": growth_cost(grown.layers, depth) for depth in depths}
@@ -57,7 +96,8 @@ def costs(grown: Records, together: Records) -> pd.DataFrame:
     for depth in depths:
         same = depth * whole / deepest
         rows[f"together, {depth} layers"] = {"updates": same, "forward": same, "cached": np.nan}
-    return pd.DataFrame(rows).T
+    names = {"forward": "passes", "cached": "passes, outputs kept"}
+    return pd.DataFrame(rows).T.rename(columns=names)
 
 
 def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> list[Outcome]:
@@ -91,9 +131,10 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     beyond = mean_band(100 * (last[:, -1:] - last[:, both[0].keys == depth]))
     text = (
         f"The gain of {which} in accuracy on test images excludes 0; after Holm's correction, that "
-        f"of {remaining}. On validation images the first gain that does not exclude 0 is that of "
-        f"layer {depth + 1}. All layers above {depth} together add "
-        f"{estimate(*(one[0] for one in beyond))} points on test images."
+        f"of {remaining}. A network that stops where the next gain on validation images does not "
+        f"exclude 0 has {depth} layers; by test images it would have "
+        f"{needed(grown, 'test_accuracy')}. The rule looks one layer ahead: all layers above "
+        f"{depth} together add {estimate(*(one[0] for one in beyond))} points on test images."
     )
     found.append(Outcome(expected["depth"], text, bool((sure <= NEEDED).all())))
     own: Any = epochs(grown)
@@ -106,7 +147,7 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     parts, cheap = [], set()
     for at in dict.fromkeys((depth, deepest)):
         own = table.loc[f"grown, {at} layers"]
-        updates, passes = own["updates"] / whole["updates"], own["cached"] / whole["forward"]
+        updates, passes = own["updates"] / whole["updates"], own["passes, outputs kept"] / whole["passes"]
         cheap.add(bool(updates <= UPDATES and passes < PASSES))
         parts.append(
             f"{number(100 * updates)} % of the updates and {number(100 * passes)} % of the forward "
