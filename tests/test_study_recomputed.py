@@ -214,7 +214,8 @@ def base_of(name: str) -> str:
 
 
 def is_compared(name: str) -> bool:
-    return name not in (PAPER, PAPER + LONGER, "growing") and not name.startswith(("width-1000", "digits"))
+    others = (PAPER, PAPER + LONGER, "growing")
+    return name not in others and not name.startswith(("width-1000", "digits"))
 
 
 def test_the_study_is_what_its_words_say():

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
 from ff.book.figures.shared import greatest
-from ff.book.markup import estimate
 from ff.book.style import INK, MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 
 __all__ = ["causes", "fall_sizes", "forest", "own_delays", "waiting"]
@@ -18,6 +18,7 @@ PANELS = (  # title, unit, factor, and the measures that are drawn in it
     ("delay per layer", "epochs per layer", 1, ("delay", "pair delay")),
     ("accuracy at the end", "percentage points", 100, ("readout", "probe")),
 )
+WIDE = 5.4  # of a cause's box, where the whole figure is 10
 OPEN: dict[str, Any] = {"markerfacecolor": "white"}
 LINES: dict[str, tuple[Any, str]] = {  # of an arrow, by what is known of an effect: style and color
     "more": ("-", PALETTE[0]),
@@ -181,9 +182,8 @@ def causes(effects: pd.DataFrame) -> Figure:
     Parameters
     ----------
     effects
-        Rows for each cause, one a yardstick: cause, what (was done), by, effect, low, high and
-        margin, in epochs: the smallest effect that matters. Without low and high the effect is at
-        least what is given; a row without numbers was not measured.
+        Rows for each cause, one a yardstick: cause, what (was measured), by, found (in words) and
+        decided: a key of `LINES`.
 
     Returns
     -------
@@ -193,46 +193,33 @@ def causes(effects: pd.DataFrame) -> Figure:
         is undecided or they disagree, and gray and dotted where nothing was measured.
     """
     grouped = effects.groupby("cause", sort=False)
-    figure = Figure(7.4, 0.6 + 0.85 * grouped.ngroups)
+    figure = Figure(7.4, 0.4 + 0.75 * grouped.ngroups)
     axes = figure.subplots()
     axes.set_axis_off()
     middle = (grouped.ngroups - 1) / 2
-    axes.set(xlim=(0, 10), ylim=(grouped.ngroups - 0.4, -0.6))
+    axes.set(xlim=(0, 10), ylim=(grouped.ngroups - 0.5, -0.5))
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white"}
-    arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 1.6}
-    middles = ((7.5, "what the\nlayer sees"), (9.4, "its delay"))
-    for x, text in middles:
-        look = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": INK}}
-        axes.text(x, middle, text, **look)
-    axes.annotate("", (8.95, middle), (8.2, middle), arrowprops=arrow | {"color": INK})
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 1.6, "shrinkA": 0}
+    look: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": INK}}
+    seen, delay = (
+        axes.text(x, middle, text, **look).get_bbox_patch()
+        for x, text in ((7.6, "what the\nlayer sees"), (9.4, "its delay"))
+    )
+    ends = {"color": INK, "patchA": seen, "patchB": delay}
+    axes.annotate("", (9.4, middle), (7.6, middle), arrowprops=arrow | ends)
     for at, (cause, part) in enumerate(grouped):
         rows = part.to_dict("records")
-        found = {_decided(row) for row in rows}
-        line, color = LINES[found.pop() if len(found) == 1 else "undecided"]
-        axes.text(0.1, at, str(cause), va="center", bbox=box | {"edgecolor": color})
-        style = arrow | {"color": color, "linestyle": line}
-        axes.annotate("", (6.7, middle), (5.75, at), arrowprops=style, gid=f"cause-{at}")
-        words = [f"{rows[0]['what']}:", *(f"{_effect(row)} by {row['by']}" for row in rows)]
-        axes.text(2.5, at, "\n".join(words), va="center", fontsize=8, color=INK)
+        decided = set(part["decided"])
+        line, color = LINES[decided.pop() if len(decided) == 1 else "undecided"]
+        words = [f"{row['found']} by {row['by']}" for row in rows]
+        text = "\n".join([f"{cause}: {rows[0]['what']}", *words])
+        axes.text(0.2, at, text, va="center", fontsize=8)
+        box = Rectangle((0.05, at - 0.4), WIDE, 0.8, facecolor="none", edgecolor=color)
+        axes.add_patch(box)
+        ends = {"color": color, "linestyle": line, "patchB": seen}
+        start = (0.05 + WIDE, at)
+        axes.annotate("", (7.6, middle), start, arrowprops=arrow | ends, gid=f"cause-{at}")
     return figure
-
-
-def _decided(row: Mapping[str, Any]) -> str:
-    """What is known of an effect: a key of `LINES`."""
-    effect, margin = row["effect"], row["margin"]
-    if np.isnan(effect):
-        return "not measured"
-    low, high = (row["low"], row["high"]) if np.isfinite(row["low"]) else (effect, effect)
-    if low > margin or high < -margin:
-        return "more" if low > margin else "less"
-    return "none" if -margin < low and high < margin else "undecided"
-
-
-def _effect(row: Mapping[str, Any]) -> str:
-    if np.isnan(row["effect"]):
-        return "not measured"
-    least = "" if np.isfinite(row["low"]) else "at least "
-    return least + estimate(row["effect"], row["low"], row["high"])
 
 
 @styled

@@ -147,7 +147,8 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
     parts, cheap = [], set()
     for at in dict.fromkeys((depth, deepest)):
         own = table.loc[f"grown, {at} layers"]
-        updates, passes = own["updates"] / whole["updates"], own["passes, outputs kept"] / whole["passes"]
+        updates = own["updates"] / whole["updates"]
+        passes = own["passes, outputs kept"] / whole["passes"]
         cheap.add(bool(updates <= UPDATES and passes < PASSES))
         parts.append(
             f"{number(100 * updates)} % of the updates and {number(100 * passes)} % of the forward "

@@ -11,9 +11,10 @@ from ff.book.study import Outcome
 from ff.book.summary.variations import BEST
 from ff.records import Records
 from ff.stats import study
-from ff.stats.delay import mean_delay, slope
+from ff.stats.delay import TARGET, mean_delay, slope
 
 __all__ = [
+    "answers",
     "effects",
     "frozen_runs",
     "interventions",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 TOGETHER = 0.7  # epochs per layer that layers which learn together were expected to need at least
+WAITED = 1.0  # epochs of waiting that matter, at least
 MOST = 0.1  # epochs per layer that a delay on a trained network was expected to grow by, at most
 LAST = 6  # layer above which none was expected to reach the target on an untrained network
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
@@ -35,6 +37,7 @@ YARDSTICKS = {
     "Eq. 3": ("train_accuracy", "validation_accuracy"),
     "pairs": ("pair_accuracy", "pair_accuracy"),
 }
+OFTEN, FEW = 0.5, 0.1  # share of layers that fall: frequent is more, few is less
 AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
 
 
@@ -108,32 +111,100 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows for `ff.figures.causes`: cause, what, by ("Eq. 3" or "pairs"), effect, low, high,
-        margin; NaN where not measured. On an untrained network most layers do not reach the target:
-        the wait is at least what is given, without an interval.
+        Rows for `ff.figures.causes`: cause, what (was measured), by ("Eq. 3" or "pairs"), found
+        (in words) and decided: "more" or "less" where the whole interval is beyond the margin (0.1
+        epochs per layer, one epoch of waiting), "none" where it is within, else "undecided", or
+        "not measured".
     """
     runs = frozen_runs(records)
     rows = []
-    last = max(runs, default=0)
-    for epochs in sorted({last, EARLY} & runs.keys() - {0}, reverse=True):
-        cause = f"its place in a network\nfrozen after {epochs} epochs"
+    for epochs, own in sorted(runs.items(), reverse=True):
+        cause = f"its place in a network frozen after {epochs} epochs"
+        cause = cause if epochs else "its place in an untrained network"
         for by, (column, _) in YARDSTICKS.items():
-            table = slope(runs[epochs].layers.query("layer > 1"), column=column)
-            (own,) = table.query("segment == 'all'").to_dict("records")
-            ends = own["slope"], own["low"], own["high"]
-            rows.append((cause, "epochs per layer", by, *ends, MOST))
-    waited = dict(zip(YARDSTICKS, ("wait", "pair wait"), strict=True))
-    if {0, last} <= runs.keys():
-        compared = _by_measure(runs[0], runs[last])
-        cause, what = "training of the\nlayers below", "epochs more if that is untrained"
-        for by, wait in waited.items():
-            rows.append((cause, what, by, *_ends(compared[wait], bound=True), 1.0))
+            rows.append((cause, "epochs per layer", by, *_by_place(own, column)))
+    waited = {
+        ("training of the layers below", "epochs more if untrained"): (0, max(runs, default=0)),
+        ("layer normalization", "epochs more with it, together"): ("normalization-layer", BEST),
+    }
+    known = {**records, **runs}
+    for (cause, what), (own, base) in waited.items():
+        measured = own != base and {own, base} <= known.keys()
+        compared = _by_measure(known[own], known[base]) if measured else {}
+        for wait, (by, (column, _)) in zip(("wait", "pair wait"), YARDSTICKS.items(), strict=True):
+            found = decided = "not measured"
+            if measured:
+                row = compared[wait]
+                found = _least(known[own], column) + _estimate(row)
+                decided = _decided(row["low"], row["high"], WAITED)
+            rows.append((cause, what, by, found, decided))
+    return pd.DataFrame(rows, columns=["cause", "what", "by", "found", "decided"])
+
+
+def _by_place(own: Records, column: str) -> tuple[str, str]:
+    """Epochs that each further layer adds on a frozen network: in words, and what they decide."""
+    rows: Any = own.layers.query("layer > 1")
+    (row,) = slope(rows, column=column).query("segment == 'all'").to_dict("records")
+    if np.isnan(row["slope"]):
+        return "too few layers arrive", "undecided"
+    crossings: Any = mean_delay(rows, column=column)["crossing"]
+    if (crossings <= rows["epoch"].min()).all():
+        return "not resolved, all past 0.7 after one epoch", "undecided"
+    return _estimate(row | {"difference": row["slope"]}), _decided(row["low"], row["high"], MOST)
+
+
+def _least(own: Records, column: str = "train_accuracy") -> str:
+    """Words before a wait that counts the last epoch where a seed's layer does not arrive."""
+    highest: Any = own.layers.query("layer > 1").groupby(["seed", "layer"])[column].max()
+    return "at least " if highest.min() < TARGET else ""
+
+
+def _decided(low: float, high: float, margin: float) -> str:
+    if low > margin or high < -margin:
+        return "more" if low > margin else "less"
+    return "none" if -margin < low and high < margin else "undecided"
+
+
+def answers(records: Mapping[str, Records]) -> list[str]:
+    """What the interventions say in numbers, a sentence each; without those not measured."""
+    runs, (first, last) = frozen_runs(records), study.LAYERS
+    together: Any = own_delays({"": records["paper"]})[""].set_index(["by", "layer"])["crossing"]
+    said = []
+    for epochs, own in runs.items():
+        if epochs >= EARLY:
+            delays: Any = own_delays({"": own})[""].set_index(["by", "layer"])["crossing"]
+            parts = [
+                f"{_range(delays[by].loc[first:last])} by {by}, and "
+                f"{_range(together[by].loc[first:last])} where layers learn together"
+                for by in YARDSTICKS
+            ]
+            said.append(
+                f"From its own start on a network frozen after {epochs} epochs a layer takes "
+                f"{'; '.join(parts)}."
+            )
     own, base = (records.get(name) for name in ("normalization-layer", BEST))
-    compared = _by_measure(own, base) if own and base else {}
-    for by, wait in waited.items():
-        what = "epochs more with it, together"
-        rows.append(("layer normalization", what, by, *_ends(compared.get(wait, {})), 1.0))
-    return pd.DataFrame(rows, columns=["cause", "what", "by", "effect", "low", "high", "margin"])
+    if own and base:
+        rows = _by_measure(own, base)
+        parts = [
+            f"{number(rows[name]['own'])} instead of {number(rows[name]['base'])} epochs per layer "
+            f"by {by} (difference {_estimate(rows[name])})"
+            for by, name in zip(YARDSTICKS, ("delay", "pair delay"), strict=True)
+        ]
+        said.append(f"With layer normalization, and nothing frozen: {'; '.join(parts)}.")
+    return said
+
+
+def _range(crossings: Any) -> str:
+    """From the fastest layer to the slowest, such as "2 (layer 4) to 17.6 epochs (layer 16)"."""
+    late = crossings.fillna(np.inf)
+    if late.max() <= 1:
+        return "no more than one epoch in every layer"
+    ends = ((late.min(), late.idxmin()), (late.max(), late.idxmax()))
+    fast, slow = (
+        f"{number(epochs)} epochs (layer {layer})" if epochs < np.inf else f"never (layer {layer})"
+        for epochs, layer in ends
+    )
+    return f"{fast} to {slow}"
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -160,28 +231,32 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
             text += f" The first half holds; layers together need less than {TOGETHER}."
         found["trained"] = Outcome(expected["trained"], text, bool(flat and slow))
     if 0 in runs:
-        found["untrained"] = _untrained(runs[0], compared[0]["delay"], expected["untrained"])
+        found["untrained"] = _untrained(runs[0], compared[0], expected["untrained"])
     if {0, last} <= runs.keys() and len(runs) > 2:
         wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
-        falling = bool((np.diff(list(wait.values())) <= 0).all())
+        above = [mean_delay(own.layers).query("layer > 1")["crossing"] for own in runs.values()]
+        crossings = np.nan_to_num(np.array(above, dtype=float), nan=np.inf)
+        shorter: Any = (crossings[1:] <= crossings[:-1]).all(axis=0)
         early = max(epochs for epochs in wait if epochs <= EARLY)
         gain = wait[0] - wait[last]
         share = (wait[0] - wait[early]) / gain if gain else np.nan
         listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
         text = (
-            f"Mean wait of layers 2 to 16 from their own start, counting 30 epochs where a layer "
-            f"does not arrive: {listed}. The first {early} epochs of the network below bring "
-            f"{number(100 * share)} % of the gain."
+            f"In {shorter.sum()} of {len(shorter)} layers no network delays it more than one that "
+            "has learned less. Mean wait of layers 2 to 16 from their own start, counting 30 "
+            f"epochs where a layer does not arrive: {listed}. The first {early} epochs of the "
+            f"network below bring {_least(runs[0])}{number(100 * share)} % of the gain."
         )
         enough = bool(share > 0.5) if EARLY in runs else None  # else it is still to be measured
-        holds = False if not falling else enough
+        holds = enough if shorter.all() else False
         found["intermediate"] = Outcome(expected["intermediate"], text, holds)
-        found["waiting"] = _waiting(compared, found, expected["waiting"])
+        found["waiting"] = _waiting(runs, compared, found, expected["waiting"])
     return list(found.values())
 
 
-def _untrained(own: Records, row: Mapping[str, Any], expected: str) -> Outcome:
+def _untrained(own: Records, compared: Mapping[str, dict], expected: str) -> Outcome:
     """What came of layers on a network as it was initialized."""
+    row, pairs = compared["delay"], compared["pair delay"]
     delays = mean_delay(own.layers).query("layer > 1")
     reached = delays.loc[~delays["censored"], "layer"].to_numpy()
     few = bool((reached <= LAST).all())
@@ -197,12 +272,20 @@ def _untrained(own: Records, row: Mapping[str, Any], expected: str) -> Outcome:
             f"{layer_numbers(reached)} reach 0.7, {number(row['own'])} epochs per layer; "
             f"together {number(row['base'])} over the same."
         )
+    if not np.isnan(pairs["own"]):
+        text += (
+            f" By pairs it takes {number(pairs['own'])} epochs per layer instead of "
+            f"{number(pairs['base'])} (difference {_estimate(pairs)}, layers {pairs['over']})."
+        )
     steeper = None if np.isnan(row["own"]) else bool(row["own"] > row["base"])
     return Outcome(expected, text, False if not few else steeper)
 
 
 def _waiting(
-    compared: Mapping[int, Mapping[str, dict]], found: Mapping[str, Outcome], expected: str
+    runs: Mapping[int, Records],
+    compared: Mapping[int, Mapping[str, dict]],
+    found: Mapping[str, Outcome],
+    expected: str,
 ) -> Outcome:
     """What the frozen networks say of waiting and of depth.
 
@@ -222,8 +305,9 @@ def _waiting(
         "On an untrained network layers wait at least "
         f"{number(compared[first]['wait']['difference'])} epochs longer than together. "
         f"On a network frozen after {soon} epochs a layer takes, from its own start and "
-        f"beside layers that learn together, {_estimate(compared[soon]['wait'])} epochs more"
-        f" by Eq. 3, and {_estimate(compared[soon]['pair wait'])} by pairs."
+        f"beside layers that learn together, {_least(runs[soon])}"
+        f"{_estimate(compared[soon]['wait'])} epochs more by Eq. 3, and "
+        f"{_estimate(compared[soon]['pair wait'])} by pairs."
     )
     premises = _all([found[name].holds for name in ("trained", "untrained")])
     failed = "" if premises else " Not every premise above came true."
@@ -233,29 +317,27 @@ def _waiting(
 def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
     """What came of layer normalization, for layers that learn together and on untrained ones."""
     pairs = {
-        "together": ("normalization-layer", BEST),
-        "on an untrained network": ("on-frozen-0-normalization-layer", "on-frozen-0"),
+        "Together": ("normalization-layer", BEST),
+        "On an untrained network": ("on-frozen-0-normalization-layer", "on-frozen-0"),
     }
-    parts, holds = [], []
+    found = []
     for words, (own, base) in pairs.items():
         if own in records and base in records:
             rows = _by_measure(records[own], records[base])
-            own_slope, wait = rows["delay"], rows["wait"]
-            known = not np.isnan(own_slope["own"])
-            slopes = (
-                f"{number(own_slope['own'])} epochs per layer instead of "
-                f"{number(own_slope['base'])} (difference {_estimate(own_slope)}, layers "
-                f"{own_slope['over']})"
-                if known
-                else "too few layers arrive for a delay per layer"
-            )
-            parts.append(f"{words} {slopes}, mean wait {_estimate(wait)} epochs")
-            holds.append(own_slope["own"] <= (1 - LESS) * own_slope["base"] if known else None)
-    if not parts:
-        return []
-    text = f"Layer normalization: {'; '.join(parts)}."
-    holds += [None] * (len(pairs) - len(holds))  # what is not measured is undecided
-    return [Outcome(expected["normalization"], text, _all(holds))]
+            row = rows["delay"]
+            parts = [
+                f"{number(one['own'])} epochs per layer instead of {number(one['base'])} "
+                f"(difference {_estimate(one)}, layers {one['over']}) by {by}"
+                for by, one in zip(YARDSTICKS, (row, rows["pair delay"]), strict=True)
+                if not np.isnan(one["own"])
+            ]
+            known = not np.isnan(row["own"])
+            few = [] if known else ["too few layers arrive for a delay per layer by Eq. 3"]
+            text = f"{words}: {'; '.join(few + parts)}; mean wait {_estimate(rows['wait'])} epochs."
+            holds = bool(row["own"] <= (1 - LESS) * row["base"]) if known else None
+            whole = expected["normalization"] if not found else "The same, its second half."
+            found.append(Outcome(whole, text, holds))
+    return found
 
 
 def step_sizes(
@@ -276,7 +358,7 @@ def step_sizes(
     awake: Any = fell[fell["highest"] >= AWAKE].groupby(["hidden", "rate"])["fell"]
     of: Any = fell.groupby(["hidden", "rate"]).size()
     count: Any = awake.size().reindex(of.index, fill_value=0)
-    share: Any = awake.mean().reindex(of.index, fill_value=0.0)
+    share: Any = awake.mean().reindex(of.index)
     found = []
     if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= set(share.index):
         words = ", ".join(
@@ -285,13 +367,18 @@ def step_sizes(
             for (hidden, rate), value in share.items()
             if rate in (0.1, 1.0)
         )
-        others = max(share[1000, 0.1], share[100, 1.0], share[100, 0.1])
-        holds = share[1000, 1.0] > 0.5 and others < 0.1
+        came = {which: bool(value < FEW) for which, value in share.items()}
+        came[1000, 1.0] = bool(share[1000, 1.0] > OFTEN)
+        known = {which: 2 * count[which] > of[which] for which in came}
+        holds = _all(
+            [came[which] if known[which] else None for which in came if which[1] in (0.1, 1.0)]
+        )
         text = (
             f"Layers of a seed that fall by more than {FALL} at least once, of those that leave "
-            f"{AWAKE}: {words}. Frequent is more than half, few is less than a tenth."
+            f"{AWAKE}: {words}. Frequent is more than half, few is less than a tenth; where no "
+            "more than half of the layers leave chance, neither is said."
         )
-        found.append(Outcome(expected["falls"], text, bool(holds)))
+        found.append(Outcome(expected["falls"], text, holds))
     rows = {(row["hidden"], row["rate"]): row for row in slopes.to_dict("records")}
     if {(1000, 0.1), (100, 1.0)} <= rows.keys():
         wide, narrow = rows[1000, 0.1], rows[100, 1.0]
@@ -313,12 +400,6 @@ def _all(holds: Sequence[bool | None]) -> bool | None:
 
 def _by_measure(own: Records, base: Records) -> dict[str, dict]:
     return {row["measure"]: row for row in study.compared(own, base).to_dict("records")}
-
-
-def _ends(row: Mapping, *, bound: bool = False) -> tuple[float, float, float]:
-    """Difference and interval; a bound has none."""
-    difference, *ends = (row.get(name, np.nan) for name in ("difference", "low", "high"))
-    return (difference, np.nan, np.nan) if bound else (difference, *ends)
 
 
 def _estimate(row: Mapping) -> str:
