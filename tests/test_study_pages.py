@@ -140,20 +140,23 @@ def test_a_slow_variant_is_compared_after_more_epochs_where_both_were_trained_fo
     slow = some | {"threshold-2-60-epochs": records["on-frozen-2"]}
     paired = variations.pairs(slow, ["threshold-2"], tuned=[])["threshold-2"]
     assert paired[0] is records["threshold-2"], "the paper's network was not trained for them"
-    slow["paper-60-epochs"] = records["growing"]
+    slow["paper-60-epochs"] = records["learning-rate-3x"]
     paired = variations.pairs(slow, ["threshold-2"], tuned=[])["threshold-2"]
     assert paired[0] is records["on-frozen-2"]
-    assert paired[1] is records["growing"]
+    assert paired[1] is records["learning-rate-3x"]
+
+
+DARK = {"dark-label": "dark label"}
 
 
 def test_what_changes_is_said_after_holm_only():
     steep = table(delay=(1.0, 0.5, 1.5, 0.01), readout=(-0.1, -0.2, -0.05, 0.01))
     flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
-    assert html(variations.in_short(both, of=9)) == (
-        "<p>2 of 9 variants are measured. What differs from the paper's network, after Holm's "
-        "correction over two tests of all 9:</p><ul>"
-        "<li>less delay per layer: flat one (\N{MINUS SIGN}1)</li>"
+    assert html(variations.in_short(both, {"steep": "steep", "flat-one": "flat *"}, of=9)) == (
+        "<p>2 of 9 variants have a result. What differs from the paper's network (*: from that at "
+        "three times its learning rate), after Holm's correction over two tests of all 9:</p><ul>"
+        "<li>less delay per layer: flat * (\N{MINUS SIGN}1)</li>"
         "<li>more delay per layer: steep (+1)</li>"
         "<li>a less accurate readout: steep</li></ul>"
     )
@@ -163,7 +166,9 @@ def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
     late = table(readout=(0.1, 0.0, 0.3, 0.06), layers=(-14.0, -14.0, -14.0, np.nan))
     late = late.assign(variant="late", own=1.0)
     died = table(readout=(0.1, 0.0, 0.3, 0.06)).assign(variant="died", seeds=9)
-    shown = html(variations.in_short(pd.concat([late, died]), of=2))
+    shown = html(
+        variations.in_short(pd.concat([late, died]), {"late": "late", "died": "died"}, of=2)
+    )
     assert "<li>fewer layers that reach 0.7 (of 15; not tested): late (1)</li>" in shown
     assert "<li>seeds that have diverged and are left out (of 10): died (1)</li>" in shown
 
@@ -171,7 +176,7 @@ def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
 def test_a_delay_by_pairs_is_said_where_it_stands_in():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001))
-    shown = html(variations.in_short(pairs, of=1))
+    shown = html(variations.in_short(pairs, DARK, of=1))
     assert "less delay per layer: dark label (by pairs \N{MINUS SIGN}0.5)<" in shown
 
 
@@ -182,8 +187,47 @@ def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
         deep_delay=(0.5, 0.1, 0.9, np.nan),
     )
     later = table(delay=(0.8, 0.4, 1.2, np.nan)).assign(measure="delay at 0.8")
-    shown = html(variations.in_short(pd.concat([bent, later]), of=1))
+    shown = html(variations.in_short(pd.concat([bent, later]), DARK, of=1))
     assert "(\N{MINUS SIGN}1; the other way in layers 9 to 16 and at target 0.8)<" in shown
+
+
+def test_more_delay_per_layer_is_not_taken_for_layers_that_arrive_later():
+    both = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(-3.8, -4.2, -3.4, np.nan))
+    shown = html(variations.in_short(both, DARK, of=1))
+    assert "more delay per layer: dark label (+0.3; but layers arrive 3.8 epochs sooner)<" in shown
+    same = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(3.8, 3.4, 4.2, np.nan))
+    assert "but layers" not in html(variations.in_short(same, DARK, of=1))
+
+
+def test_a_sure_difference_that_is_less_than_matters_says_so():
+    small = table(readout=(0.003, 0.002, 0.004, 0.001))
+    shown = html(variations.in_short(small, DARK, of=1))
+    assert "a more accurate readout: dark label (less than matters)<" in shown
+
+
+def test_a_run_of_which_no_layer_learns_is_compared_with_nothing(records):
+    def learned(name: str, pair_accuracy: float) -> Records:
+        own: Any = records[name]
+        rows = own.layers.assign(pair_accuracy=pair_accuracy)
+        return Records(rows, own.readouts, runs=own.runs)
+
+    def compared(own: float, other: float) -> list[str]:
+        some = {"threshold-2": learned("threshold-2", own), "paper": learned("paper", other)}
+        return list(variations.pairs(some, ["threshold-2"], tuned=[]))
+
+    assert compared(0.52, 0.9) == []
+    assert compared(0.9, 0.9) == compared(0.9, 0.52) == compared(0.52, 0.52) == ["threshold-2"]
+
+
+def test_variants_are_named_with_what_was_chosen_for_them(records):
+    pairs = variations.pairs(records, ["threshold-2", "normalization-layer"], tuned=[])
+    names = variations.named(pairs, {"normalization-layer"})
+    assert names == {"threshold-2": "threshold 2", "normalization-layer": "layer normalization *"}
+    chosen = variations.chosen(pairs)
+    assert chosen["threshold-2"] == "", "its threshold is the variant"
+    own, base = (one.runs[0]["config"]["learning_rate"] for one in pairs["normalization-layer"])
+    said = f"learning rate {number(own)} instead of {number(base)}" if own != base else ""
+    assert chosen["normalization-layer"] == said
 
 
 @pytest.mark.parametrize(
@@ -200,7 +244,7 @@ def test_the_same_claims_on_other_images_stay_or_turn_around(verdicts, holds):
     varied = varied.assign(counted=True, concerned=True)
     (outcome,) = other_images(varied, {"stripes": "They stay."})
     assert outcome.holds is holds
-    assert outcome.expected == "They stay."
+    assert outcome.expected == "stripes: They stay."
 
 
 # --- predictions
@@ -216,6 +260,7 @@ EN_DASH = "\N{EN DASH}"
         (-0.2, 0.01, "more", "\N{MULTIPLICATION X}"),
         (0.2, 0.01, "more", "\N{CHECK MARK}"),
         (-0.05, 0.01, "less", EN_DASH),
+        (-0.05, 0.01, "more", "\N{MULTIPLICATION X}"),
         (0.2, 0.2, "more", EN_DASH),
         (0.2, 0.2, "same", EN_DASH),
         (0.01, 0.2, "same", "\N{CHECK MARK}"),
@@ -233,12 +278,13 @@ def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, w
     assert shown.count("not measured") == 1
 
 
-def test_what_is_equal_by_construction_proves_no_prediction():
-    shown = html(
-        predictions(table(delay=(0.0, 0.0, 0.0, np.nan)), {"dark-label": ("same", "same")})
-    )
-    assert "equal by construction" in shown
+def test_what_is_equal_in_every_seed_proves_no_prediction_but_may_refute_one():
+    equal = table(delay=(0.0, 0.0, 0.0, np.nan))
+    shown = html(predictions(equal, {"dark-label": ("same", "same")}))
+    assert "equal in every seed" in shown
     assert "\N{CHECK MARK}" not in shown
+    assert "\N{MULTIPLICATION X}" not in shown
+    assert "\N{MULTIPLICATION X}" in html(predictions(equal, {"dark-label": ("more", "same")}))
 
 
 def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
@@ -259,6 +305,9 @@ def test_a_delay_over_too_few_layers_is_not_called_unmeasured():
     shown = html(predictions(found, {"dark-label": ("more", "same")}))
     assert "too few layers arrive" in shown
     assert "not measured" not in shown
+    waits = table(delay=nothing, wait=(19.1, 18.0, 20.2, np.nan)).assign(over="2")
+    shown = html(predictions(waits, {"dark-label": ("more", "same")}))
+    assert "too few layers arrive; epochs of waiting +19.1 [18, 20.2]" in shown
 
 
 def test_the_null_table_holds_what_neither_test_tells_apart():

@@ -16,8 +16,10 @@ __all__ = ["causes", "fall_sizes", "forest", "own_delays", "waiting"]
 
 PANELS = (  # title, unit, factor, and the measures that are drawn in it
     ("delay per layer", "epochs per layer", 1, ("delay", "pair delay")),
-    ("accuracy at the end", "percentage points", 100, ("readout", "probe")),
+    ("readout", "points", 100, ("readout",)),
+    ("probes", "points", 100, ("probe",)),
 )
+COLUMNS = ["difference", "low", "high"]
 WIDE = 5.4  # of a cause's box, where the whole figure is 10
 OPEN: dict[str, Any] = {"markerfacecolor": "white"}
 LINES: dict[str, tuple[Any, str]] = {  # of an arrow, by what is known of an effect: style and color
@@ -43,23 +45,31 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     Returns
     -------
     Figure
-        Left, epochs of delay that each further layer adds: by Eq. 3 and by pair accuracy. Right,
-        test accuracy of the readout and mean validation accuracy of the layers' probes. Open marks
-        are tests that do not remain after Holm's correction over the whole study; measures that
-        only describe have small marks. A measure that a variant makes undefined, or that fewer than
-        three layers share, has no mark.
+        Left, epochs of delay that each further layer adds: by Eq. 3 and by pair accuracy. Middle,
+        test accuracy of the readout; right, mean validation accuracy of the layers' probes. Open
+        marks are tests that do not remain after Holm's correction over the whole study; measures
+        that only describe have small marks. A measure that a variant makes undefined, or that fewer
+        than three layers share, has no mark; an interval without an end goes to the panel's edge.
     """
     figure = Figure(7.4, 1.1 + 0.3 * len(names))
-    grid = figure.subplots(1, 2, sharey=True)
+    grid = figure.subplots(1, len(PANELS), sharey=True, width_ratios=[2, 1.5, 1.5])
     for axes, (title, unit, factor, measures) in zip(grid, PANELS, strict=True):
         axes.axvline(0, color=MUTED, linewidth=0.8)
-        for i, measure in enumerate(measures):
-            rows = study[study["measure"] == measure].set_index("variant").reindex(list(names))
-            numbers = factor * rows[["difference", "low", "high"]].to_numpy(float)
-            y = np.arange(len(rows)) + 0.2 * (2 * i - 1)
+        tables = [
+            study[study["measure"] == measure].set_index("variant").reindex(list(names))
+            for measure in measures
+        ]
+        numbers = factor * np.stack([rows[COLUMNS].to_numpy(float) for rows in tables])
+        finite = numbers[np.isfinite(numbers)]
+        low, high = finite.min(initial=0), finite.max(initial=0)
+        edge = 0.04 * (high - low) or 1.0
+        axes.set_xlim(low - edge, high + edge)
+        numbers = numbers.clip(low - edge, high + edge)
+        for i, (measure, rows) in enumerate(zip(measures, tables, strict=True)):
+            y = np.arange(len(rows)) + (0.2 * (2 * i - 1) if len(measures) > 1 else 0)
             color, marker = PALETTE[i], MARKERS[i]
             style = {"color": color, "zorder": 3}
-            axes.hlines(y, numbers[:, 1], numbers[:, 2], color=color, linewidth=1.2)
+            axes.hlines(y, numbers[i, :, 1], numbers[i, :, 2], color=color, linewidth=1.2)
             p = rows["p_holm"].to_numpy(float)
             for kind, chosen in {
                 "sure": p < 0.05,
@@ -68,7 +78,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
             }.items():
                 look = {"markerfacecolor": "white" if kind == "unsure" else color}
                 look |= {"markersize": 3.5} if kind == "other" else {}
-                at = numbers[chosen, 0], y[chosen]
+                at = numbers[i, chosen, 0], y[chosen]
                 gid = f"{measure.replace(' ', '-')}-{kind}"
                 axes.plot(*at, marker, **style, **look, gid=gid)
         axes.set_title(title)
@@ -78,7 +88,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     marks = [
         entry(label, color=PALETTE[i], marker=MARKERS[i], linestyle="none")
-        for i, label in enumerate(("Eq. 3; readout", "pair accuracy; probes"))
+        for i, label in enumerate(("Eq. 3; readout; probes", "pair accuracy"))
     ]
     hollow = {"marker": "o", "linestyle": "none"} | OPEN
     unsure = entry("open: a test that fails after Holm", color=MUTED, **hollow)

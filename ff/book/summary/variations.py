@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS, Html, listed, number
-from ff.book.study import LEVEL, label
+from ff.book.study import LEVEL, direction, label
 from ff.book.summary.shared import sign_of
+from ff.config import Config
 from ff.records import Records
 from ff.stats.study import LAYERS
 
-__all__ = ["BEST", "in_short", "pairs"]
+__all__ = ["BEST", "chosen", "in_short", "named", "pairs"]
 
 # The paper's network at its own best learning rate on the grid.
 BEST = "learning-rate-3x"
@@ -28,13 +29,22 @@ ELSEWHERE = {
     "deep delay": "in layers 9 to 16",
     "delay at 0.8": "at target 0.8",
 }
+AWAKE = 0.55  # pair accuracy from which a layer has left chance
+SETTINGS = {
+    "learning_rate": "learning rate",
+    "threshold": "threshold",
+    "temperature": "temperature",
+}
 KINDS = {"delay": "", "pair delay": "by pairs "}  # of delay per layer, with words for each
 
 
 def pairs(
     records: Mapping[str, Records], names: Collection[str], tuned: Collection[str]
 ) -> dict[str, tuple[Records, Records]]:
-    """Each variant that was measured, and what it is compared with.
+    """Each variant that has learned something, and what it is compared with.
+
+    A run of which no layer tells positive from negative samples, not even the first, is left out if
+    the other one's do: what a readout finds in random layers says nothing of the variant.
 
     Parameters
     ----------
@@ -51,18 +61,62 @@ def pairs(
     found = {}
     for name in names:
         for end in ("", LONGER):
-            if {name + end, base[name] + end} <= records.keys():
-                found[name] = records[name + end], records[base[name] + end]
+            own, other = (records.get(one + end) for one in (name, base[name]))
+            if own and other and (_learns(own) or not _learns(other)):
+                found[name] = own, other
     return found
 
 
-def in_short(study: pd.DataFrame, of: int) -> Html:
+def _learns(records: Records) -> bool:
+    """Whether a layer leaves chance by pairs in the end, mean over seeds."""
+    rows = records.layers
+    if "pair_accuracy" not in rows:
+        return True  # older runs, of which it was not measured
+    last: Any = rows[rows["epoch"] == rows["epoch"].max()].groupby("layer")["pair_accuracy"]
+    return bool(last.mean().max() >= AWAKE)
+
+
+def named(pairs: Mapping[str, tuple[Records, Records]], tuned: Collection[str]) -> dict[str, str]:
+    """Words for each variant: a star where its rate was chosen, its epochs where there are more.
+
+    Parameters
+    ----------
+    pairs
+        Result of `pairs`.
+    tuned
+        As of `pairs`.
+    """
+    found = {}
+    for name, (own, _) in pairs.items():
+        epochs = own.runs[0]["config"]["epochs"]
+        longer = f" ({epochs} epochs)" if epochs > Config().epochs else ""
+        found[name] = label(name) + " *" * (name in tuned) + longer
+    return found
+
+
+def chosen(pairs: Mapping[str, tuple[Records, Records]]) -> dict[str, str]:
+    """What was chosen for each variant besides its change, where it differs from the base."""
+    found = {}
+    for name, both in pairs.items():
+        own, base = (records.runs[0]["config"] for records in both)
+        said = [
+            f"{words} {number(own[key])} instead of {number(base[key])}"
+            for key, words in SETTINGS.items()
+            if own[key] != base[key] and not name.startswith(words.replace(" ", "-"))
+        ]
+        found[name] = ", ".join(said)
+    return found
+
+
+def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
     """Which variants differ from the paper's network, and in what.
 
     Parameters
     ----------
     study
         Result of `ff.stats.study.study`.
+    names
+        Words for each variant (`named`).
     of
         Number of variants that there are predictions for.
     """
@@ -71,23 +125,23 @@ def in_short(study: pd.DataFrame, of: int) -> Html:
         sure: Any = study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
-            names = sure.loc[chosen, "variant"]
             found = [
-                escape(label(name)) + (_sizes(study, name) if "delay" in measures else "")
-                for name in names
+                escape(names[row["variant"]]) + _sizes(study, row)
+                for row in sure[chosen].to_dict("records")
             ]
             if found:
                 items.append(f"{word}: {listed(found)}")
-    items += _incomplete(study)
+    items += _incomplete(study, names)
     measured = len(study["variant"].unique())
     shown = "".join(f"<li>{item}</li>" for item in items) or "<li>nothing</li>"
     return Html(
-        f"<p>{measured} of {of} variants are measured. What differs from the paper's network, "
-        f"after Holm's correction over two tests of all {of}:</p><ul>{shown}</ul>"
+        f"<p>{measured} of {of} variants have a result. What differs from the paper's network (*: "
+        "from that at three times its learning rate), after Holm's correction over two tests of "
+        f"all {of}:</p><ul>{shown}</ul>"
     )
 
 
-def _incomplete(study: pd.DataFrame) -> list[str]:
+def _incomplete(study: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     """Layers that do not arrive, and seeds that have diverged, which are not tested."""
     every = study["seeds"].max()
     seeds: Any = study.groupby("variant", sort=False)["seeds"].first()
@@ -96,22 +150,31 @@ def _incomplete(study: pd.DataFrame) -> list[str]:
     lost = f"seeds that have diverged and are left out (of {every})"
     counts = {fewer: arrive.loc[arrive["high"] < 0, "own"], lost: every - seeds[seeds < every]}
     return [
-        f"{words}: {listed(f'{escape(label(name))} ({number(n)})' for name, n in found.items())}"
+        f"{words}: {listed(f'{escape(names[name])} ({number(n)})' for name, n in found.items())}"
         for words, found in counts.items()
         if len(found)
     ]
 
 
-def _sizes(study: pd.DataFrame, variant: str) -> str:
-    """A variant's change of the delay per layer by Eq. 3 and by pairs, and where it turns round."""
-    own: Any = study[study["variant"] == variant].set_index("measure")
+def _sizes(study: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """What to know of a test's difference: how large it is, and where it is the other way round."""
+    if row["measure"] == "readout":
+        return " (less than matters)" if direction(row) == "same" else ""
+    own: Any = study[study["variant"] == row["variant"]].set_index("measure")
     known = {name: own.loc[name, "difference"] for name in KINDS if name in own.index}
     sizes = [f"{KINDS[name]}{value:+.2g}" for name, value in known.items() if np.isfinite(value)]
     other = [
         words
         for measure, words in ELSEWHERE.items()
         if measure in own.index
-        and sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(own.loc["delay", "difference"])
+        and sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(row["difference"])
     ]
     turned = f"; the other way {listed(other)}" if other else ""
+    if "wait" in own.index and sign_of(*own.loc["wait", ["low", "high"]]) == -np.sign(
+        row["difference"]
+    ):
+        wait = own.loc["wait", "difference"]
+        turned += (
+            f"; but layers arrive {number(abs(wait))} epochs {'later' if wait > 0 else 'sooner'}"
+        )
     return f" ({', '.join(sizes).replace('-', MINUS)}{turned})"
