@@ -532,6 +532,11 @@ def test_every_figure_of_the_chapters_is_drawn(records):
     assert marks(drawn) == {"grown-0", "grown-1", "epochs"}
     falls = pd.concat([study.falls(paper.layers).assign(rate=rate) for rate in (0.1, 1.0)])
     assert marks(figures.fall_sizes(falls)) == {"width-20-0", "width-20-1"}
+    lines = pd.DataFrame({"hidden": [20, 20, 9], "rate": [0.1, 1.0, 1.0], "slope": [1, 2, 3.0]})
+    lines = lines.assign(low=lines["slope"] - 0.5, high=lines["slope"] + 0.5)
+    drawn = figures.rates(lines)
+    assert marks(drawn) == {"width-9", "width-20"}
+    assert list(np.asarray(drawn.axes[0].lines[1].get_ydata(), float)) == [1.0, 2.0]
     effects: Any = why.effects(records)
     texts = " ".join(text.get_text() for text in figures.causes(effects).axes[0].texts)
     assert all(words in texts for words in effects["found"])

@@ -12,7 +12,7 @@ from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
 from ff.book.figures.shared import greatest
 from ff.book.style import INK, MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 
-__all__ = ["causes", "fall_sizes", "forest", "own_delays", "waiting"]
+__all__ = ["causes", "fall_sizes", "forest", "own_delays", "rates", "waiting"]
 
 PANELS = (  # title, unit, factor, and the measures that are drawn in it
     ("delay per layer", "epochs per layer", 1, ("delay", "pair delay")),
@@ -262,4 +262,36 @@ def fall_sizes(falls: pd.DataFrame) -> Figure:
         count(axes.xaxis, greatest(part, "layer"))
     grid[0].set(ylabel="largest fall of accuracy", ylim=(0, None))
     legend(figure, max((axes.get_legend_handles_labels()[0] for axes in grid), key=len))
+    return figure
+
+
+@styled
+def rates(slopes: pd.DataFrame) -> Figure:
+    """Delay per layer against the learning rate.
+
+    Parameters
+    ----------
+    slopes
+        Rows of `ff.delay.slope`, segment "all", with a further column ``rate``, the learning rate
+        in units of the paper's; NaN where too few layers arrive, which is not drawn.
+
+    Returns
+    -------
+    Figure
+        A line a width, with 95 % intervals over seeds.
+    """
+    figure = Figure(7, 3.4)
+    axes = figure.subplots()
+    for i, (hidden, rows) in enumerate(slopes.sort_values("rate").groupby("hidden")):
+        x = rows["rate"] * 1.04**i  # intervals of two widths stand side by side
+        look: dict[str, Any] = {"color": PALETTE[i], "label": f"{hidden} units"}
+        axes.vlines(x, rows["low"], rows["high"], color=PALETTE[i])
+        axes.plot(x, rows["slope"], **look, marker=MARKERS[i], gid=f"width-{hidden}")
+    ticks = np.unique(slopes["rate"])
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="learning rate, in units of the paper's", ylabel="epochs per layer")
+    axes.set_ylim(min(0.0, float(slopes["low"].min())))
+    legend(figure, axes.get_legend_handles_labels()[0])
     return figure
