@@ -292,6 +292,6 @@ def rates(slopes: pd.DataFrame) -> Figure:
     axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks], minor=False)
     axes.set_xticks([], minor=True)
     axes.set(xlabel="learning rate, in units of the paper's", ylabel="epochs per layer")
-    axes.set_ylim(min(0.0, float(slopes["low"].min())))
+    axes.set_ylim(min(0.0, float(np.min(slopes["low"]))))
     legend(figure, axes.get_legend_handles_labels()[0])
     return figure
