@@ -146,31 +146,30 @@ def variants(folder: str | Path = VARIANTS, needed: Iterable[str] = ()) -> dict[
     return left
 
 
-def wide_variants(folder: str | Path = VARIANTS) -> dict[str, Records]:
-    """Read the networks of 1000 units of the variations study.
+def wide_variants(records: Mapping[str, Records]) -> dict[str, Records]:
+    """Networks of 1000 units of the variations study.
 
     Parameters
     ----------
-    folder
-        Where its runs are.
+    records
+        Result of `variants`.
 
     Returns
     -------
     dict
-        Records as of `variants`, by their name without ``width-1000-``. Where the book's own study
-        lacks ``"paper"``, it is the first 16 layers of the paper's networks, trained with products
-        of bfloat16 numbers on a CPU as the others are; of these no pairs and probes were measured.
+        Of these, the ones of 1000 units, by their name without ``width-1000-``. Where the book's
+        own runs lack ``"paper"``, it is the first 16 layers of the paper's networks, trained with
+        products of bfloat16 numbers on a CPU as the others are; of these no pairs and probes were
+        measured.
     """
     prefix = "width-1000-"
     found = {
-        name.removeprefix(prefix): own
-        for name, own in variants(folder).items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): own for name, own in records.items() if name.startswith(prefix)
     }
-    coarse: dict[str, Any] = {"folder": PRECISION, "precision": "bf16", "device": "cpu"}
-    own = Path(folder) == VARIANTS
-    paper = _measured({"paper": [{"hidden": 1000, "layers": 16, **coarse}]}) if own else {}
-    return paper | found
+    if found and "paper" not in found:
+        coarse: dict[str, Any] = {"folder": PRECISION, "precision": "bf16", "device": "cpu"}
+        found |= _measured({"paper": [{"hidden": 1000, "layers": 16, **coarse}]})
+    return found
 
 
 def other_data(folder: str | Path = VARIANTS) -> dict[str, Records]:

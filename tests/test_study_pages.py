@@ -24,8 +24,10 @@ from ff.book.study import (
     tuning_table,
 )
 from ff.book.summary import growing, variations, why
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import Records
-from ff.results import tuning, variants
+from ff.records import table as records_table
+from ff.results import tuning, variants, wide_variants
 from ff.stats import delay, study
 from ff.stats.growing import gains
 
@@ -138,7 +140,7 @@ def test_variants_whose_rate_was_chosen_are_compared_with_the_paper_at_its_best(
 def test_a_slow_variant_is_compared_after_more_epochs_where_both_were_trained_for_them(
     records, monkeypatch
 ):
-    monkeypatch.setattr(variations, "AWAKE", 0.0)  # these have not learned much
+    monkeypatch.setattr(variations, "LEARNED", 0.0)  # these have not learned much
     some = {"paper": records["paper"], "threshold-2": records["threshold-2"]}
     slow = some | {"threshold-2-60-epochs": records["on-frozen-2"]}
     paired = variations.pairs(slow, ["threshold-2"], tuned=[])["threshold-2"]
@@ -158,7 +160,8 @@ def test_what_changes_is_said_after_holm_only():
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
     assert html(variations.in_short(both, {"steep": "steep", "flat-one": "flat *"}, of=9)) == (
         "<p>2 of 9 variants have a result. What differs from the paper's network (*: from that at "
-        "three times its learning rate), after Holm's correction over two tests of all 9:</p><ul>"
+        "three times its learning rate), after as many epochs, after Holm's correction over two "
+        "tests of all 9:</p><ul>"
         "<li>less delay per layer: flat * (\N{MINUS SIGN}1)</li>"
         "<li>more delay per layer: steep (+1)</li>"
         "<li>a less accurate readout: steep</li></ul>"
@@ -273,7 +276,7 @@ EN_DASH = "\N{EN DASH}"
 def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, word, mark):
     """What is not shown to differ is the same only if the interval is within the margin."""
     found = table(delay=(difference, difference - 0.08, difference + 0.08, p))
-    shown = html(predictions(found, {"dark-label": (word, "same")}))
+    shown = html(predictions(found, {"dark-label": (word, "same")}, DARK))
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown)
     assert cells[2] == mark
     assert cells[5] == EN_DASH, "the readout was not measured"
@@ -283,20 +286,24 @@ def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, w
 
 def test_what_is_equal_in_every_seed_proves_no_prediction_but_may_refute_one():
     equal = table(delay=(0.0, 0.0, 0.0, np.nan))
-    shown = html(predictions(equal, {"dark-label": ("same", "same")}))
+    shown = html(predictions(equal, {"dark-label": ("same", "same")}, DARK))
     assert "equal in every seed" in shown
     assert "\N{CHECK MARK}" not in shown
     assert "\N{MULTIPLICATION X}" not in shown
-    assert "\N{MULTIPLICATION X}" in html(predictions(equal, {"dark-label": ("more", "same")}))
+    assert "\N{MULTIPLICATION X}" in html(
+        predictions(equal, {"dark-label": ("more", "same")}, DARK)
+    )
 
 
 def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = (-0.5, -0.6, -0.4, 0.001)
     found = table(delay=nothing, pair_delay=pairs, readout=(0.001, -0.001, 0.003, 0.9))
-    assert "by pair accuracy" not in html(predictions(found, {"dark-label": ("less", "same")}))
+    assert "by pair accuracy" not in html(
+        predictions(found, {"dark-label": ("less", "same")}, DARK)
+    )
     found.loc[found["measure"] == "delay", "over"] = ""  # it was not measured at all
-    shown = html(predictions(found, {"dark-label": ("less", "same")}))
+    shown = html(predictions(found, {"dark-label": ("less", "same")}, DARK))
     assert shown.count("\N{CHECK MARK}") == 2
     assert "by pair accuracy" in shown
     assert "+0.1" in shown, "accuracies are in percentage points"
@@ -305,11 +312,11 @@ def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
 def test_a_delay_over_too_few_layers_is_not_called_unmeasured():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     found = table(delay=nothing, readout=(0.001, -0.001, 0.003, 0.9)).assign(over="2")
-    shown = html(predictions(found, {"dark-label": ("more", "same")}))
+    shown = html(predictions(found, {"dark-label": ("more", "same")}, DARK))
     assert "too few layers arrive" in shown
     assert "not measured" not in shown
     waits = table(delay=nothing, wait=(19.1, 18.0, 20.2, np.nan)).assign(over="2")
-    shown = html(predictions(waits, {"dark-label": ("more", "same")}))
+    shown = html(predictions(waits, {"dark-label": ("more", "same")}, DARK))
     assert "too few layers arrive; epochs of waiting +19.1 [18, 20.2]" in shown
 
 
@@ -339,70 +346,164 @@ def test_predictions_are_read_from_the_chapters_source(chapter):
 # --- the interventions
 
 
-def test_what_is_said_of_the_interventions_is_computed(records):
-    found = why.interventions(records, EXPECTED)
-    assert len(found) == 4
-    trained, untrained, between, waiting = found
-    rows = study.compared(records["on-frozen-6"], records["paper"]).set_index("measure")
-    row = rows.loc["wait"]
-    assert trained.holds is False, "layers that learn together need less than 0.7 epochs each"
-    assert untrained.holds is None, "no layer arrives: there is no delay per layer"
-    assert "frozen after 6 epochs" in trained.found
-    assert f"{row['own']:.3g} after 6" in between.found
+LAST = 30
+
+
+def frozen(epochs: int, *crossings: float, pairs: float = 1.0, **config: Any) -> Records:
+    """Five seeds whose layers from 2 on reach 0.7 at these epochs, and by pairs at others."""
+    at = np.array([1.0, *crossings])
+    noise = 0.1 * np.random.default_rng(epochs).standard_normal((5, 1, len(at)))
+    noise -= noise.mean(axis=0)  # so that mean traces cross where they are said to
+    time = np.arange(1, LAST + 1)[:, None]
+    values = np.full((5, LAST, len(at), len(LAYER_QUANTITIES)), 0.5, np.float32)
+    for name, factor in (("train", 1.0), ("validation", 1.0), ("pair", pairs)):
+        trace = 0.7 + 0.1 * (time - factor * (at + noise))
+        values[..., LAYER_QUANTITIES.index(f"{name}_accuracy")] = np.clip(trace, 0.5, 0.95)
+    readouts = np.full((5, LAST, 1, len(READOUT_QUANTITIES)), 0.9, np.float32)
+    seeds, layers = (1, 2, 3, 4, 5), range(1, len(at) + 1)
+    settings = {"schedule": "on-frozen", "normalization": "rms", "frozen_after": epochs} | config
+    return Records(
+        records_table(values, LAYER_QUANTITIES, 100, seeds, layer=layers),
+        records_table(readouts, READOUT_QUANTITIES, 100, seeds, depth=[len(at)]),
+        runs=({"config": settings | {"negatives": "uniform"}},),
+    )
+
+
+def studied() -> dict[str, Records]:
+    """A study in which layers arrive: together, and on networks frozen after 0, 10 and 30."""
+    layers = np.arange(2, 17)
+    together: dict[str, Any] = {"schedule": "together"}
+    return {
+        "paper": frozen(99, *(4 + 0.8 * layers), pairs=0.5, **together),
+        "on-frozen-0": frozen(0, *(4.0 * layers)),
+        "on-frozen-10": frozen(10, *(2 + 0.4 * layers), pairs=0.1),
+        "on-frozen-30": frozen(30, *(1.5 + 0.0 * layers), pairs=0.1),
+        "learning-rate-3x": frozen(98, *(4 + 0.6 * layers), **together),
+        "normalization-layer": frozen(97, *(4 + 0.1 * layers), **together, normalization="layer"),
+    }
+
+
+def test_what_is_said_of_the_interventions_is_computed():
+    some = studied()
+    trained, untrained, between, waiting = why.interventions(some, EXPECTED)
+    assert trained.holds is True
+    assert "0.8 together" in trained.found
+    assert untrained.holds is False, "layer 7 reaches 0.7 at epoch 28"
+    assert "of layers 2 to 7 reaches 0.7 within 30 epochs" in untrained.found
+    assert between.holds is True
+    assert "15 of 15 layers are never later" in between.found
+    rows = study.compared(some["on-frozen-10"], some["paper"]).set_index("measure")
+    assert f"{number(rows.loc['wait', 'own'])} after 10" in between.found
+    for measure in ("wait", "pair wait"):
+        assert f"{number(rows.loc[measure, 'difference'])} [" in waiting.found
     assert waiting.holds is None, "a premise that did not come true decides nothing"
     assert "Not every premise above came true." in waiting.found
-    later = study.compared(records["on-frozen-2"], records["paper"]).set_index("measure")
-    for measure in ("wait", "pair wait"):
-        assert number(later.loc[measure, "difference"]) in waiting.found
+    assert waiting.found.count("at least") == 2, "untrained, by both yardsticks"
 
 
-def test_the_layer_below_is_the_one_that_was_frozen(records):
-    found: Any = why.waits(records)
-    assert sorted(found["epochs"].unique()) == [2, 6]
-    rows: Any = records["paper"].layers
-    below = rows[(rows["epoch"] == 2) & (rows["layer"] == 3)]
-    above = records["on-frozen-2"].layers
+def test_a_longer_trained_network_that_delays_a_layer_refutes():
+    some = studied() | {"on-frozen-20": frozen(20, *(5 + 0.0 * np.arange(2, 17)))}
+    between = why.interventions(some, EXPECTED)[2]
+    assert between.holds is False
+    assert "9 of 15 layers are never later" in between.found, "layers 8 to 16"
+
+
+def test_what_is_not_defined_is_neither_true_nor_false(records):
+    trained, untrained, *_ = why.interventions(records, EXPECTED)
+    assert trained.holds is untrained.holds is None, "too few layers arrive"
+    assert "too few layers arrive" in trained.found
+    alone = {"paper": records["paper"], "on-frozen-6": records["on-frozen-6"]}
+    assert [one.found for one in why.interventions(alone, EXPECTED)][1:] == ["Not measured."] * 3
+    assert [one.found for one in why.normalization(alone, EXPECTED)] == ["Not measured."] * 2
+
+
+def test_the_layer_below_is_the_one_that_was_frozen():
+    some = studied()
+    found: Any = why.waits(some)
+    assert sorted(found["epochs"].unique()) == [10, 30]
+    rows: Any = some["paper"].layers
+    below = rows[(rows["epoch"] == 10) & (rows["layer"] == 3)]
     for by, column, delayed in (
         ("Eq. 3", "validation_accuracy", "train_accuracy"),
         ("pairs", "pair_accuracy", "pair_accuracy"),
     ):
-        own = found[found["by"].eq(by) & found["epochs"].eq(2) & found["layer"].eq(4)]
+        own = found[found["by"].eq(by) & found["epochs"].eq(10) & found["layer"].eq(4)]
         assert own["below"].item() == pytest.approx(below[column].mean())
-        delays: Any = delay.mean_delay(above, column=delayed).set_index("layer")
-        assert own["crossing"].item() == pytest.approx(delays.loc[4, "crossing"], nan_ok=True)
+        delays: Any = delay.mean_delay(some["on-frozen-10"].layers, column=delayed)
+        crossing = delays.set_index("layer").loc[4, "crossing"]
+        assert own["crossing"].item() == pytest.approx(crossing)
 
 
-def test_effects_that_were_not_measured_are_missing(records):
-    found: Any = why.effects(records)
-    assert len(found) == len(why.YARDSTICKS) * (len(why.frozen_runs(records)) + 2)
+def test_effects_are_those_of_the_study():
+    some = studied()
+    found: Any = why.effects(some).set_index(["cause", "by"])
+    compared = study.compared(some["normalization-layer"], some["learning-rate-3x"])
+    for by, measure in (("Eq. 3", "wait"), ("pairs", "pair wait")):
+        row = found.loc[("layer normalization", by)]
+        difference = compared.set_index("measure").loc[measure, "difference"]
+        assert difference < -1
+        assert row["found"].startswith(number(difference))
+        assert row["decided"] == "less"
+    row = found.loc[("its place in a network frozen after 10 epochs", "Eq. 3")]
+    assert row["found"].startswith("0.4 ")
+    assert row["decided"] == "more"
+    row = found.loc[("its place in a network frozen after 10 epochs", "pairs")]
+    assert row["found"].startswith("not resolved")
+    assert row["decided"] == "undecided"
+    row = found.loc[("its place in an untrained network", "Eq. 3")]
+    assert row["found"].endswith("(layers 2 to 7)")
+    row = found.loc[("training of the layers below", "Eq. 3")]
+    assert row["found"].startswith("at least ")
+    assert row["decided"] == "more"
+
+
+def test_a_wait_that_is_cut_off_is_a_bound():
+    some = studied()
+    swapped = some | {
+        "normalization-layer": some["on-frozen-0"],
+        "learning-rate-3x": some["on-frozen-0"],
+    }
+    row: Any = why.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
+    assert row["decided"] == "undecided", "what neither reaches decides nothing"
+    assert row["found"].endswith("(not all arrive in either)")
+    swapped["normalization-layer"] = some["on-frozen-30"]
+    row = why.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
+    assert row["found"].startswith("at most ")
+    assert row["decided"] == "less"
+
+
+def test_effects_that_were_not_measured_are_missing():
+    some = studied()
+    found: Any = why.effects(some)
+    assert len(found) == len(why.YARDSTICKS) * (len(why.frozen_runs(some)) + 2)
     assert not (found["decided"] == "not measured").any()
-    del (some := dict(records))["normalization-layer"]
+    del some["normalization-layer"]
     lost: Any = why.effects(some).query("decided == 'not measured'")
     assert lost["cause"].tolist() == ["layer normalization"] * len(why.YARDSTICKS)
 
 
-def test_effects_are_those_of_the_study(records):
-    found: Any = why.effects(records).set_index(["cause", "by"])
-    own = study.compared(records["normalization-layer"], records["learning-rate-3x"])
-    for by, measure in (("Eq. 3", "wait"), ("pairs", "pair wait")):
-        row = found.loc[("layer normalization", by)]
-        numbers = own.set_index("measure").loc[measure]
-        assert number(numbers["difference"]) in row["found"]
-        assert (row["decided"] == "more") == (numbers["low"] > 1)
-        assert (row["decided"] == "less") == (numbers["high"] < -1)
+def test_two_layers_make_no_slope():
+    assert why.slopes(frozen(5, 3.0, 5.0, *[99.0] * 13).layers).empty
+    assert len(why.slopes(frozen(5, 3.0, 5.0, 7.0, *[99.0] * 12).layers)) == 1
 
 
-def test_a_delay_below_the_first_measurement_is_not_resolved(records):
-    own: Any = records["on-frozen-2"]
-    rows = own.layers.assign(pair_accuracy=0.9)
-    (some := dict(records))["on-frozen-2"] = Records(rows, own.readouts, runs=own.runs)
-    found: Any = why.effects(some).set_index(["cause", "by"])
-    row = found.loc[("its place in a network frozen after 2 epochs", "pairs")]
-    assert row["found"].startswith("not resolved")
-    assert row["decided"] == "undecided"
-    said = " ".join(why.answers(some))
-    assert "no more than one epoch in every layer by pairs" not in said, "learned for too few"
-    assert "With layer normalization" in said
+def test_how_long_layers_take_is_said_from_the_fastest_to_the_slowest():
+    on_ten, on_thirty, together = why.answers(studied())
+    assert "takes 2.8 epochs (layer 2) to 8.4 epochs (layer 16) by Eq. 3 and no" in on_ten
+    assert on_ten.endswith("no more than one epoch in every layer by pairs.")
+    assert "frozen after 30 epochs" in on_thirty
+    assert together.startswith("Where layers learn together, it takes 5.6 epochs (layer 2)")
+    late = {"paper": frozen(1, 3.0, 99.0, 99.0), "on-frozen-10": frozen(10, 99.0, 99.0, 99.0)}
+    never, some = why.answers(late)
+    assert "more epochs than there were in every layer by Eq. 3" in never
+    assert "(layer 2) to more than there were (layer 3)" in some
+
+
+def test_networks_of_1000_units_go_by_the_name_of_what_was_changed(records):
+    wide = {"width-1000-dark": records["paper"], "width-1000-paper": records["growing"]}
+    found = wide_variants(dict(records) | wide)
+    assert found == {"dark": records["paper"], "paper": records["growing"]}
+    assert wide_variants(records) == {}
 
 
 def test_an_arrow_is_solid_where_both_yardsticks_are_sure_of_the_same_side():
@@ -451,7 +552,11 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
     assert why.step_sizes(awake, slopes, EXPECTED)[0].holds is True
     often = awake.assign(largest=0.2)
     assert why.step_sizes(often, slopes, EXPECTED)[0].holds is False
-    assert why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED) == []
+    narrow = why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED)
+    assert [one.found for one in narrow] == ["Not measured."] * 2
+    late = why.step_sizes(falls, slopes[:0], EXPECTED)[1]
+    assert late.found == "Too few layers arrive."
+    assert late.holds is None
 
 
 # --- growing

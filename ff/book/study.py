@@ -116,7 +116,9 @@ def direction(row: Mapping[str, Any] | None) -> str | None:
     return "same" if -margin < row["low"] and row["high"] < margin else None
 
 
-def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) -> Html:
+def predictions(
+    study: pd.DataFrame, expected: Mapping[str, tuple[str, str]], names: Mapping[str, str]
+) -> Html:
     """Table of what was expected of each variant before it was trained, and what came.
 
     Parameters
@@ -128,10 +130,12 @@ def predictions(study: pd.DataFrame, expected: Mapping[str, tuple[str, str]]) ->
         accuracy. The same is what lies within 0.1 epochs per layer, or half a percentage point;
         what differs is beyond that, and not by chance. A difference of the other sign than expected
         refutes, however small; what is equal in every seed proves nothing.
+    names
+        Words for each variant.
     """
     rows = []
     for variant, words in expected.items():
-        cells = [label(variant)]
+        cells = [names[variant]]
         for word, measures in zip(words, ABOUT, strict=True):
             measure = measures[-1] if _undefined(study, variant, measures[0]) else measures[0]
             found = _row(study, variant, measure)

@@ -17,7 +17,7 @@ from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
 
-__all__ = ["HALVES", "LAYERS", "compared", "falls", "order_falls", "study"]
+__all__ = ["FEWEST", "HALVES", "LAYERS", "compared", "falls", "order_falls", "study"]
 
 LAYERS = (2, 16)  # first and last layer of which delays are compared: layer 1 waits for nobody
 HALVES = ((2, 9), (9, 16))

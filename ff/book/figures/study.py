@@ -22,7 +22,7 @@ PANELS = (  # title, unit, factor, and the measures that are drawn in it
 COLUMNS = ["difference", "low", "high"]
 WIDE = 5.4  # of a cause's box, where the whole figure is 10
 OPEN: dict[str, Any] = {"markerfacecolor": "white"}
-LINES: dict[str, tuple[Any, str]] = {  # of an arrow, by what is known of an effect: style and color
+ARROWS: dict[str, tuple[Any, str]] = {  # by what is known of an effect: style and color
     "more": ("-", PALETTE[0]),
     "less": ("-", PALETTE[0]),
     "none": (":", INK),
@@ -193,7 +193,7 @@ def causes(effects: pd.DataFrame) -> Figure:
     ----------
     effects
         Rows for each cause, one a yardstick: cause, what (was measured), by, found (in words) and
-        decided: a key of `LINES`.
+        decided: a key of `ARROWS`.
 
     Returns
     -------
@@ -220,7 +220,7 @@ def causes(effects: pd.DataFrame) -> Figure:
     for at, (cause, part) in enumerate(grouped):
         rows = part.to_dict("records")
         decided = set(part["decided"])
-        line, color = LINES[decided.pop() if len(decided) == 1 else "undecided"]
+        line, color = ARROWS[decided.pop() if len(decided) == 1 else "undecided"]
         words = [f"{row['found']} by {row['by']}" for row in rows]
         text = "\n".join([f"{cause}: {rows[0]['what']}", *words])
         axes.text(0.2, at, text, va="center", fontsize=8)

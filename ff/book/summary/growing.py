@@ -133,9 +133,13 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
         f"The gain of {which} in accuracy on test images excludes 0; after Holm's correction, that "
         f"of {remaining}. A network that stops where the next gain on validation images does not "
         f"exclude 0 has {depth} layers; by test images it would have "
-        f"{needed(grown, 'test_accuracy')}. The rule looks one layer ahead: all layers above "
-        f"{depth} together add {estimate(*(one[0] for one in beyond))} points on test images."
+        f"{needed(grown, 'test_accuracy')}."
     )
+    if depth < both[0].keys[-1]:
+        text += (
+            f" The rule looks one layer ahead: all layers above {depth} together add "
+            f"{estimate(*(one[0] for one in beyond))} points on test images."
+        )
     found.append(Outcome(expected["depth"], text, bool((sure <= NEEDED).all())))
     own: Any = epochs(grown)
     most, usual = float(own["most"].max()), float(own["mean"].mean())
@@ -156,8 +160,8 @@ def outcomes(grown: Records, together: Records, expected: Mapping[str, str]) -> 
         )
     text = (
         f"Of what {deepest} layers together cost, growing takes {listed(parts)}; {depth} layers "
-        f"together take {number(100 * depth / deepest)} %. {depth} is where the next gain on "
-        "validation images does not exclude 0; more layers may still be more accurate."
+        f"together take {number(100 * depth / deepest)} % of the updates. The rule stops growing "
+        f"at {depth}; more layers may still be more accurate."
     )
     found.append(Outcome(expected["cost"], text, cheap.pop() if len(cheap) == 1 else None))
     return found

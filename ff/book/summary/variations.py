@@ -19,7 +19,7 @@ __all__ = ["BEST", "chosen", "in_short", "named", "pairs"]
 # The paper's network at its own best learning rate on the grid.
 BEST = "learning-rate-3x"
 LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
-WORDS = {  # of a test, by what may stand for it: what a smaller and a greater one is called
+DIRECTIONS = {  # of a test, by what may stand for it: what a smaller and a greater one is called
     ("delay", "pair delay"): ("less delay per layer", "more delay per layer"),
     ("readout",): ("a less accurate readout", "a more accurate readout"),
 }
@@ -29,7 +29,7 @@ ELSEWHERE = {
     "deep delay": "in layers 9 to 16",
     "delay at 0.8": "at target 0.8",
 }
-AWAKE = 0.55  # pair accuracy from which a layer has left chance
+LEARNED = 0.55  # pair accuracy from which a layer has left chance
 SETTINGS = {
     "learning_rate": "learning rate",
     "threshold": "threshold",
@@ -73,7 +73,7 @@ def _learns(records: Records) -> bool:
     if "pair_accuracy" not in rows:
         return True  # older runs, of which it was not measured
     last: Any = rows[rows["epoch"] == rows["epoch"].max()].groupby("layer")["pair_accuracy"]
-    return bool(last.mean().max() >= AWAKE)
+    return bool(last.mean().max() >= LEARNED)
 
 
 def named(pairs: Mapping[str, tuple[Records, Records]], tuned: Collection[str]) -> dict[str, str]:
@@ -121,7 +121,7 @@ def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
         Number of variants that there are predictions for.
     """
     items = []
-    for measures, words in WORDS.items():
+    for measures, words in DIRECTIONS.items():
         sure: Any = study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
@@ -136,8 +136,8 @@ def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
     shown = "".join(f"<li>{item}</li>" for item in items) or "<li>nothing</li>"
     return Html(
         f"<p>{measured} of {of} variants have a result. What differs from the paper's network (*: "
-        "from that at three times its learning rate), after Holm's correction over two tests of "
-        f"all {of}:</p><ul>{shown}</ul>"
+        "from that at three times its learning rate), after as many epochs, after Holm's "
+        f"correction over two tests of all {of}:</p><ul>{shown}</ul>"
     )
 
 

@@ -1,7 +1,7 @@
 """Why deep layers are late: what was expected of the interventions, and what came, in sentences."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ __all__ = [
     "interventions",
     "normalization",
     "own_delays",
+    "slopes",
     "step_sizes",
     "waits",
 ]
@@ -31,14 +32,34 @@ LAST = 6  # layer above which none was expected to reach the target on an untrai
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
-# What tells positive from negative samples: columns of the accuracy whose delay is taken, and of
-# that on validation images.
-YARDSTICKS = {
-    "Eq. 3": ("train_accuracy", "validation_accuracy"),
-    "pairs": ("pair_accuracy", "pair_accuracy"),
-}
 OFTEN, FEW = 0.5, 0.1  # share of layers that fall: frequent is more, few is less
 AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
+
+
+class Yardstick(NamedTuple):
+    """A way to tell positive from negative samples.
+
+    Attributes
+    ----------
+    by
+        Its name.
+    learned, seen
+        Columns of a layer's accuracy: the one whose delay is taken, and that on validation images.
+    delay, wait
+        Names of the delay per layer and of the wait among what `ff.stats.study` compares.
+    """
+
+    by: str
+    learned: str
+    seen: str
+    delay: str
+    wait: str
+
+
+YARDSTICKS = (
+    Yardstick("Eq. 3", "train_accuracy", "validation_accuracy", "delay", "wait"),
+    Yardstick("pairs", "pair_accuracy", "pair_accuracy", "pair delay", "pair wait"),
+)
 
 
 def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
@@ -61,15 +82,16 @@ def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     dict
         Results of `ff.delay.mean_delay` with a further column: by ("Eq. 3" or "pairs").
     """
-    found = {}
-    for words, own in runs.items():
-        first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
-        tables = [
-            mean_delay(own.layers, column=column).assign(by=by)
-            for by, (column, _) in YARDSTICKS.items()
-        ]
-        found[words] = pd.concat(tables, ignore_index=True).query(f"layer >= {first}")
-    return found
+    return {words: _delays(own) for words, own in runs.items()}
+
+
+def _delays(own: Records) -> pd.DataFrame:
+    first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
+    tables = [
+        mean_delay(own.layers, column=yardstick.learned).assign(by=yardstick.by)
+        for yardstick in YARDSTICKS
+    ]
+    return pd.concat(tables, ignore_index=True).query(f"layer >= {first}")
 
 
 def waits(records: Mapping[str, Records]) -> pd.DataFrame:
@@ -78,7 +100,7 @@ def waits(records: Mapping[str, Records]) -> pd.DataFrame:
     Parameters
     ----------
     records
-        Of the study: the paper's network and those on frozen networks.
+        Of the study: the paper's network and those on frozen networks, of which one was trained.
 
     Returns
     -------
@@ -87,17 +109,18 @@ def waits(records: Mapping[str, Records]) -> pd.DataFrame:
         layer, below (accuracy of the layer below on validation images when it was frozen; of an
         untrained network it was not measured, which is left out), crossing, censored, last_epoch.
     """
-    rows = records["paper"].layers.groupby(["epoch", "layer"])
-    trained = {epochs: own for epochs, own in frozen_runs(records).items() if epochs}
+    together = records["paper"].layers.groupby(["epoch", "layer"])
     tables = []
-    for epochs, delays in own_delays({str(key): own for key, own in trained.items()}).items():
-        for by, (_, column) in YARDSTICKS.items():
-            own: Any = delays[delays["by"] == by]
-            accuracy: Any = rows[column].mean()
-            below = [accuracy[int(epochs), layer - 1] for layer in own["layer"]]
-            kept = own[["by", "layer", "crossing", "censored", "last_epoch"]]
-            tables.append(kept.assign(epochs=int(epochs), below=below))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    for epochs, own in frozen_runs(records).items():
+        if epochs:
+            delays = _delays(own)
+            for yardstick in YARDSTICKS:
+                rows: Any = delays[delays["by"] == yardstick.by]
+                accuracy: Any = together[yardstick.seen].mean()
+                below = [accuracy[epochs, layer - 1] for layer in rows["layer"]]
+                kept = rows[["by", "layer", "crossing", "censored", "last_epoch"]]
+                tables.append(kept.assign(epochs=epochs, below=below))
+    return pd.concat(tables, ignore_index=True)
 
 
 def effects(records: Mapping[str, Records]) -> pd.DataFrame:
@@ -121,42 +144,71 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     for epochs, own in sorted(runs.items(), reverse=True):
         cause = f"its place in a network frozen after {epochs} epochs"
         cause = cause if epochs else "its place in an untrained network"
-        for by, (column, _) in YARDSTICKS.items():
-            rows.append((cause, "epochs per layer", by, *_by_place(own, column)))
-    waited = {
-        ("training of the layers below", "epochs more if untrained"): (0, max(runs, default=0)),
-        ("layer normalization", "epochs more with it, together"): ("normalization-layer", BEST),
+        for yardstick in YARDSTICKS:
+            rows.append((cause, "epochs per layer", yardstick.by, *_place(own, yardstick)))
+    last = max(runs, default=0)
+    pairs = {
+        ("training of the layers below", "epochs more if untrained"): (
+            (runs[0], runs[last]) if last and 0 in runs else None
+        ),
+        ("layer normalization", "epochs more with it, together"): (
+            (records["normalization-layer"], records[BEST])
+            if {"normalization-layer", BEST} <= records.keys()
+            else None
+        ),
     }
-    known = {**records, **runs}
-    for (cause, what), (own, base) in waited.items():
-        measured = own != base and {own, base} <= known.keys()
-        compared = _by_measure(known[own], known[base]) if measured else {}
-        for wait, (by, (column, _)) in zip(("wait", "pair wait"), YARDSTICKS.items(), strict=True):
-            found = decided = "not measured"
-            if measured:
-                row = compared[wait]
-                found = _least(known[own], column) + _estimate(row)
-                decided = _decided(row["low"], row["high"], WAITED)
-            rows.append((cause, what, by, found, decided))
+    for (cause, what), pair in pairs.items():
+        for yardstick in YARDSTICKS:
+            found = _longer(*pair, yardstick) if pair else ("not measured", "not measured")
+            rows.append((cause, what, yardstick.by, *found))
     return pd.DataFrame(rows, columns=["cause", "what", "by", "found", "decided"])
 
 
-def _by_place(own: Records, column: str) -> tuple[str, str]:
+def slopes(layers: pd.DataFrame, column: str = "train_accuracy") -> pd.DataFrame:
+    """Rows of `ff.delay.slope` over all layers from 2 on; none where fewer than three arrive."""
+    rows: Any = layers.query("layer > 1")
+    censored: Any = mean_delay(rows, column=column)["censored"]
+    table: Any = slope(rows, column=column).query("segment == 'all'")
+    return table if (~censored).sum() >= study.FEWEST else table[:0]
+
+
+def _place(own: Records, yardstick: Yardstick) -> tuple[str, str]:
     """Epochs that each further layer adds on a frozen network: in words, and what they decide."""
-    rows: Any = own.layers.query("layer > 1")
-    (row,) = slope(rows, column=column).query("segment == 'all'").to_dict("records")
-    if np.isnan(row["slope"]):
+    found = slopes(own.layers, yardstick.learned).to_dict("records")
+    if not found:
         return "too few layers arrive", "undecided"
-    crossings: Any = mean_delay(rows, column=column)["crossing"]
-    if (crossings <= rows["epoch"].min()).all():
+    delays: Any = _delays(own).query(f"by == '{yardstick.by}'")
+    if (delays["crossing"] <= own.layers["epoch"].min()).all():
         return "not resolved, all past 0.7 after one epoch", "undecided"
-    return _estimate(row | {"difference": row["slope"]}), _decided(row["low"], row["high"], MOST)
+    (row,) = found
+    arrived = delays.loc[~delays["censored"], "layer"].tolist()
+    over = "" if len(arrived) == len(delays) else f" ({layer_numbers(arrived)})"
+    words = estimate(row["slope"], row["low"], row["high"]) + over
+    return words, _decided(row["low"], row["high"], MOST)
 
 
-def _least(own: Records, column: str = "train_accuracy") -> str:
-    """Words before a wait that counts the last epoch where a seed's layer does not arrive."""
+def _longer(own: Records, base: Records, yardstick: Yardstick) -> tuple[str, str]:
+    """How many epochs longer the layers of one wait: in words, and what that decides.
+
+    A wait counts the last epoch where a layer does not arrive. So the difference is a bound where
+    that happens in one of the two, and nothing is decided where it happens in both.
+    """
+    row = _by_measure(own, base)[yardstick.wait]
+    decided = _decided(row["low"], row["high"], WAITED)
+    late, early = _late(own, yardstick.learned), _late(base, yardstick.learned)
+    if late and early:
+        return f"{_estimate(row)} (not all arrive in either)", "undecided"
+    if late:
+        return f"at least {_estimate(row)}", "more" if decided == "more" else "undecided"
+    if early:
+        return f"at most {_estimate(row)}", "less" if decided == "less" else "undecided"
+    return _estimate(row), decided
+
+
+def _late(own: Records, column: str) -> bool:
+    """Whether a seed's layer above the first does not arrive."""
     highest: Any = own.layers.query("layer > 1").groupby(["seed", "layer"])[column].max()
-    return "at least " if highest.min() < TARGET else ""
+    return bool(highest.min() < TARGET)
 
 
 def _decided(low: float, high: float, margin: float) -> str:
@@ -166,45 +218,32 @@ def _decided(low: float, high: float, margin: float) -> str:
 
 
 def answers(records: Mapping[str, Records]) -> list[str]:
-    """What the interventions say in numbers, a sentence each; without those not measured."""
-    runs, (first, last) = frozen_runs(records), study.LAYERS
-    together: Any = own_delays({"": records["paper"]})[""].set_index(["by", "layer"])["crossing"]
-    said = []
-    for epochs, own in runs.items():
-        if epochs >= EARLY:
-            delays: Any = own_delays({"": own})[""].set_index(["by", "layer"])["crossing"]
-            parts = [
-                f"{_range(delays[by].loc[first:last])} by {by}, and "
-                f"{_range(together[by].loc[first:last])} where layers learn together"
-                for by in YARDSTICKS
-            ]
-            said.append(
-                f"From its own start on a network frozen after {epochs} epochs a layer takes "
-                f"{'; '.join(parts)}."
-            )
-    own, base = (records.get(name) for name in ("normalization-layer", BEST))
-    if own and base:
-        rows = _by_measure(own, base)
-        parts = [
-            f"{number(rows[name]['own'])} instead of {number(rows[name]['base'])} epochs per layer "
-            f"by {by} (difference {_estimate(rows[name])})"
-            for by, name in zip(YARDSTICKS, ("delay", "pair delay"), strict=True)
-        ]
-        said.append(f"With layer normalization, and nothing frozen: {'; '.join(parts)}.")
-    return said
+    """How long layers take on trained, frozen networks and together, a sentence each."""
+    said = [
+        f"On a network frozen after {epochs} epochs, from its own start, a layer takes "
+        f"{_ranges(own)}."
+        for epochs, own in frozen_runs(records).items()
+        if epochs >= EARLY
+    ]
+    return [*said, f"Where layers learn together, it takes {_ranges(records['paper'])}."]
+
+
+def _ranges(own: Records) -> str:
+    """From the fastest layer to the slowest, by both yardsticks."""
+    delays: Any = _delays(own).query("layer > 1").set_index(["by", "layer"])["crossing"]
+    parts = [f"{_range(delays[yardstick.by])} by {yardstick.by}" for yardstick in YARDSTICKS]
+    return " and ".join(parts)
 
 
 def _range(crossings: Any) -> str:
-    """From the fastest layer to the slowest, such as "2 (layer 4) to 17.6 epochs (layer 16)"."""
+    """Such as "2.5 epochs (layer 4) to 17.6 epochs (layer 16)"."""
     late = crossings.fillna(np.inf)
     if late.max() <= 1:
         return "no more than one epoch in every layer"
-    ends = ((late.min(), late.idxmin()), (late.max(), late.idxmax()))
-    fast, slow = (
-        f"{number(epochs)} epochs (layer {layer})" if epochs < np.inf else f"never (layer {layer})"
-        for epochs, layer in ends
-    )
-    return f"{fast} to {slow}"
+    if late.min() == np.inf:
+        return "more epochs than there were in every layer"
+    slow = "more than there were" if late.max() == np.inf else f"{number(late.max())} epochs"
+    return f"{number(late.min())} epochs (layer {late.idxmin()}) to {slow} (layer {late.idxmax()})"
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -218,98 +257,100 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
         Predictions by name: "trained", "untrained", "intermediate" and "waiting".
     """
     runs, base = frozen_runs(records), records["paper"]
+    names = ("trained", "untrained", "intermediate", "waiting")
+    found = {name: Outcome(expected[name], "Not measured.", None) for name in names}
     compared = {epochs: _by_measure(own, base) for epochs, own in runs.items()}
-    found: dict[str, Outcome] = {}
     if last := max(runs, default=0):
-        row = compared[last]["delay"]
-        flat, slow = row["own"] <= MOST, row["base"] >= TOGETHER
-        text = (
-            f"{number(row['own'])} epochs per layer on a network frozen after {last} epochs "
-            f"(layers {row['over']}), {number(row['base'])} together: difference {_estimate(row)}."
-        )
-        if flat and not slow:
-            text += f" The first half holds; layers together need less than {TOGETHER}."
-        found["trained"] = Outcome(expected["trained"], text, bool(flat and slow))
+        found["trained"] = _trained(last, compared[last]["delay"], expected["trained"])
     if 0 in runs:
         found["untrained"] = _untrained(runs[0], compared[0], expected["untrained"])
     if {0, last} <= runs.keys() and len(runs) > 2:
         wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
-        above = [mean_delay(own.layers).query("layer > 1")["crossing"] for own in runs.values()]
-        crossings = np.nan_to_num(np.array(above, dtype=float), nan=np.inf)
-        shorter: Any = (crossings[1:] <= crossings[:-1]).all(axis=0)
-        early = max(epochs for epochs in wait if epochs <= EARLY)
-        gain = wait[0] - wait[last]
-        share = (wait[0] - wait[early]) / gain if gain else np.nan
-        listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
-        text = (
-            f"In {shorter.sum()} of {len(shorter)} layers no network delays it more than one that "
-            "has learned less. Mean wait of layers 2 to 16 from their own start, counting 30 "
-            f"epochs where a layer does not arrive: {listed}. The first {early} epochs of the "
-            f"network below bring {_least(runs[0])}{number(100 * share)} % of the gain."
-        )
-        enough = bool(share > 0.5) if EARLY in runs else None  # else it is still to be measured
-        holds = enough if shorter.all() else False
-        found["intermediate"] = Outcome(expected["intermediate"], text, holds)
-        found["waiting"] = _waiting(runs, compared, found, expected["waiting"])
+        found["intermediate"] = _intermediate(runs, wait, expected["intermediate"])
+        premises = _all([found[name].holds for name in ("trained", "untrained")])
+        found["waiting"] = _waiting(runs, base, premises, expected["waiting"])
     return list(found.values())
+
+
+def _trained(epochs: int, row: Mapping[str, Any], expected: str) -> Outcome:
+    """What came of layers on the network that has learned longest."""
+    if np.isnan(row["own"]):
+        text = f"On a network frozen after {epochs} epochs too few layers arrive."
+        return Outcome(expected, text, None)
+    flat, slow = row["own"] <= MOST, row["base"] >= TOGETHER
+    text = (
+        f"{number(row['own'])} epochs per layer on a network frozen after {epochs} epochs "
+        f"(layers {row['over']}), {number(row['base'])} together: difference {_estimate(row)}."
+    )
+    if flat and not slow:
+        text += f" The first half holds; layers together need less than {TOGETHER}."
+    return Outcome(expected, text, bool(flat and slow))
 
 
 def _untrained(own: Records, compared: Mapping[str, dict], expected: str) -> Outcome:
     """What came of layers on a network as it was initialized."""
-    row, pairs = compared["delay"], compared["pair delay"]
+    row = compared["delay"]
     delays = mean_delay(own.layers).query("layer > 1")
     reached = delays.loc[~delays["censored"], "layer"].to_numpy()
-    few = bool((reached <= LAST).all())
-    text = "On an untrained network the mean accuracy of "
-    if np.isnan(row["own"]):
-        which = layer_numbers(reached) if len(reached) else "no layer above the first"
+    which = f"of {layer_numbers(reached)}" if len(reached) else "of no layer above the first"
+    parts = [
+        f"{number(one['own'])} epochs per layer instead of {number(one['base'])} together by "
+        f"{yardstick.by} (difference {_estimate(one)}, layers {one['over']})"
+        for yardstick in YARDSTICKS
+        if not np.isnan((one := compared[yardstick.delay])["own"])
+    ]
+    few = np.isnan(row["own"])
+    text = (
+        f"On an untrained network the mean accuracy {which} reaches 0.7 within "
+        f"{delays['last_epoch'].iloc[0]} epochs"
+        f"{', too few for a delay per layer by Eq. 3' if few else ''}."
+    )
+    text += f" It adds {'; '.join(parts)}." if parts else ""
+    steeper = None if few else bool(row["own"] > row["base"])
+    return Outcome(expected, text, steeper if (reached <= LAST).all() else False)
+
+
+def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expected: str) -> Outcome:
+    """What came of networks that have learned for more and more epochs, the first for none."""
+    above = [mean_delay(own.layers).query("layer > 1") for own in runs.values()]
+    crossings = np.nan_to_num(np.array([one["crossing"] for one in above], float), nan=np.inf)
+    shorter: Any = (crossings[1:] <= crossings[:-1]).all(axis=0)
+    last, early = max(runs), max(epochs for epochs in runs if epochs <= EARLY)
+    listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
+    text = (
+        f"{shorter.sum()} of {len(shorter)} layers are never later on a network that has learned "
+        "longer. Mean wait of layers above the first from their own start, counting "
+        f"{above[0]['last_epoch'].iloc[0]} epochs where a layer does not arrive: {listed}."
+    )
+    gain, enough = wait[0] - wait[last], None
+    if early and gain > 0:
+        share = (wait[0] - wait[early]) / gain
+        least = "at least " if _late(runs[0], "train_accuracy") else ""
         text += (
-            f"{which} reaches 0.7 within {delays['last_epoch'].iloc[0]} epochs: too few for a "
-            "delay per layer."
+            f" The first {early} epochs of the network below bring {least}"
+            f"{number(100 * share)} % of the gain."
         )
-    else:
-        text += (
-            f"{layer_numbers(reached)} reach 0.7, {number(row['own'])} epochs per layer; "
-            f"together {number(row['base'])} over the same."
-        )
-    if not np.isnan(pairs["own"]):
-        text += (
-            f" By pairs it takes {number(pairs['own'])} epochs per layer instead of "
-            f"{number(pairs['base'])} (difference {_estimate(pairs)}, layers {pairs['over']})."
-        )
-    steeper = None if np.isnan(row["own"]) else bool(row["own"] > row["base"])
-    return Outcome(expected, text, False if not few else steeper)
+        enough = bool(share > 0.5) if early == EARLY else None  # else it is still to be measured
+    return Outcome(expected, text, enough if shorter.all() else False)
 
 
 def _waiting(
-    runs: Mapping[int, Records],
-    compared: Mapping[int, Mapping[str, dict]],
-    found: Mapping[str, Outcome],
-    expected: str,
+    runs: Mapping[int, Records], base: Records, premises: bool | None, expected: str
 ) -> Outcome:
     """What the frozen networks say of waiting and of depth.
 
     True if both premises are. A premise that fails says nothing against the conclusion, which is
     undecided then.
     """
-    first, soon, *_ = sorted(compared)
-    trained = [epochs for epochs in sorted(compared, reverse=True) if epochs > first]
-    slopes = [
-        f"{number(compared[epochs]['delay']['own'])} after {epochs}"
-        f" (layers {compared[epochs]['delay']['over']})"
-        for epochs in trained
-        if np.isfinite(compared[epochs]["delay"]["own"])
+    waited = [
+        f"{_longer(own, base, YARDSTICKS[0])[0]} and {_longer(own, base, YARDSTICKS[1])[0]} "
+        f"{f'after {epochs} epochs' if epochs else 'untrained'}"
+        for epochs, own in runs.items()
     ]
     text = (
-        f"Epochs that each further layer adds on a frozen network: {', '.join(slopes) or 'none'}. "
-        "On an untrained network layers wait at least "
-        f"{number(compared[first]['wait']['difference'])} epochs longer than together. "
-        f"On a network frozen after {soon} epochs a layer takes, from its own start and "
-        f"beside layers that learn together, {_least(runs[soon])}"
-        f"{_estimate(compared[soon]['wait'])} epochs more by Eq. 3, and "
-        f"{_estimate(compared[soon]['pair wait'])} by pairs."
+        "How many epochs longer a layer waits on a frozen network, from its own start, than where "
+        f"layers learn together, by Eq. 3 and by pairs: {'; '.join(waited)}."
     )
-    premises = _all([found[name].holds for name in ("trained", "untrained")])
     failed = "" if premises else " Not every premise above came true."
     return Outcome(expected, text + failed, premises or None)
 
@@ -317,31 +358,39 @@ def _waiting(
 def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
     """What came of layer normalization, for layers that learn together and on untrained ones."""
     pairs = {
-        "Together": ("normalization-layer", BEST),
-        "On an untrained network": ("on-frozen-0-normalization-layer", "on-frozen-0"),
+        "Together": ("normalization-layer", BEST, expected["normalization"]),
+        "On an untrained network": (
+            "on-frozen-0-normalization-layer",
+            "on-frozen-0",
+            "The same, its second half.",
+        ),
     }
     found = []
-    for words, (own, base) in pairs.items():
-        if own in records and base in records:
-            rows = _by_measure(records[own], records[base])
-            row = rows["delay"]
-            parts = [
+    for words, (own, base, text) in pairs.items():
+        if not {own, base} <= records.keys():
+            found.append(Outcome(text, "Not measured.", None))
+            continue
+        rows = _by_measure(records[own], records[base])
+        parts = []
+        for yardstick in YARDSTICKS:
+            one = rows[yardstick.delay]
+            per_layer = (
                 f"{number(one['own'])} epochs per layer instead of {number(one['base'])} "
-                f"(difference {_estimate(one)}, layers {one['over']}) by {by}"
-                for by, one in zip(YARDSTICKS, (row, rows["pair delay"]), strict=True)
+                f"(difference {_estimate(one)}, layers {one['over']})"
                 if not np.isnan(one["own"])
-            ]
-            known = not np.isnan(row["own"])
-            few = [] if known else ["too few layers arrive for a delay per layer by Eq. 3"]
-            text = f"{words}: {'; '.join(few + parts)}; mean wait {_estimate(rows['wait'])} epochs."
-            holds = bool(row["own"] <= (1 - LESS) * row["base"]) if known else None
-            whole = expected["normalization"] if not found else "The same, its second half."
-            found.append(Outcome(whole, text, holds))
+                else "too few layers arrive for a delay per layer"
+            )
+            longer, _ = _longer(records[own], records[base], yardstick)
+            parts.append(f"by {yardstick.by} {per_layer}, epochs of waiting differ by {longer}")
+        row = rows["delay"]
+        few = np.isnan(row["own"])
+        holds = None if few else bool(row["own"] <= (1 - LESS) * row["base"])
+        found.append(Outcome(text, f"{words}: {'; '.join(parts)}.", holds))
     return found
 
 
 def step_sizes(
-    falls: pd.DataFrame, slopes: pd.DataFrame, expected: Mapping[str, str]
+    falls: pd.DataFrame, rows: pd.DataFrame, expected: Mapping[str, str]
 ) -> list[Outcome]:
     """What came of other learning rates at both widths.
 
@@ -349,8 +398,8 @@ def step_sizes(
     ----------
     falls
         Results of `ff.stats.study.falls` with a column ``rate``, in units of the paper's.
-    slopes
-        Rows of `ff.delay.slope`, segment "all", with that column, too.
+    rows
+        Results of `slopes` with that column, too.
     expected
         Predictions by name: "falls" and "width".
     """
@@ -359,7 +408,7 @@ def step_sizes(
     of: Any = fell.groupby(["hidden", "rate"]).size()
     count: Any = awake.size().reindex(of.index, fill_value=0)
     share: Any = awake.mean().reindex(of.index)
-    found = []
+    found = {name: Outcome(expected[name], "Not measured.", None) for name in ("falls", "width")}
     if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= set(share.index):
         words = ", ".join(
             f"{number(100 * value)} % of {count[hidden, rate]} (of {of[hidden, rate]}) at "
@@ -378,10 +427,13 @@ def step_sizes(
             f"{AWAKE}: {words}. Frequent is more than half, few is less than a tenth; where no "
             "more than half of the layers leave chance, neither is said."
         )
-        found.append(Outcome(expected["falls"], text, holds))
-    rows = {(row["hidden"], row["rate"]): row for row in slopes.to_dict("records")}
-    if {(1000, 0.1), (100, 1.0)} <= rows.keys():
-        wide, narrow = rows[1000, 0.1], rows[100, 1.0]
+        found["falls"] = Outcome(expected["falls"], text, holds)
+    per_layer = {(row["hidden"], row["rate"]): row for row in rows.to_dict("records")}
+    needed = {(1000, 0.1), (100, 1.0)}
+    if needed <= set(share.index):
+        found["width"] = Outcome(expected["width"], "Too few layers arrive.", None)
+    if needed <= per_layer.keys():
+        wide, narrow = per_layer[1000, 0.1], per_layer[100, 1.0]
         text = (
             "Epochs per layer: 1000 units at a tenth of the rate "
             f"{estimate(wide['slope'], wide['low'], wide['high'])}, 100 units at the paper's rate "
@@ -389,8 +441,8 @@ def step_sizes(
         )
         apart = wide["high"] < narrow["low"] or wide["low"] > narrow["high"]
         holds = bool(wide["high"] < narrow["low"]) if apart else None
-        found.append(Outcome(expected["width"], text, holds))
-    return found
+        found["width"] = Outcome(expected["width"], text, holds)
+    return list(found.values())
 
 
 def _all(holds: Sequence[bool | None]) -> bool | None:
