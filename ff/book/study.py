@@ -243,7 +243,7 @@ def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outc
         decided = int(both.all(axis=1).sum())
         came = (
             f"{same} of {len(own)} verdicts stay, counting those that are undecided on both. Of "
-            f"{decided} decided on both, {decided - opposite} stay and {opposite} turn around. "
+            f"{decided} decided on both, {decided - opposite} stay; turned around: {opposite}. "
             "There are fewer seeds than on MNIST: a verdict may be lost for want of them."
         )
         found.append(Outcome(f"{name}: {text}", came, not opposite and same >= 0.75 * len(own)))
