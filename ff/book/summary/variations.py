@@ -163,16 +163,14 @@ def _sizes(study: pd.DataFrame, row: Mapping[str, Any]) -> str:
     own: Any = study[study["variant"] == row["variant"]].set_index("measure")
     known = {name: own.loc[name, "difference"] for name in KINDS if name in own.index}
     sizes = [f"{KINDS[name]}{value:+.2g}" for name, value in known.items() if np.isfinite(value)]
-    other = [
-        words
-        for measure, words in ELSEWHERE.items()
-        if measure in own.index
-        and sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(row["difference"])
-    ]
+    opposite = {
+        measure
+        for measure in own.index
+        if sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(row["difference"])
+    }
+    other = [words for measure, words in ELSEWHERE.items() if measure in opposite]
     turned = f"; the other way {listed(other)}" if other else ""
-    if "wait" in own.index and sign_of(*own.loc["wait", ["low", "high"]]) == -np.sign(
-        row["difference"]
-    ):
+    if "wait" in opposite:
         wait = own.loc["wait", "difference"]
         turned += (
             f"; but layers arrive {number(abs(wait))} epochs {'later' if wait > 0 else 'sooner'}"
