@@ -230,6 +230,12 @@ class Config(BaseModel):
         "and no longer changes (on-frozen); or one after the other, each until it no longer "
         "improves, and then the readouts (in-turn). Epochs count from each one's own start.",
     )
+    learns: list[Annotated[list[int], Field(min_length=2, max_length=2)]] | None = _row(
+        None,
+        "a pair [first, last] of epochs for each layer, from 1 to epochs, or null for all of them",
+        "First and last epoch in which each layer learns, from layer 1 on (schedule: together); in "
+        "the others it passes on what it makes of its inputs, and stays as it is. null is all.",
+    )
     frozen_after: int = _row(
         0,
         "an integer of at least 0 and at most epochs",
@@ -284,6 +290,13 @@ class Config(BaseModel):
                     f"{key} must be {default!r} with {switch} {getattr(self, switch)!r}, {reason}, "
                     f"but got {value!r}"
                 )
+        if self.learns is not None:
+            within = all(1 <= first <= last <= self.epochs for first, last in self.learns)
+            if not within or len(self.learns) != max(self.depths):
+                yield (
+                    f"learns must be a pair [first, last] of epochs from 1 to {self.epochs} for "
+                    f"each of {max(self.depths)} layers, or null, but got {self.learns!r}"
+                )
         if self.schedule == "on-frozen" and self.frozen_after > self.epochs:
             yield _must("frozen_after", self.frozen_after)
         if self.schedule == "in-turn" and self.validation_index > 1:
@@ -314,6 +327,8 @@ class Config(BaseModel):
     def _effects(self) -> Iterator[tuple[str, str, bool, str]]:
         """Keys that only some values of a switch need: key, switch, is it needed, why not."""
         frozen, in_turn = self.schedule == "on-frozen", self.schedule == "in-turn"
+        together = self.schedule == "together"
+        yield "learns", "schedule", together, "which says itself when each layer learns"
         yield "frozen_after", "schedule", frozen, "which freezes no network below the layers"
         yield "patience", "schedule", in_turn, "which decides nothing by progress"
         yield "tolerance", "schedule", in_turn, "which decides nothing by progress"

@@ -1,4 +1,4 @@
-"""Layers that learn on frozen ones: all anew on a network below, or one after the other."""
+"""Layers that do not all learn in every epoch: their own epochs, on frozen ones, in turn."""
 
 import warnings
 from typing import Any
@@ -22,6 +22,34 @@ def trained(config: ff.Config, dataset, seeds=(1, 2), epochs: int | None = None)
         if training.passed < training.total:
             training.run_epoch()
     return training
+
+
+# --- in epochs of their own
+
+
+def test_a_layer_takes_steps_in_its_epochs_only(tiny, few):
+    config = tiny(epochs=3, learns=[[1, 3], [2, 2], [1, 1]])
+    before, moved = None, []
+    for epochs in range(4):
+        layers = trained(config, few, epochs=epochs).network.layers
+        now = [layer.weight.clone() for layer in layers]
+        if before:
+            moved.append([not torch.equal(*pair) for pair in zip(before, now, strict=True)])
+        before = now
+    own = [[first <= epoch <= last for first, last in config.learns] for epoch in (1, 2, 3)]
+    assert moved == own
+
+
+def test_layers_that_learn_in_every_epoch_learn_together(tiny, few):
+    together = trained(tiny(epochs=2), few)
+    named = trained(tiny(epochs=2, learns=[[1, 2]] * 3), few)
+    for name, tensor in together.state().items():
+        assert_close(named.state()[name], tensor, rtol=0, atol=0, equal_nan=True, msg=name)
+
+
+def test_a_layer_that_has_not_begun_is_measured(tiny):
+    records: Any = ff.train(tiny(epochs=2, learns=[[1, 2], [2, 2], [2, 2]]))
+    assert records.layers.notna().all(axis=None)
 
 
 # --- on a frozen network

@@ -1,10 +1,10 @@
 """A network that grows: one layer after the other learns and is frozen, then the readouts learn.
 
 This is the last idea of the paper's section 6. A layer learns on the frozen layers below it until
-its validation accuracy has not risen by `tolerance` for `patience` epochs, and goes back to its
-best epoch. That is decided for each seed alone: those that are done wait for the others, and
-nothing of a seed depends on the seeds beside it. Once all layers are frozen, the readouts of all
-depths learn.
+its validation accuracy has not risen by `tolerance` for `patience` epochs, and goes back to the
+last epoch in which it had. That is decided for each seed alone: those that are done wait for the
+others, and nothing of a seed depends on the seeds beside it. Once all layers are frozen, the
+readouts of all depths learn.
 
 A layer whose numbers are no longer finite goes back, too: no seed is lost by it.
 
@@ -39,7 +39,8 @@ class Growing(Training):
     stopped
         Own epochs of each seed and layer, ``(S, L)``; 0 while it learns.
     best
-        Highest accuracy and its epoch of each seed's layer that learns, ``(S, 2)``.
+        Accuracy in the last epoch that has raised it by `tolerance`, and that epoch, of each seed's
+        layer that learns, ``(S, 2)``.
     kept
         Weights ``(S, D, I)`` and biases ``(S, 1, D)`` of that epoch, two for each layer.
     """
@@ -77,7 +78,7 @@ class Growing(Training):
         for step, (x, labels) in enumerate(self._batches(epoch)):
             with multiplying(config.precision, self.device):
                 rate = config.learning_rate * self._cooled(epoch)
-                goodness, neutral = self.network.learn(x, rate, only=layer + 1)
+                goodness, neutral = self.network.learn(x, rate, [layer + 1], last=layer + 1)
                 downstream = config.downstream_learning_rate * self._cooled(epoch)
                 self.probes.learn(neutral, labels, downstream, only=layer + 1)
             accuracy += self.network.objective.accuracy(goodness[:, layer]) / steps
@@ -91,7 +92,7 @@ class Growing(Training):
         self._judge(layer, epoch)
 
     def _judge(self, layer: int, epoch: int) -> None:
-        """Keep the best weights, stop the seeds whose layer no longer improves, and freeze it."""
+        """Keep weights that are progress, stop seeds whose layer no longer improves, freeze it."""
         learns = self.stopped[:, layer] == 0
         accuracy = self.layers[:, epoch, layer, self.judged_by]
         better = learns & (accuracy > self.best[:, 0] + self.config.tolerance)

@@ -25,7 +25,7 @@ make of them is what the readout sees.
 changes no result but its rounding: inputs in factors, samples left out, the update in one pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -205,7 +205,11 @@ class Network:
         self.objective = self.layers[0].objective  # of every layer: all have one width
 
     def learn(
-        self, x: Tensor | Samples, rate: float, only: int | None = None
+        self,
+        x: Tensor | Samples,
+        rate: float,
+        learning: Collection[int] | None = None,
+        last: int | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Show one batch to every layer, and let each take one step.
 
@@ -215,8 +219,10 @@ class Network:
             Samples ``(S, 3B, pixels)`` as `ff.algorithm.samples.samples` makes them.
         rate
             Learning rate.
-        only
-            The layer that takes it, counted from 1, and the last that is looked at; None for all.
+        learning
+            Layers that take it, counted from 1; None for all.
+        last
+            The last layer that is looked at; None for the deepest.
 
         Returns
         -------
@@ -228,11 +234,11 @@ class Network:
         for number, (layer, seen) in enumerate(zip(self.layers, self.activity(x), strict=True), 1):
             taught = seen.z.shape[1] // 3 * 2  # 2B
             goodness.append(seen.g[:, :taught])
-            if only in (None, number):
+            if learning is None or number in learning:
                 a, z = seen.a[:, :taught], seen.z[:, :taught]
                 layer.learn(seen.inputs, a, z, goodness[-1], rate)
             neutral.append(self.for_readout(seen.handed_on.since(taught)))
-            if only == number:
+            if number == last:
                 break
         return torch.stack(goodness, dim=1), neutral
 

@@ -120,12 +120,12 @@ class Training:
         layers, depths, goodness = [], [], torch.empty(0)
         dead = torch.ones(len(self.seeds), len(self.network.layers), device=self.device).bool()
         dead &= ACTIVATIONS[self.config.activation].dies
-        batches = self._batches(epoch)
+        batches, learning = self._batches(epoch), self._learning(epoch)
         self.readouts.forget()
         for step, (x, labels) in enumerate(batches):
             config, cooled = self.config, self._cooled(epoch)
             with multiplying(config.precision, self.device):
-                goodness, neutral = self.network.learn(x, config.learning_rate * cooled)
+                goodness, neutral = self.network.learn(x, config.learning_rate * cooled, learning)
                 rate = config.downstream_learning_rate * cooled
                 scores = self.readouts.learn(neutral, labels, rate)
                 self.probes.learn(neutral, labels, rate)
@@ -163,6 +163,13 @@ class Training:
                 below.learn(x, config.learning_rate * self._cooled(self.passed))
             yield (step + 1) / steps
         self.passed += 1
+
+    def _learning(self, epoch: int) -> list[int] | None:
+        """Layers that learn in an epoch, counted from 1; None for all."""
+        if self.config.learns is None:
+            return None
+        spans = enumerate(self.config.learns, start=1)
+        return [layer for layer, (first, last) in spans if first <= epoch + 1 <= last]
 
     def _batches(self, epoch: int) -> Iterator[tuple[Samples, Tensor]]:
         """Samples of each step of an epoch, and the classes of their images, ``(S, B)``."""

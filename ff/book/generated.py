@@ -32,6 +32,7 @@ NOTES = {  # in place of the first sentence of the key's description
     "normalization": "Of pixels, and of what layers hand on",
     "negatives": "How a wrong label is drawn",
     "schedule": "Which layers learn when",
+    "learns": "First and last epoch of each layer (together); None: all",
     "frozen_after": "Epochs of the network below (on-frozen)",
     "patience": "Epochs without progress that end a layer (in-turn)",
     "tolerance": "Rise of validation accuracy that is progress (in-turn)",
@@ -50,7 +51,8 @@ def parameters() -> str:
     lines = []
     for key, field in Config.model_fields.items():
         default = DEFAULTS.get(key, field.default)
-        kind = type(field.default if field.default is not None else 1).__name__
+        lists = key == "learns"  # its default, None, does not tell
+        kind = "list" if lists else type(1 if field.default is None else field.default).__name__
         meaning = NOTES.get(key) or str(field.description).split(". ")[0].rstrip(".")
         names = ", ".join(choices(key))
         assignment = f"{key}: {kind} = {_literal(default)}"

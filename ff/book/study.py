@@ -49,6 +49,7 @@ WORDS = {
     "goodness-absolute": "goodness of absolute values",
     "goodness-fourth": "goodness of fourth powers",
     "goodness-log-sum-exp": "goodness by log-sum-exp",
+    "goodness-game-theoretic": "goodness by shares",
     "loss-pairwise": "pairwise loss",
     "activation-leaky": "leaky relu",
     "activation-tanh": "tanh",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GOODNESS", "Goodness", "sum_of_squares"]
 
+SHARED = 0.1  # what a unit's share of the activity adds to its weight ("game-theoretic")
+
 
 @dataclass(frozen=True)
 class Goodness:
@@ -54,6 +56,16 @@ def sum_of_squares(z: Tensor) -> Tensor:
     return torch.linalg.vector_norm(z, dim=-1).square()  # reads z once, writes no z²
 
 
+def shares(z: Tensor) -> Tensor:
+    """Each unit's share of a sample's activity, |z_j| / Σ_k |z_k|: ``(..., D) -> (..., D)``.
+
+    It weighs units; no gradient passes through it.
+    """
+    from torch.nn.functional import normalize
+
+    return normalize(z.detach().abs(), p=1, dim=-1)
+
+
 #: The goodness functions, by the name that a configuration gives.
 GOODNESS = {
     "squares": Goodness(
@@ -85,5 +97,13 @@ GOODNESS = {
         unit=lambda width: 1 + math.log(width),
         source="LeCun, Chopra, Hadsell, Ranzato & Huang, A Tutorial on Energy-Based Learning "
         "(2006): a smooth maximum, the negative free energy",
+    ),
+    "game-theoretic": Goodness(
+        value=lambda z: (z.square() * (1 + SHARED * shares(z))).sum(-1),
+        slope=lambda z: z * (1 + SHARED * shares(z)),
+        factor=2.0,
+        unit=lambda width: width + SHARED,
+        source="Shah & Tripathi, In Search of Goodness (2025): the best of 21 functions on MNIST, "
+        "as their code has it; units with a greater share of the activity count more",
     ),
 }
