@@ -23,8 +23,8 @@ def silent(config: ff.Config, folder: str) -> list[dict[str, Any]]:
     steps: list[torch.Tensor] = []
     learn, stop = Network.learn, Training._stop_diverged
 
-    def noted(self: Network, x: Any, rate: float, *learning: Any) -> Any:
-        goodness, neutral = learn(self, x, rate, *learning)
+    def noted(*args: Any, **options: Any) -> Any:
+        goodness, neutral = learn(*args, **options)
         steps.append((goodness == 0).all(-1))
         return goodness, neutral
 
