@@ -17,6 +17,7 @@ from ff.book.study import (
     Outcome,
     expected,
     null_table,
+    other_base,
     other_images,
     outcomes,
     predictions,
@@ -45,7 +46,17 @@ RUNS = {
     },
 }
 EXPECTED: dict[str, str] = dict.fromkeys(
-    ("trained", "untrained", "intermediate", "waiting", "normalization", "falls", "width"), "So."
+    (
+        "trained",
+        "untrained",
+        "intermediate",
+        "waiting",
+        "moving",
+        "normalization",
+        "falls",
+        "width",
+    ),
+    "So.",
 )
 
 
@@ -158,13 +169,13 @@ def test_what_changes_is_said_after_holm_only():
     steep = table(delay=(1.0, 0.5, 1.5, 0.01), readout=(-0.1, -0.2, -0.05, 0.01))
     flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
-    assert html(variations.in_short(both, {"steep": "steep", "flat-one": "flat *"}, of=9)) == (
+    assert html(variations.in_short(both, {"steep": "steep", "flat-one": "flat *"}, {}, of=9)) == (
         "<p>2 of 9 variants have a result. What differs from the paper's network (*: from that at "
         "three times its learning rate), after as many epochs, after Holm's correction over two "
         "tests of all 9:</p><ul>"
         "<li>less delay per layer: flat * (\N{MINUS SIGN}1)</li>"
         "<li>more delay per layer: steep (+1)</li>"
-        "<li>a less accurate readout: steep</li></ul>"
+        "<li>a less accurate readout: steep (\N{MINUS SIGN}10 points)</li></ul>"
     )
 
 
@@ -173,7 +184,7 @@ def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
     late = late.assign(variant="late", own=1.0)
     died = table(readout=(0.1, 0.0, 0.3, 0.06)).assign(variant="died", seeds=9)
     shown = html(
-        variations.in_short(pd.concat([late, died]), {"late": "late", "died": "died"}, of=2)
+        variations.in_short(pd.concat([late, died]), {"late": "late", "died": "died"}, {}, of=2)
     )
     assert "<li>fewer layers that reach 0.7 (of 15; not tested): late (1)</li>" in shown
     assert "<li>seeds that have diverged and are left out (of 10): died (1)</li>" in shown
@@ -182,8 +193,50 @@ def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
 def test_a_delay_by_pairs_is_said_where_it_stands_in():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001))
-    shown = html(variations.in_short(pairs, DARK, of=1))
+    shown = html(variations.in_short(pairs, DARK, {}, of=1))
     assert "less delay per layer: dark label (by pairs \N{MINUS SIGN}0.5)<" in shown
+
+
+def test_a_delay_that_pairs_do_not_show_says_so():
+    by_pairs = (0.1, -0.2, 0.5, np.nan)
+    unsure = table(delay=(1.9, 1.5, 2.3, 0.001), pair_delay=by_pairs)
+    assert "(+1.9, by pairs +0.1, which may be 0)<" in html(
+        variations.in_short(unsure, DARK, {}, of=1)
+    )
+    sure = table(delay=(1.9, 1.5, 2.3, 0.001), pair_delay=(0.1, 0.05, 0.2, np.nan))
+    assert "(+1.9, by pairs +0.1)<" in html(variations.in_short(sure, DARK, {}, of=1))
+
+
+def test_a_readout_of_layers_that_do_not_all_learn_says_how_many_do(records):
+    own: Any = records["paper"]
+    learned = Records(
+        own.layers.assign(pair_accuracy=np.where(own.layers["layer"] < 3, 0.9, 0.5)),
+        own.readouts,
+        runs=own.runs,
+    )
+    better = table(readout=(0.02, 0.01, 0.03, 0.001))
+    shown = html(variations.in_short(better, DARK, {"dark-label": (learned, own)}, of=1))
+    assert "dark label (+2 points, 2 of 4 layers learn)<" in shown
+
+
+def test_an_undecided_delay_that_differs_in_parts_names_them():
+    bent = table(
+        delay=(-0.1, -0.3, 0.1, 0.5),
+        shallow_delay=(-0.3, -0.4, -0.2, np.nan),
+        deep_delay=(0.2, 0.1, 0.3, np.nan),
+    )
+    shown = html(predictions(bent, {"dark-label": ("less", "same")}, DARK))
+    assert "; less in layers 2 to 9 and more in layers 9 to 16<" in shown
+
+
+def test_predictions_that_another_network_would_decide_otherwise_are_named():
+    here = table(delay=(-0.2, -0.3, -0.15, 0.01), readout=(0.0, -0.001, 0.001, 0.9))
+    there = table(delay=(0.2, 0.15, 0.3, 0.01), readout=(0.1, -0.1, 0.3, 0.4))
+    words = {"dark-label": ("less", "same")}
+    assert other_base(here, here, words, DARK) == "none"
+    assert other_base(here, there, words, DARK) == (
+        "dark label, delay: would not come true; dark label, readout: would be undecided"
+    )
 
 
 def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
@@ -193,22 +246,22 @@ def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
         deep_delay=(0.5, 0.1, 0.9, np.nan),
     )
     later = table(delay=(0.8, 0.4, 1.2, np.nan)).assign(measure="delay at 0.8")
-    shown = html(variations.in_short(pd.concat([bent, later]), DARK, of=1))
+    shown = html(variations.in_short(pd.concat([bent, later]), DARK, {}, of=1))
     assert "(\N{MINUS SIGN}1; the other way in layers 9 to 16 and at target 0.8)<" in shown
 
 
 def test_more_delay_per_layer_is_not_taken_for_layers_that_arrive_later():
     both = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(-3.8, -4.2, -3.4, np.nan))
-    shown = html(variations.in_short(both, DARK, of=1))
+    shown = html(variations.in_short(both, DARK, {}, of=1))
     assert "more delay per layer: dark label (+0.3; but layers arrive 3.8 epochs sooner)<" in shown
     same = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(3.8, 3.4, 4.2, np.nan))
-    assert "but layers" not in html(variations.in_short(same, DARK, of=1))
+    assert "but layers" not in html(variations.in_short(same, DARK, {}, of=1))
 
 
 def test_a_sure_difference_that_is_less_than_matters_says_so():
     small = table(readout=(0.003, 0.002, 0.004, 0.001))
-    shown = html(variations.in_short(small, DARK, of=1))
-    assert "a more accurate readout: dark label (less than matters)<" in shown
+    shown = html(variations.in_short(small, DARK, {}, of=1))
+    assert "a more accurate readout: dark label (+0.3 points, less than matters)<" in shown
 
 
 def test_a_run_of_which_no_layer_learns_is_compared_with_nothing(records):
@@ -394,11 +447,12 @@ def test_what_is_said_of_the_interventions_is_computed():
     assert "15 of 15 layers are never later" in between.found
     rows = study.compared(some["on-frozen-10"], some["paper"]).set_index("measure")
     assert f"{number(rows.loc['wait', 'own'])} after 10" in between.found
+    rows = study.compared(some["on-frozen-30"], some["paper"]).set_index("measure")
     for measure in ("wait", "pair wait"):
         assert f"{number(rows.loc[measure, 'difference'])} [" in waiting.found
     assert waiting.holds is None, "a premise that did not come true decides nothing"
     assert "Not every premise above came true." in waiting.found
-    assert waiting.found.count("at least") == 2, "untrained, by both yardsticks"
+    assert waiting.found.count("(lower bound)") == 2, "untrained, by both yardsticks"
 
 
 def test_a_longer_trained_network_that_delays_a_layer_refutes():
@@ -406,6 +460,13 @@ def test_a_longer_trained_network_that_delays_a_layer_refutes():
     between = why.interventions(some, EXPECTED)[2]
     assert between.holds is False
     assert "9 of 15 layers are never later" in between.found, "layers 8 to 16"
+
+
+def test_two_networks_on_which_a_layer_does_not_arrive_are_not_told_apart():
+    some = studied() | {"on-frozen-2": frozen(2, *(3.9 * np.arange(2, 17)))}
+    between = why.interventions(some, EXPECTED)[2]
+    assert "arrive on neither of two networks: 9 on those frozen after 0 and 2" in between.found
+    assert between.holds is None
 
 
 def test_what_is_not_defined_is_neither_true_nor_false(records):
@@ -448,12 +509,12 @@ def test_effects_are_those_of_the_study():
     assert row["found"].startswith("0.4 ")
     assert row["decided"] == "more"
     row = found.loc[("its place in a network frozen after 10 epochs", "pairs")]
-    assert row["found"].startswith("not resolved")
-    assert row["decided"] == "undecided"
+    assert row["found"] == "at most 0.0714, all past 0.7 after one epoch"
+    assert row["decided"] == "none"
     row = found.loc[("its place in an untrained network", "Eq. 3")]
     assert row["found"].endswith("(layers 2 to 7)")
     row = found.loc[("training of the layers below", "Eq. 3")]
-    assert row["found"].startswith("at least ")
+    assert row["found"].endswith("(lower bound)")
     assert row["decided"] == "more"
 
 
@@ -468,27 +529,88 @@ def test_a_wait_that_is_cut_off_is_a_bound():
     assert row["found"].endswith("(not all arrive in either)")
     swapped["normalization-layer"] = some["on-frozen-30"]
     row = why.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
-    assert row["found"].startswith("at most ")
+    assert row["found"].endswith("(upper bound)")
     assert row["decided"] == "less"
 
 
 def test_effects_that_were_not_measured_are_missing():
-    some = studied()
+    some = studied() | {why.MOVING: one_after_another(0.0)}
     found: Any = why.effects(some)
-    assert len(found) == len(why.YARDSTICKS) * (len(why.frozen_runs(some)) + 2)
+    assert len(found) == len(why.YARDSTICKS) * (len(why.frozen_runs(some)) + 3)
     assert not (found["decided"] == "not measured").any()
-    del some["normalization-layer"]
+    del some["normalization-layer"], some[why.MOVING]
     lost: Any = why.effects(some).query("decided == 'not measured'")
-    assert lost["cause"].tolist() == ["layer normalization"] * len(why.YARDSTICKS)
+    causes = [why.MOVING_PLACE, why.LAYER_NORM]
+    assert lost["cause"].tolist() == [cause for cause in causes for _ in why.YARDSTICKS]
+
+
+def one_after_another(more: float) -> Records:
+    """Layers that start an epoch after each other; each takes so much longer than the last one."""
+    layers = np.arange(2, 17)
+    learns = [[layer, LAST] for layer in range(1, 17)]
+    return frozen(96, *(3 + more * layers + layers - 1), schedule="together", learns=learns)
+
+
+def test_epochs_are_counted_from_each_layers_own_start():
+    moving = one_after_another(0.5)
+    own = why.own_epochs(moving)
+    ends: Any = own.layers.groupby("layer")["epoch"].agg(["min", "max"])
+    assert ends.eq([1, 15]).all(axis=None)
+    together = studied()["paper"]
+    assert why.own_epochs(together) is together
+    drawn: Any = why.own_delays({"one after another": moving})["one after another"]
+    assert drawn.query("layer == 4 and by == 'Eq. 3'")["crossing"].item() == pytest.approx(5)
+
+
+@pytest.mark.parametrize(("more", "holds"), [(0.0, True), (0.1, None), (0.5, False)])
+def test_inputs_that_move_hold_a_layer_up_or_not(more, holds):
+    some = studied() | {why.MOVING: one_after_another(more)}
+    found = why.moving(some, "So.")
+    assert found.holds is holds
+    assert f"from its own start: {number(more)} [" in found.found or not more
+    assert why.moving(studied(), "So.").found == "Not measured."
+    said = [text for text in why.conclusions(some) if text.startswith("That the layers below go")]
+    assert len(said) == (holds is True)
+
+
+def test_conclusions_are_drawn_where_both_yardsticks_decide():
+    flat, settling, waits, normalized = why.conclusions(studied())
+    assert flat.startswith("Depth alone does not make a layer late")
+    assert "on a network frozen after 30 epochs (by Eq. 3 " in flat
+    assert "on one frozen after 10 epochs (by Eq. 3 0.4 " in settling
+    assert waits.startswith("A layer waits for the layers below it to be trained")
+    assert normalized.startswith("How its inputs are normalized matters")
+    slow = frozen(30, *(1.5 + 1.0 * np.arange(2, 17)))
+    steep = {"paper": studied()["paper"], "on-frozen-30": slow}
+    assert why.conclusions(steep) == ["No cause is decided."]
 
 
 def test_two_layers_make_no_slope():
     assert why.slopes(frozen(5, 3.0, 5.0, *[99.0] * 13).layers).empty
-    assert len(why.slopes(frozen(5, 3.0, 5.0, 7.0, *[99.0] * 12).layers)) == 1
+    some = why.slopes(frozen(5, 3.0, 5.0, 7.0, *[99.0] * 12).layers)
+    assert set(some["segment"]) == {"all", "shallow", "deep", "change", "ratio"}
+
+
+def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_rate():
+    def ratios(*lows: float) -> Any:
+        which = [(hidden, rate) for hidden in (100, 1000) for rate in (0.1, 1.0)]
+        rows = [
+            {"hidden": h, "rate": r, "segment": "ratio", "slope": low + 0.1, "low": low, "high": 9}
+            for (h, r), low in zip(which, lows, strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    numbers, conclusion = why.step_or_width(ratios(0.5, 1.5, 0.8, 2.0))
+    assert "100 units: 0.6 [0.5, 9] at 0.1 times the rate, 1.6 [1.5, 9] at 1 times" in numbers
+    assert "it is the size of the step" in conclusion
+    assert len(why.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
+    assert len(why.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
+    assert why.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
 
 
 def test_how_long_layers_take_is_said_from_the_fastest_to_the_slowest():
-    on_ten, on_thirty, together = why.answers(studied())
+    untrained, on_ten, on_thirty, together = why.answers(studied())
+    assert untrained.startswith("On an untrained network, from its own start, a layer takes 8 ")
     assert "takes 2.8 epochs (layer 2) to 8.4 epochs (layer 16) by Eq. 3 and no" in on_ten
     assert on_ten.endswith("no more than one epoch in every layer by pairs.")
     assert "frozen after 30 epochs" in on_thirty
@@ -530,21 +652,25 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
             {
                 "hidden": h,
                 "rate": r,
-                "seed": 1,
+                "seed": seed,
                 "layer": 1,
                 "largest": 0.2 if (h, r) == (1000, 1) else 0,
                 "highest": 0.5 if (h, r) == (100, 0.1) else 0.9,
             }
             for h, r in rates
+            for seed in (1, 2, 3)
         ]
     )
     slopes: Any = pd.DataFrame(
-        [{"hidden": h, "rate": r, "slope": 1, "low": 0.9, "high": 1.1} for h, r in rates]
+        [
+            {"hidden": h, "rate": r, "segment": "all", "slope": 1, "low": 0.9, "high": 1.1}
+            for h, r in rates
+        ]
     )
     fall, width = why.step_sizes(falls, slopes, EXPECTED)
     assert fall.holds is None, "one stays at chance, where nothing can fall"
-    assert "of 0 (of 1) at 100 units and 0.1 times the rate" in fall.found
-    assert "100 % of 1 (of 1) at 1000 units and 1 times the rate" in fall.found
+    assert "of 0 (of 3) at 100 units and 0.1 times the rate" in fall.found
+    assert "100 [100, 100] % of 3 (of 3) at 1000 units and 1 times the rate" in fall.found
     assert width.holds is None, "intervals overlap"
     slopes.loc[(slopes["hidden"] == 1000) & (slopes["rate"] == 0.1), ["low", "high"]] = 0.5, 0.6
     assert why.step_sizes(falls, slopes, EXPECTED)[1].holds is True
@@ -552,6 +678,9 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
     assert why.step_sizes(awake, slopes, EXPECTED)[0].holds is True
     often = awake.assign(largest=0.2)
     assert why.step_sizes(often, slopes, EXPECTED)[0].holds is False
+    once = awake.copy()
+    once.loc[(once["rate"] == 0.1) & (once["seed"] == 2), "largest"] = 0.2
+    assert why.step_sizes(once, slopes, EXPECTED)[0].holds is None, "one seed of three"
     narrow = why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED)
     assert [one.found for one in narrow] == ["Not measured."] * 2
     late = why.step_sizes(falls, slopes[:0], EXPECTED)[1]
@@ -639,8 +768,9 @@ def test_every_figure_of_the_chapters_is_drawn(records):
     assert marks(figures.fall_sizes(falls)) == {"width-20-0", "width-20-1"}
     lines = pd.DataFrame({"hidden": [20, 20, 9], "rate": [0.1, 1.0, 1.0], "slope": [1, 2, 3.0]})
     lines = lines.assign(low=lines["slope"] - 0.5, high=lines["slope"] + 0.5)
-    drawn = figures.rates(lines)
-    assert marks(drawn) == {"width-9", "width-20"}
+    segments = ("all", "shallow", "deep")
+    drawn = figures.rates(pd.concat([lines.assign(segment=name) for name in segments]))
+    assert marks(drawn) == {f"{half}-{width}" for half in segments[1:] for width in (9, 20)}
     assert list(np.asarray(drawn.axes[0].lines[1].get_ydata(), float)) == [1.0, 2.0]
     effects: Any = why.effects(records)
     texts = " ".join(text.get_text() for text in figures.causes(effects).axes[0].texts)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, Html, estimate
+from ff.book.markup import DASH, Html, estimate, listed
 from ff.records import Records
 from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
@@ -20,12 +20,15 @@ __all__ = [
     "LEVEL",
     "Outcome",
     "direction",
+    "elsewhere",
     "expected",
     "label",
     "null_table",
+    "other_base",
     "other_images",
     "outcomes",
     "predictions",
+    "signs",
     "study_table",
     "tuning_table",
 ]
@@ -38,6 +41,12 @@ ABOUT = (("delay", "pair delay"), ("readout",))
 # Factor with which a measure is shown, in this order: accuracies in percentage points.
 EPOCHS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "pair wait")
 UNITS = dict.fromkeys((*EPOCHS, "layers"), 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
+# Where a delay may differ the other way, and what that is called.
+ELSEWHERE = {
+    "shallow delay": "in layers 2 to 9",
+    "deep delay": "in layers 9 to 16",
+    "delay at 0.8": "at target 0.8",
+}
 # Words for variants whose name does not say it.
 WORDS = {
     "normalization-layer": "layer normalization",
@@ -64,6 +73,7 @@ WORDS = {
     "fashion-mnist": "Fashion-MNIST",
 }
 CHECK, CROSS = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
+MARKS = {True: CHECK, False: CROSS, None: DASH}
 
 
 class Outcome(NamedTuple):
@@ -117,6 +127,35 @@ def direction(row: Mapping[str, Any] | None) -> str | None:
     return "same" if -margin < row["low"] and row["high"] < margin else None
 
 
+def signs(study: pd.DataFrame, variant: str) -> dict[str, int]:
+    """Sign of the difference in each measure of a variant, 0 where its interval holds 0."""
+    rows: Any = study[study["variant"] == variant]
+    return {row.measure: int(row.low > 0) - int(row.high < 0) for row in rows.itertuples()}
+
+
+def elsewhere(study: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """Where a delay per layer differs the other way, or, if it is undecided, where it is not.
+
+    Parameters
+    ----------
+    study
+        Result of `ff.stats.study.study`.
+    row
+        One of its rows, whose measure is "delay".
+    """
+    own = signs(study, row["variant"])
+    sign = np.sign(row["difference"]) if _sure(row) else 0
+    other = {words: own[name] for name, words in ELSEWHERE.items() if name in own}
+    found = [
+        words if sign else f"{'more' if one > 0 else 'less'} {words}"
+        for words, one in other.items()
+        if one and one != sign
+    ]
+    if not found:
+        return ""
+    return f"{'the other way ' if sign else ''}{listed(found)}"
+
+
 def predictions(
     study: pd.DataFrame, expected: Mapping[str, tuple[str, str]], names: Mapping[str, str]
 ) -> Html:
@@ -130,7 +169,8 @@ def predictions(
         Of each variant: "less", "more" or "same", of the delay per layer and of the readout's test
         accuracy. The same is what lies within 0.1 epochs per layer, or half a percentage point;
         what differs is beyond that, and not by chance. A difference of the other sign than expected
-        refutes, however small; what is equal in every seed proves nothing.
+        refutes, however small. What is equal in every seed, which it may be by construction, does
+        not prove that it is the same, and refutes that it differs.
     names
         Words for each variant.
     """
@@ -138,14 +178,49 @@ def predictions(
     for variant, words in expected.items():
         cells = [names[variant]]
         for word, measures in zip(words, ABOUT, strict=True):
-            measure = measures[-1] if _undefined(study, variant, measures[0]) else measures[0]
+            measure = _measure(study, variant, measures)
             found = _row(study, variant, measure)
             few = found is None and len(_rows(study, variant, measure)) > 0
             said = _few(_row(study, variant, "wait")) if few else _said(found)
-            cells += [word, said, _mark(word, found)]
+            if found is not None and measure == "delay" and (other := elsewhere(study, found)):
+                said += f"; {other}"
+            cells += [word, said, MARKS[_holds(word, found)]]
         rows.append(cells)
     heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
     return _table(heads, rows, "Predictions of each variant")
+
+
+def other_base(
+    study: pd.DataFrame,
+    beside: pd.DataFrame,
+    expected: Mapping[str, tuple[str, str]],
+    names: Mapping[str, str],
+) -> str:
+    """Which predictions would be judged otherwise beside another network, in a sentence.
+
+    Parameters
+    ----------
+    study, expected, names
+        As of `predictions`.
+    beside
+        The same of some of the variants, compared with the other network.
+    """
+    marks = {True: "come true", False: "not come true", None: "be undecided"}
+    found = []
+    for variant in dict.fromkeys(beside["variant"]):
+        both = [_judged(table, variant, expected[variant]) for table in (study, beside)]
+        for what, here, there in zip(("delay", "readout"), *both, strict=True):
+            if here != there:
+                found.append(f"{names[variant]}, {what}: would {marks[there]}")
+    return "; ".join(found) or "none"
+
+
+def _judged(study: pd.DataFrame, variant: str, words: tuple[str, str]) -> list[bool | None]:
+    """Whether what was expected of a variant came, of its delay and of its readout."""
+    return [
+        _holds(word, _row(study, variant, _measure(study, variant, measures)))
+        for word, measures in zip(words, ABOUT, strict=True)
+    ]
 
 
 def study_table(study: pd.DataFrame) -> pd.DataFrame:
@@ -257,10 +332,11 @@ def _row(study: pd.DataFrame, variant: str, measure: str) -> dict[str, Any] | No
     return found[0] if found and not np.isnan(found[0]["difference"]) else None
 
 
-def _undefined(study: pd.DataFrame, variant: str, measure: str) -> bool:
-    """Whether a variant was trained, and this measure means nothing for it."""
-    rows = _rows(study, variant, measure)
-    return len(rows) > 0 and not rows["over"].iloc[0]
+def _measure(study: pd.DataFrame, variant: str, measures: Sequence[str]) -> str:
+    """What a prediction is about: the last of these where the first means nothing for a variant."""
+    rows = _rows(study, variant, measures[0])
+    undefined = len(rows) > 0 and not rows["over"].iloc[0]
+    return measures[-1] if undefined else measures[0]
 
 
 def _rows(study: pd.DataFrame, variant: str, measure: str) -> Any:
@@ -280,13 +356,13 @@ def _over(row: Mapping[str, Any]) -> str:
     return "" if whole else f" (layers {row['over']})"
 
 
-def _mark(word: str, row: Mapping[str, Any] | None) -> str:
-    """Whether what was expected came."""
+def _holds(word: str, row: Mapping[str, Any] | None) -> bool | None:
+    """Whether what was expected came; None if that is undecided."""
     came = direction(row)
     if came is not None:
-        return CHECK if came == word else CROSS
+        return came == word
     other = _equal(row) or (_sure(row) and _sign(row) != word)
-    return CROSS if other and word != "same" else DASH
+    return False if other and word != "same" else None
 
 
 def _said(row: Mapping[str, Any] | None) -> str:

@@ -267,31 +267,36 @@ def fall_sizes(falls: pd.DataFrame) -> Figure:
 
 @styled
 def rates(slopes: pd.DataFrame) -> Figure:
-    """Delay per layer against the learning rate.
+    """Delay per layer against the learning rate, in shallow and in deep layers.
 
     Parameters
     ----------
     slopes
-        Rows of `ff.delay.slope`, segment "all", with a further column ``rate``, the learning rate
-        in units of the paper's; NaN where too few layers arrive, which is not drawn.
+        Rows of `ff.delay.slope` with a further column ``rate``, the learning rate in units of the
+        paper's. Drawn are its segments "shallow" and "deep".
 
     Returns
     -------
     Figure
-        A line a width, with 95 % intervals over seeds.
+        A panel a half of the layers that arrive, a line a width, with 95 % intervals over seeds.
     """
-    figure = Figure(7, 3.4)
-    axes = figure.subplots()
-    for i, (hidden, rows) in enumerate(slopes.sort_values("rate").groupby("hidden")):
-        x = rows["rate"] * 1.04**i  # intervals of two widths stand side by side
-        look: dict[str, Any] = {"color": PALETTE[i], "label": f"{hidden} units"}
-        axes.vlines(x, rows["low"], rows["high"], color=PALETTE[i])
-        axes.plot(x, rows["slope"], **look, marker=MARKERS[i], gid=f"width-{hidden}")
+    figure = Figure(7, 3.6)
+    grid = figure.subplots(1, 2, sharey=True)
     ticks = np.unique(slopes["rate"])
-    axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks], minor=False)
-    axes.set_xticks([], minor=True)
-    axes.set(xlabel="learning rate, in units of the paper's", ylabel="epochs per layer")
-    axes.set_ylim(min(0.0, float(np.min(slopes["low"]))))
-    legend(figure, axes.get_legend_handles_labels()[0])
+    halves = {"shallow": "shallower half of the layers", "deep": "deeper half"}
+    for axes, (segment, title) in zip(grid, halves.items(), strict=True):
+        part: Any = slopes[slopes["segment"] == segment]
+        part = part.sort_values("rate")
+        for i, (hidden, rows) in enumerate(part.groupby("hidden")):
+            x = rows["rate"] * 1.04**i  # intervals of two widths stand side by side
+            look: dict[str, Any] = {"color": PALETTE[i], "label": f"{hidden} units"}
+            axes.vlines(x, rows["low"], rows["high"], color=PALETTE[i])
+            axes.plot(x, rows["slope"], **look, marker=MARKERS[i], gid=f"{segment}-{hidden}")
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set(title=title, xlabel="learning rate, in units of the paper's")
+    grid[0].set_ylabel("epochs per layer")
+    legend(figure, grid[0].get_legend_handles_labels()[0])
     return figure

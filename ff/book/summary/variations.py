@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS, Html, listed, number
-from ff.book.study import LEVEL, direction, label
-from ff.book.summary.shared import sign_of
+from ff.book.study import LEVEL, direction, elsewhere, label, signs
 from ff.config import Config
 from ff.records import Records
 from ff.stats.study import LAYERS
@@ -22,12 +21,6 @@ LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
 DIRECTIONS = {  # of a test, by what may stand for it: what a smaller and a greater one is called
     ("delay", "pair delay"): ("less delay per layer", "more delay per layer"),
     ("readout",): ("a less accurate readout", "a more accurate readout"),
-}
-# Where a slope may differ the other way, and what that is called.
-ELSEWHERE = {
-    "shallow delay": "in layers 2 to 9",
-    "deep delay": "in layers 9 to 16",
-    "delay at 0.8": "at target 0.8",
 }
 LEARNED = 0.55  # pair accuracy from which a layer has left chance
 SETTINGS = {
@@ -69,11 +62,16 @@ def pairs(
 
 def _learns(records: Records) -> bool:
     """Whether a layer leaves chance by pairs in the end, mean over seeds."""
-    rows = records.layers
-    if "pair_accuracy" not in rows:
-        return True  # older runs, of which it was not measured
+    return bool(_learned(records).any())
+
+
+def _learned(records: Records) -> np.ndarray:
+    """Of each layer, whether it leaves chance by pairs in the end, mean over seeds."""
+    rows: Any = records.layers
+    if "pair_accuracy" not in rows:  # older runs, of which it was not measured
+        return np.ones(rows["layer"].nunique(), bool)
     last: Any = rows[rows["epoch"] == rows["epoch"].max()].groupby("layer")["pair_accuracy"]
-    return bool(last.mean().max() >= LEARNED)
+    return last.mean().to_numpy() >= LEARNED
 
 
 def named(pairs: Mapping[str, tuple[Records, Records]], tuned: Collection[str]) -> dict[str, str]:
@@ -108,7 +106,12 @@ def chosen(pairs: Mapping[str, tuple[Records, Records]]) -> dict[str, str]:
     return found
 
 
-def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
+def in_short(
+    study: pd.DataFrame,
+    names: Mapping[str, str],
+    pairs: Mapping[str, tuple[Records, Records]],
+    of: int,
+) -> Html:
     """Which variants differ from the paper's network, and in what.
 
     Parameters
@@ -117,6 +120,8 @@ def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
         Result of `ff.stats.study.study`.
     names
         Words for each variant (`named`).
+    pairs
+        Result of `pairs`: a readout of which not all layers have learned says how many have.
     of
         Number of variants that there are predictions for.
     """
@@ -126,7 +131,7 @@ def in_short(study: pd.DataFrame, names: Mapping[str, str], of: int) -> Html:
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
             found = [
-                escape(names[row["variant"]]) + _sizes(study, row)
+                escape(names[row["variant"]]) + _sizes(study, row, pairs)
                 for row in sure[chosen].to_dict("records")
             ]
             if found:
@@ -156,21 +161,29 @@ def _incomplete(study: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _sizes(study: pd.DataFrame, row: Mapping[str, Any]) -> str:
+def _sizes(
+    study: pd.DataFrame, row: Mapping[str, Any], pairs: Mapping[str, tuple[Records, Records]]
+) -> str:
     """What to know of a test's difference: how large it is, and where it is the other way round."""
     if row["measure"] == "readout":
-        return " (less than matters)" if direction(row) == "same" else ""
+        said = [f"{100 * row['difference']:+.2g} points".replace("-", MINUS)]
+        said += ["less than matters"] if direction(row) == "same" else []
+        learned = _learned(pairs[row["variant"]][0]) if row["variant"] in pairs else np.ones(1)
+        if not learned.all():
+            said.append(f"{learned.sum():.0f} of {len(learned)} layers learn")
+        return f" ({', '.join(said)})"
     own: Any = study[study["variant"] == row["variant"]].set_index("measure")
     known = {name: own.loc[name, "difference"] for name in KINDS if name in own.index}
-    sizes = [f"{KINDS[name]}{value:+.2g}" for name, value in known.items() if np.isfinite(value)]
-    opposite = {
-        measure
-        for measure in own.index
-        if sign_of(*own.loc[measure, ["low", "high"]]) == -np.sign(row["difference"])
-    }
-    other = [words for measure, words in ELSEWHERE.items() if measure in opposite]
-    turned = f"; the other way {listed(other)}" if other else ""
-    if "wait" in opposite:
+    sign = signs(study, row["variant"])
+    sizes = [
+        f"{KINDS[name]}{value:+.2g}"
+        + (", which may be 0" if name == "pair delay" and not sign[name] else "")
+        for name, value in known.items()
+        if np.isfinite(value)
+    ]
+    other = elsewhere(study, row)
+    turned = f"; {other}" if other else ""
+    if sign.get("wait") == -np.sign(row["difference"]):
         wait = own.loc["wait", "difference"]
         turned += (
             f"; but layers arrive {number(abs(wait))} epochs {'later' if wait > 0 else 'sooner'}"

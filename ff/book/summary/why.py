@@ -6,21 +6,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate, layer_numbers, number
+from ff.book.markup import estimate, layer_numbers, listed, number
 from ff.book.study import Outcome
 from ff.book.summary.variations import BEST
 from ff.records import Records
 from ff.stats import study
 from ff.stats.delay import TARGET, mean_delay, slope
+from ff.stats.intervals import Estimate, jackknife, leave_one_out
 
 __all__ = [
+    "MOVING",
     "answers",
+    "conclusions",
     "effects",
     "frozen_runs",
     "interventions",
+    "moving",
     "normalization",
     "own_delays",
+    "own_epochs",
     "slopes",
+    "step_or_width",
     "step_sizes",
     "waits",
 ]
@@ -29,6 +35,10 @@ TOGETHER = 0.7  # epochs per layer that layers which learn together were expecte
 WAITED = 1.0  # epochs of waiting that matter, at least
 MOST = 0.1  # epochs per layer that a delay on a trained network was expected to grow by, at most
 LAST = 6  # layer above which none was expected to reach the target on an untrained network
+MOVING = "one-after-another"  # the run whose layers start one epoch after each other
+# What a layer's delay may hang on, besides its place in a frozen network.
+TRAINING, LAYER_NORM = "training of the layers below", "layer normalization"
+MOVING_PLACE = "its place where each starts one epoch later"
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
@@ -72,6 +82,25 @@ def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
     return dict(sorted(found.items()))
 
 
+def own_epochs(records: Records) -> Records:
+    """Records whose epochs count from each layer's own start.
+
+    Parameters
+    ----------
+    records
+        Of a run that says in which epochs each layer learns (`ff.Config.learns`); others come back
+        as they are. Only as many epochs are left as every layer has.
+    """
+    spans = records.runs[0]["config"].get("learns")  # older runs have noted no such key
+    if not spans:
+        return records
+    layers: Any = records.layers
+    before = layers["layer"].map({layer: first - 1 for layer, (first, _) in enumerate(spans, 1)})
+    counted = layers.assign(epoch=layers["epoch"] - before)
+    last = counted.groupby("layer")["epoch"].max().min()
+    return Records(counted[counted["epoch"].between(1, last)], records.readouts, records.runs)
+
+
 def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     """Delays of each layer from its own start, of runs by words for each, by both yardsticks.
 
@@ -86,6 +115,7 @@ def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
 
 
 def _delays(own: Records) -> pd.DataFrame:
+    own = own_epochs(own)
     first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
     tables = [
         mean_delay(own.layers, column=yardstick.learned).assign(by=yardstick.by)
@@ -142,16 +172,19 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     runs = frozen_runs(records)
     rows = []
     for epochs, own in sorted(runs.items(), reverse=True):
-        cause = f"its place in a network frozen after {epochs} epochs"
-        cause = cause if epochs else "its place in an untrained network"
         for yardstick in YARDSTICKS:
-            rows.append((cause, "epochs per layer", yardstick.by, *_place(own, yardstick)))
+            found = _place(own, yardstick)
+            rows.append((_place_of(epochs), "epochs per layer", yardstick.by, *found))
+    for yardstick in YARDSTICKS:
+        known = MOVING in records
+        found = _place(records[MOVING], yardstick) if known else ("not measured", "not measured")
+        rows.append((MOVING_PLACE, "epochs per layer", yardstick.by, *found))
     last = max(runs, default=0)
     pairs = {
-        ("training of the layers below", "epochs more if untrained"): (
+        (TRAINING, "epochs more if untrained"): (
             (runs[0], runs[last]) if last and 0 in runs else None
         ),
-        ("layer normalization", "epochs more with it, together"): (
+        (LAYER_NORM, "epochs more with it, together"): (
             (records["normalization-layer"], records[BEST])
             if {"normalization-layer", BEST} <= records.keys()
             else None
@@ -164,23 +197,36 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cause", "what", "by", "found", "decided"])
 
 
+def _place_of(epochs: int) -> str:
+    after = f"its place in a network frozen after {epochs} epochs"
+    return after if epochs else "its place in an untrained network"
+
+
 def slopes(layers: pd.DataFrame, column: str = "train_accuracy") -> pd.DataFrame:
-    """Rows of `ff.delay.slope` over all layers from 2 on; none where fewer than three arrive."""
+    """Rows of `ff.delay.slope` over layers from 2 on; none where fewer than three arrive."""
     rows: Any = layers.query("layer > 1")
     censored: Any = mean_delay(rows, column=column)["censored"]
-    table: Any = slope(rows, column=column).query("segment == 'all'")
+    table: Any = slope(rows, column=column)
     return table if (~censored).sum() >= study.FEWEST else table[:0]
+
+
+def _slope(own: Records, yardstick: Yardstick) -> dict[str, Any] | None:
+    """Epochs that each further layer adds from its own start; None where too few arrive."""
+    table: Any = slopes(own_epochs(own).layers, yardstick.learned)
+    rows = table.query("segment == 'all'").to_dict("records")
+    return rows[0] if rows else None
 
 
 def _place(own: Records, yardstick: Yardstick) -> tuple[str, str]:
     """Epochs that each further layer adds on a frozen network: in words, and what they decide."""
-    found = slopes(own.layers, yardstick.learned).to_dict("records")
-    if not found:
+    row = _slope(own, yardstick)
+    if row is None:
         return "too few layers arrive", "undecided"
-    delays: Any = _delays(own).query(f"by == '{yardstick.by}'")
-    if (delays["crossing"] <= own.layers["epoch"].min()).all():
-        return "not resolved, all past 0.7 after one epoch", "undecided"
-    (row,) = found
+    delays: Any = _delays(own).query(f"by == '{yardstick.by}' and layer > 1")
+    first = int(np.min(own.layers["epoch"]))
+    if (delays["crossing"] <= first).all():
+        most = first / (len(delays) - 1)  # from the first of these layers to the last
+        return f"at most {number(most)}, all past 0.7 after one epoch", _decided(0, most, MOST)
     arrived = delays.loc[~delays["censored"], "layer"].tolist()
     over = "" if len(arrived) == len(delays) else f" ({layer_numbers(arrived)})"
     words = estimate(row["slope"], row["low"], row["high"]) + over
@@ -199,9 +245,9 @@ def _longer(own: Records, base: Records, yardstick: Yardstick) -> tuple[str, str
     if late and early:
         return f"{_estimate(row)} (not all arrive in either)", "undecided"
     if late:
-        return f"at least {_estimate(row)}", "more" if decided == "more" else "undecided"
+        return f"{_estimate(row)} (lower bound)", "more" if decided == "more" else "undecided"
     if early:
-        return f"at most {_estimate(row)}", "less" if decided == "less" else "undecided"
+        return f"{_estimate(row)} (upper bound)", "less" if decided == "less" else "undecided"
     return _estimate(row), decided
 
 
@@ -220,12 +266,63 @@ def _decided(low: float, high: float, margin: float) -> str:
 def answers(records: Mapping[str, Records]) -> list[str]:
     """How long layers take on trained, frozen networks and together, a sentence each."""
     said = [
-        f"On a network frozen after {epochs} epochs, from its own start, a layer takes "
-        f"{_ranges(own)}."
+        f"On {f'a network frozen after {epochs} epochs' if epochs else 'an untrained network'}, "
+        f"from its own start, a layer takes {_ranges(own)}."
         for epochs, own in frozen_runs(records).items()
-        if epochs >= EARLY
     ]
+    if MOVING in records:
+        said.append(
+            "Where each starts one epoch after the one below and all go on learning, from its own "
+            f"start, it takes {_ranges(records[MOVING])}."
+        )
     return [*said, f"Where layers learn together, it takes {_ranges(records['paper'])}."]
+
+
+def conclusions(records: Mapping[str, Records]) -> list[str]:
+    """What the interventions decide, a sentence each, by both yardsticks where nothing is said."""
+    table = {(row["cause"], row["by"]): row for row in effects(records).to_dict("records")}
+    both = [yardstick.by for yardstick in YARDSTICKS]
+
+    def found(cause: str) -> str:
+        return " and ".join(f"by {by} {table[cause, by]['found']}" for by in both)
+
+    def decided(cause: str) -> list[str]:
+        return [table[cause, by]["decided"] for by in both]
+
+    said = []
+    places = {_place_of(epochs): f"frozen after {epochs} epochs" for epochs in frozen_runs(records)}
+    flat = [cause for cause in places if decided(cause) == ["none", "none"]]
+    if flat:
+        named = listed(f"{places[cause]} ({found(cause)})" for cause in flat)
+        said.append(
+            f"Depth alone does not make a layer late: its place adds no more than {MOST} epochs "
+            f"per layer, from its own start, on a network {named}."
+        )
+    settling = [cause for cause in places if decided(cause) == ["more", "none"]]
+    if settling:
+        named = listed(f"{places[cause]} ({found(cause)})" for cause in settling)
+        said.append(
+            "Where the network below has learned for less long, deeper layers may be late by Eq. 3 "
+            f"alone: on one {named} they tell the samples of a pair apart at once, and what takes "
+            "longer is that their goodness settles on both sides of the threshold."
+        )
+    if set(decided(MOVING_PLACE)) <= {"none", "less"}:
+        said.append(
+            "That the layers below go on learning does not hold it up, once they have begun: where "
+            "each starts one epoch after the one below, each further layer adds, from its own "
+            f"start, {found(MOVING_PLACE)} epochs."
+        )
+    if decided(TRAINING) == ["more", "more"]:
+        said.append(
+            "A layer waits for the layers below it to be trained. Epochs that it takes longer on "
+            f"an untrained network than on the one that was trained longest: {found(TRAINING)}."
+        )
+    if decided(LAYER_NORM) in (["more", "more"], ["less", "less"]):
+        said.append(
+            "How its inputs are normalized matters as well. Epochs that it takes longer with layer "
+            f"normalization, where layers learn together: {found(LAYER_NORM)}."
+        )
+    return said or ["No cause is decided."]
 
 
 def _ranges(own: Records) -> str:
@@ -315,13 +412,23 @@ def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expect
     above = [mean_delay(own.layers).query("layer > 1") for own in runs.values()]
     crossings = np.nan_to_num(np.array([one["crossing"] for one in above], float), nan=np.inf)
     shorter: Any = (crossings[1:] <= crossings[:-1]).all(axis=0)
+    neither = np.isinf(crossings[1:]) & np.isinf(crossings[:-1])
     last, early = max(runs), max(epochs for epochs in runs if epochs <= EARLY)
-    listed = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
+    means = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
     text = (
         f"{shorter.sum()} of {len(shorter)} layers are never later on a network that has learned "
         "longer. Mean wait of layers above the first from their own start, counting "
-        f"{above[0]['last_epoch'].iloc[0]} epochs where a layer does not arrive: {listed}."
+        f"{above[0]['last_epoch'].iloc[0]} epochs where a layer does not arrive: {means}."
     )
+    steps = zip(neither.sum(axis=1), list(runs)[:-1], list(runs)[1:], strict=True)
+    tied = [
+        f"{count} on those frozen after {low} and {high}" for count, low, high in steps if count
+    ]
+    if tied:
+        text += (
+            " Which is longer is not known of layers that arrive on neither of two networks: "
+            f"{listed(tied)} epochs."
+        )
     gain, enough = wait[0] - wait[last], None
     if early and gain > 0:
         share = (wait[0] - wait[early]) / gain
@@ -331,7 +438,8 @@ def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expect
             f"{number(100 * share)} % of the gain."
         )
         enough = bool(share > 0.5) if early == EARLY else None  # else it is still to be measured
-    return Outcome(expected, text, enough if shorter.all() else False)
+    longer = None if tied and enough else enough
+    return Outcome(expected, text, longer if shorter.all() else False)
 
 
 def _waiting(
@@ -342,14 +450,17 @@ def _waiting(
     True if both premises are. A premise that fails says nothing against the conclusion, which is
     undecided then.
     """
-    waited = [
-        f"{_longer(own, base, YARDSTICKS[0])[0]} and {_longer(own, base, YARDSTICKS[1])[0]} "
-        f"{f'after {epochs} epochs' if epochs else 'untrained'}"
-        for epochs, own in runs.items()
-    ]
+    waited = []
+    for epochs in (0, max(runs)):
+        words = [
+            f"{_longer(runs[epochs], base, yardstick)[0]} by {yardstick.by}"
+            for yardstick in YARDSTICKS
+        ]
+        which = f"on the network frozen after {epochs} epochs" if epochs else "on the untrained one"
+        waited.append(f"{which} {' and '.join(words)}")
     text = (
-        "How many epochs longer a layer waits on a frozen network, from its own start, than where "
-        f"layers learn together, by Eq. 3 and by pairs: {'; '.join(waited)}."
+        "How many epochs longer a layer waits, from its own start, than where layers learn "
+        f"together: {'; '.join(waited)}."
     )
     failed = "" if premises else " Not every premise above came true."
     return Outcome(expected, text + failed, premises or None)
@@ -389,6 +500,65 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
     return found
 
 
+def moving(records: Mapping[str, Records], expected: str) -> Outcome:
+    """What came of layers that start one after the other above layers that go on learning.
+
+    Parameters
+    ----------
+    records
+        Of the study.
+    expected
+        The prediction.
+    """
+    if MOVING not in records:
+        return Outcome(expected, "Not measured.", None)
+    found = [_slope(records[MOVING], yardstick) for yardstick in YARDSTICKS]
+    words = [
+        f"{estimate(row['slope'], row['low'], row['high'])} by {yardstick.by}"
+        if row
+        else f"too few layers arrive by {yardstick.by}"
+        for row, yardstick in zip(found, YARDSTICKS, strict=True)
+    ]
+    text = f"Epochs that each further layer adds, from its own start: {' and '.join(words)}."
+    decided = _decided(found[0]["low"], found[0]["high"], MOST) if found[0] else "undecided"
+    holds = {"more": False, "less": True, "none": True}.get(decided)
+    return Outcome(expected, text, holds)
+
+
+def step_or_width(rows: pd.DataFrame) -> list[str]:
+    """What slows deep layers down beside shallow ones: the width, or the size of the step.
+
+    Parameters
+    ----------
+    rows
+        Results of `slopes` with a column ``rate``, in units of the paper's.
+    """
+    ratios: Any = rows[rows["segment"] == "ratio"]
+    ratios = ratios.sort_values(["hidden", "rate"])
+    said, told = [], []
+    for hidden, part in ratios.groupby("hidden"):
+        found = [
+            f"{estimate(row['slope'], row['low'], row['high'])} at {row['rate']:g} times the rate"
+            for row in part.to_dict("records")
+        ]
+        said.append(f"{hidden} units: {', '.join(found)}")
+        slowed = part["low"].to_numpy() > 1
+        told.append(bool(slowed[-1] and not slowed[0]))
+    if not said:
+        return []
+    sentences = [
+        "Epochs that a further layer adds in the deeper half of the layers that arrive, over those "
+        f"in the shallower half (1: the same). {'; '.join(said)}."
+    ]
+    if len(told) > 1 and all(told):
+        sentences.append(
+            "At each width deep layers are slowed down beside shallow ones at the highest rate, "
+            "and not at the lowest. So it is the size of the step that makes deep layers slow, and "
+            "width lowers the rate at which that begins."
+        )
+    return sentences
+
+
 def step_sizes(
     falls: pd.DataFrame, rows: pd.DataFrame, expected: Mapping[str, str]
 ) -> list[Outcome]:
@@ -404,33 +574,36 @@ def step_sizes(
         Predictions by name: "falls" and "width".
     """
     fell = falls.assign(fell=falls["largest"] > FALL)
-    awake: Any = fell[fell["highest"] >= AWAKE].groupby(["hidden", "rate"])["fell"]
+    awake: Any = fell[fell["highest"] >= AWAKE]
     of: Any = fell.groupby(["hidden", "rate"]).size()
-    count: Any = awake.size().reindex(of.index, fill_value=0)
-    share: Any = awake.mean().reindex(of.index)
+    count: Any = awake.groupby(["hidden", "rate"]).size().reindex(of.index, fill_value=0)
+    share = {which: _share(awake, *which) for which in of.index}
     found = {name: Outcome(expected[name], "Not measured.", None) for name in ("falls", "width")}
-    if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= set(share.index):
-        words = ", ".join(
-            f"{number(100 * value)} % of {count[hidden, rate]} (of {of[hidden, rate]}) at "
-            f"{hidden} units and {rate:g} times the rate"
-            for (hidden, rate), value in share.items()
-            if rate in (0.1, 1.0)
-        )
-        came = {which: bool(value < FEW) for which, value in share.items()}
-        came[1000, 1.0] = bool(share[1000, 1.0] > OFTEN)
-        known = {which: 2 * count[which] > of[which] for which in came}
-        holds = _all(
-            [came[which] if known[which] else None for which in came if which[1] in (0.1, 1.0)]
-        )
+    if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= share.keys():
+        words, came = [], []
+        for which in sorted(key for key in share if key[1] in (0.1, 1.0)):
+            one = share[which]
+            percent = 100 * np.clip([one.value, one.low, one.high], 0, 1)
+            words.append(
+                f"{estimate(*percent)} % of {count[which]} (of {of[which]}) at {which[0]} units "
+                f"and {which[1]:g} times the rate"
+            )
+            often = which == (1000, 1.0)
+            margin = OFTEN if often else FEW
+            more, less = bool(one.low > margin), bool(one.high < margin)
+            known = (more or less) and 2 * count[which] > of[which]
+            came.append((more if often else less) if known else None)
         text = (
             f"Layers of a seed that fall by more than {FALL} at least once, of those that leave "
-            f"{AWAKE}: {words}. Frequent is more than half, few is less than a tenth; where no "
-            "more than half of the layers leave chance, neither is said."
+            f"{AWAKE}: {', '.join(words)}. Frequent is more than half, few is less than a tenth, "
+            "each with the whole interval over seeds; where no more than half of the layers leave "
+            "chance, neither is said."
         )
-        found["falls"] = Outcome(expected["falls"], text, holds)
-    per_layer = {(row["hidden"], row["rate"]): row for row in rows.to_dict("records")}
+        found["falls"] = Outcome(expected["falls"], text, _all(came))
+    whole: Any = rows[rows["segment"] == "all"]
+    per_layer = {(row["hidden"], row["rate"]): row for row in whole.to_dict("records")}
     needed = {(1000, 0.1), (100, 1.0)}
-    if needed <= set(share.index):
+    if needed <= share.keys():
         found["width"] = Outcome(expected["width"], "Too few layers arrive.", None)
     if needed <= per_layer.keys():
         wide, narrow = per_layer[1000, 0.1], per_layer[100, 1.0]
@@ -443,6 +616,15 @@ def step_sizes(
         holds = bool(wide["high"] < narrow["low"]) if apart else None
         found["width"] = Outcome(expected["width"], text, holds)
     return list(found.values())
+
+
+def _share(fell: pd.DataFrame, hidden: int, rate: float) -> Estimate:
+    """Share of the layers that fall, with its interval over seeds."""
+    rows: Any = fell[(fell["hidden"] == hidden) & (fell["rate"] == rate)].groupby("seed")["fell"]
+    falls, count = rows.sum().to_numpy(float), rows.size().to_numpy(float)
+    if not len(count):  # no layer leaves chance
+        return jackknife(np.full(2, np.nan))
+    return jackknife(leave_one_out(lambda weights: weights @ falls / (weights @ count), len(count)))
 
 
 def _all(holds: Sequence[bool | None]) -> bool | None:
