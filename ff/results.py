@@ -29,6 +29,7 @@ __all__ = [
     "PRECISION",
     "RESULTS",
     "VARIANTS",
+    "linear",
     "other_data",
     "published",
     "tuning",
@@ -207,6 +208,25 @@ def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
     columns = ["variant", *POINT, "seed", "validation_accuracy"]
     grids = [pd.read_parquet(path) for path in sorted(Path(folder).glob("tuning/*.parquet"))]
     return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
+
+
+def linear(folder: str | Path = VARIANTS) -> pd.DataFrame:
+    """Read how well a linear classifier on the pixels does, trained as a network's readout is.
+
+    Parameters
+    ----------
+    folder
+        Where the variations study's runs are.
+
+    Returns
+    -------
+    DataFrame
+        What ``params/variations/linear.py`` has measured, a row for each seed: seed, test_accuracy
+        and validation_accuracy, from 0 to 1. No rows if nothing was measured.
+    """
+    path = Path(folder) / "linear.parquet"
+    columns = ["seed", "test_accuracy", "validation_accuracy"]
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=columns)
 
 
 def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:

@@ -28,7 +28,7 @@ from ff.book.summary import growing, variations, why
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import Records
 from ff.records import table as records_table
-from ff.results import tuning, variants, wide_variants
+from ff.results import linear, tuning, variants, wide_variants
 from ff.stats import delay, study
 from ff.stats.growing import gains
 
@@ -603,6 +603,7 @@ def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_r
     numbers, conclusion = why.step_or_width(ratios(0.5, 1.5, 0.8, 2.0))
     assert "100 units: 0.6 [0.5, 9] at 0.1 times the rate, 1.6 [1.5, 9] at 1 times" in numbers
     assert "it is the size of the step" in conclusion
+    assert not conclusion.endswith("begins."), "both begin at the paper's rate"
     assert len(why.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
     assert len(why.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
     assert why.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
@@ -611,10 +612,10 @@ def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_r
 def test_how_long_layers_take_is_said_from_the_fastest_to_the_slowest():
     untrained, on_ten, on_thirty, together = why.answers(studied())
     assert untrained.startswith("On an untrained network, from its own start, a layer takes 8 ")
-    assert "takes 2.8 epochs (layer 2) to 8.4 epochs (layer 16) by Eq. 3 and no" in on_ten
+    assert "takes 2.8 (layer 2) to 8.4 epochs (layer 16) by Eq. 3 and no" in on_ten
     assert on_ten.endswith("no more than one epoch in every layer by pairs.")
     assert "frozen after 30 epochs" in on_thirty
-    assert together.startswith("Where layers learn together, it takes 5.6 epochs (layer 2)")
+    assert together.startswith("Where layers learn together, it takes 5.6 (layer 2) to")
     late = {"paper": frozen(1, 3.0, 99.0, 99.0), "on-frozen-10": frozen(10, 99.0, 99.0, 99.0)}
     never, some = why.answers(late)
     assert "more epochs than there were in every layer by Eq. 3" in never
@@ -718,6 +719,16 @@ def test_growth_is_summed_up(records):
         f"layer {share.idxmax()} has the largest share of the logits' variance, "
         f"{number(100 * share.max())} %, layer {share.idxmin()} the smallest"
     ) in growing.contributions(paper)
+
+
+def test_networks_stand_beside_a_classifier_without_layers(records):
+    ways = {"grown": growing.by_depth(records["growing"])}
+    assert growing.beside_pixels(linear("nowhere"), ways).endswith("was not measured.")
+    pixels = pd.DataFrame({"test_accuracy": [0.92, 0.94]})
+    best = ways["grown"].set_index("depth")["mean"]
+    said = growing.beside_pixels(pixels, ways)
+    assert "gets 93 [" in said
+    assert f"{100 * best.max():.2f} % grown, with {best.idxmax()} layers." in said
 
 
 # --- figures

@@ -13,7 +13,15 @@ from ff.stats.cubes import single_cube
 from ff.stats.growing import epochs_of_growth, gains, growth_cost
 from ff.stats.intervals import mean_band
 
-__all__ = ["by_depth", "contributions", "costs", "epochs", "gain_table", "outcomes"]
+__all__ = [
+    "beside_pixels",
+    "by_depth",
+    "contributions",
+    "costs",
+    "epochs",
+    "gain_table",
+    "outcomes",
+]
 
 CLOSE = 0.5  # percentage points
 NEEDED = 5  # layers
@@ -64,6 +72,30 @@ def needed(grown: Records, column: str = "validation_accuracy") -> int:
     gaining = (found["low"] > 0).to_numpy()
     stop = next((at for at in range(1, len(gaining)) if not gaining[at]), len(gaining))
     return int(found["depth"].iloc[stop - 1])
+
+
+def beside_pixels(linear: pd.DataFrame, ways: Mapping[str, pd.DataFrame]) -> str:
+    """How networks do beside a linear classifier that has no layer, in a sentence.
+
+    Parameters
+    ----------
+    linear
+        Result of `ff.results.linear`.
+    ways
+        Results of `by_depth` for test images, by words for each network.
+    """
+    if linear.empty:
+        return "A linear classifier on the pixels was not measured."
+    pixels = estimate(*(100 * float(one) for one in mean_band(linear["test_accuracy"].to_numpy())))
+    best = [
+        f"{100 * rows['mean'].max():.2f} % {words}, with {rows.loc[rows['mean'].idxmax(), 'depth']}"
+        " layers"
+        for words, rows in ways.items()
+    ]
+    return (
+        f"A linear classifier on the pixels alone, trained as the readout is, gets {pixels} % of "
+        f"the test images right. The readout at its best depth: {listed(best)}."
+    )
 
 
 def contributions(records: Records) -> str:

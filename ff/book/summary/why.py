@@ -333,14 +333,14 @@ def _ranges(own: Records) -> str:
 
 
 def _range(crossings: Any) -> str:
-    """Such as "2.5 epochs (layer 4) to 17.6 epochs (layer 16)"."""
+    """Such as "2.5 (layer 4) to 17.6 epochs (layer 16)"."""
     late = crossings.fillna(np.inf)
     if late.max() <= 1:
         return "no more than one epoch in every layer"
     if late.min() == np.inf:
         return "more epochs than there were in every layer"
     slow = "more than there were" if late.max() == np.inf else f"{number(late.max())} epochs"
-    return f"{number(late.min())} epochs (layer {late.idxmin()}) to {slow} (layer {late.idxmax()})"
+    return f"{number(late.min())} (layer {late.idxmin()}) to {slow} (layer {late.idxmax()})"
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -535,7 +535,7 @@ def step_or_width(rows: pd.DataFrame) -> list[str]:
     """
     ratios: Any = rows[rows["segment"] == "ratio"]
     ratios = ratios.sort_values(["hidden", "rate"])
-    said, told = [], []
+    said, begins = [], []
     for hidden, part in ratios.groupby("hidden"):
         found = [
             f"{estimate(row['slope'], row['low'], row['high'])} at {row['rate']:g} times the rate"
@@ -543,18 +543,20 @@ def step_or_width(rows: pd.DataFrame) -> list[str]:
         ]
         said.append(f"{hidden} units: {', '.join(found)}")
         slowed = part["low"].to_numpy() > 1
-        told.append(bool(slowed[-1] and not slowed[0]))
+        if slowed[-1] and not slowed[0]:
+            begins.append(part["rate"].to_numpy()[slowed][0])
     if not said:
         return []
     sentences = [
         "Epochs that a further layer adds in the deeper half of the layers that arrive, over those "
         f"in the shallower half (1: the same). {'; '.join(said)}."
     ]
-    if len(told) > 1 and all(told):
+    if len(said) > 1 and len(begins) == len(said):
+        narrower = ", and width lowers the rate at which that begins"
         sentences.append(
             "At each width deep layers are slowed down beside shallow ones at the highest rate, "
-            "and not at the lowest. So it is the size of the step that makes deep layers slow, and "
-            "width lowers the rate at which that begins."
+            "and not at the lowest. So it is the size of the step that makes deep layers slow"
+            f"{narrower if (np.diff(begins) < 0).all() else ''}."
         )
     return sentences
 
