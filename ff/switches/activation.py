@@ -48,13 +48,14 @@ def _leaky(a: Tensor) -> Tensor:
 def _leaky_backward(d: Tensor, z: Tensor) -> Tensor:
     import torch
 
-    return torch.ops.aten.leaky_relu_backward(d, z, LEAK, self_is_result=True)
+    backward = torch.ops.aten.leaky_relu_backward
+    return backward.grad_input(d, z, LEAK, self_is_result=True, grad_input=d)
 
 
 def _tanh_backward(d: Tensor, z: Tensor) -> Tensor:
     import torch
 
-    return torch.ops.aten.tanh_backward(d, z)
+    return torch.ops.aten.tanh_backward.grad_input(d, z, grad_input=d)
 
 
 def _gelu(a: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ def _gelu(a: Tensor) -> Tensor:
 def _gelu_backward(d: Tensor, a: Tensor) -> Tensor:
     import torch
 
-    return torch.ops.aten.gelu_backward(d, a)
+    return torch.ops.aten.gelu_backward.grad_input(d, a, grad_input=d)
 
 
 #: The activations, by the name that a configuration gives.

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GOODNESS", "Goodness", "sum_of_squares"]
 
-SHARED = 0.1  # what a unit's share of the activity adds to its weight ("game-theoretic")
+# What a unit's share of the activity adds to its weight ("game-theoretic"), and the least activity.
+SHARED, TINY = 0.1, 1e-12
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,16 @@ def sum_of_squares(z: Tensor) -> Tensor:
     return torch.linalg.vector_norm(z, dim=-1).square()  # reads z once, writes no z²
 
 
-def shares(z: Tensor) -> Tensor:
-    """Each unit's share of a sample's activity, |z_j| / Σ_k |z_k|: ``(..., D) -> (..., D)``.
+def by_shares(z: Tensor) -> Tensor:
+    """z_j (1 + 0.1 p_j), where p_j = |z_j| / Σ_k |z_k| is a unit's share: ``(..., D)`` as z.
 
-    It weighs units; no gradient passes through it.
+    No gradient passes through the share.
     """
-    from torch.nn.functional import normalize
+    import torch
 
-    return normalize(z.detach().abs(), p=1, dim=-1)
+    shares = z.detach().abs()
+    shares.mul_(SHARED / shares.sum(-1, keepdim=True).clamp_min(TINY))
+    return torch.addcmul(z, shares, z)
 
 
 #: The goodness functions, by the name that a configuration gives.
@@ -99,8 +102,8 @@ GOODNESS = {
         "(2006): a smooth maximum, the negative free energy",
     ),
     "game-theoretic": Goodness(
-        value=lambda z: (z.square() * (1 + SHARED * shares(z))).sum(-1),
-        slope=lambda z: z * (1 + SHARED * shares(z)),
+        value=lambda z: by_shares(z).mul(z).sum(-1),
+        slope=by_shares,
         factor=2.0,
         unit=lambda width: width + SHARED,
         source="Shah & Tripathi, In Search of Goodness (2025): the best of 21 functions on MNIST, "
