@@ -173,20 +173,23 @@ def wide_variants(records: Mapping[str, Records]) -> dict[str, Records]:
     return found
 
 
-def other_data(folder: str | Path = VARIANTS) -> dict[str, Records]:
-    """Read the paper's networks of 32 layers, trained on other images, by the data set's name.
+def other_data(records: Mapping[str, Records]) -> dict[str, Records]:
+    """The paper's networks of 32 layers, trained on other images, by the data set's name.
 
     Parameters
     ----------
-    folder
-        Where the variations study's runs are. What was not measured is left out.
+    records
+        Result of `variants`: seeds that have diverged are left out. What was not measured is absent.
     """
-    return _measured(
-        {
-            "Fashion-MNIST": [{"dataset": "fashion-mnist", "folder": folder}],
-            "digits": [{"dataset": "digits", "epochs": 60, "folder": folder}],
-        }
-    )
+    wanted = {
+        "Fashion-MNIST": Config(dataset="fashion-mnist"),
+        "digits": Config(dataset="digits", epochs=60),
+    }
+    found = {
+        name: [own for own in records.values() if condition(own.runs[0]) == config.condition]
+        for name, config in wanted.items()
+    }
+    return {name: _together(parts) for name, parts in found.items() if parts}
 
 
 def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
@@ -237,12 +240,17 @@ def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Record
             records = [published(**part) for part in parts]
         except RecordsError:
             continue
-        found[name] = Records(
-            layers=pd.concat([part.layers for part in records], ignore_index=True),
-            readouts=pd.concat([part.readouts for part in records], ignore_index=True),
-            runs=tuple(run for part in records for run in part.runs),
-        )
+        found[name] = _together(records)
     return found
+
+
+def _together(parts: Sequence[Records]) -> Records:
+    """Records of several runs as one."""
+    return Records(
+        layers=pd.concat([part.layers for part in parts], ignore_index=True),
+        readouts=pd.concat([part.readouts for part in parts], ignore_index=True),
+        runs=tuple(run for part in parts for run in part.runs),
+    )
 
 
 def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:
