@@ -179,7 +179,12 @@ def other_data(records: Mapping[str, Records]) -> dict[str, Records]:
     Parameters
     ----------
     records
-        Result of `variants`: seeds that have diverged are left out. What was not measured is absent.
+        Result of `variants`, which leaves out seeds that have diverged.
+
+    Returns
+    -------
+    dict
+        All widths that were measured, in one. What was not measured is absent.
     """
     wanted = {
         "Fashion-MNIST": Config(dataset="fashion-mnist"),

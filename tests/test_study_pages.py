@@ -16,6 +16,7 @@ from ff.book.markup import number
 from ff.book.study import (
     Outcome,
     expected,
+    left_out,
     null_table,
     other_base,
     other_images,
@@ -28,7 +29,7 @@ from ff.book.summary import growing, variations, why
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import Records
 from ff.records import table as records_table
-from ff.results import linear, tuning, variants, wide_variants
+from ff.results import linear, other_data, tuning, variants, wide_variants
 from ff.stats import delay, study
 from ff.stats.growing import gains
 
@@ -304,6 +305,29 @@ def test_the_same_claims_on_other_images_stay_or_turn_around(verdicts, holds):
     (outcome,) = other_images(varied, {"stripes": "They stay."})
     assert outcome.holds is holds
     assert outcome.expected == "stripes: They stay."
+
+
+def test_seeds_that_have_diverged_on_other_images_are_named(records):
+    own = records["paper"]
+    stopped = {"hidden": 20, "seed": 9, "layer": 4, "epoch": 5, "reason": "all units dead"}
+    some = Records(own.layers, own.readouts, runs=({**own.runs[0], "diverged": [stopped]},))
+    assert left_out({"stripes": own, "digits": some}) == (
+        "Seeds: stripes, 3 with 20 units; digits, 3 with 20 units, without seed 9 of those with "
+        "20, which has diverged in epoch 5 (all units dead)."
+    )
+
+
+def test_parts_of_a_data_set_are_put_together_and_others_left_alone(records):
+    def of(**config: Any) -> Records:
+        own = records["paper"]
+        asked = ff.Config(dataset="digits", **config).model_dump(mode="json")
+        run = {**own.runs[0], "config": asked, "batch_size": 50}
+        return Records(own.layers, own.readouts, runs=(run,))
+
+    found = other_data({"a": of(epochs=60), "b": of(epochs=60), "c": of(), "d": records["growing"]})
+    assert list(found) == ["digits"]
+    assert len(found["digits"].layers) == 2 * len(records["paper"].layers)
+    assert len(found["digits"].runs) == 2
 
 
 # --- predictions

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate, listed
-from ff.records import Records
+from ff.records import Records, diverged
 from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
 from ff.stats.study import HALVES, LAYERS
@@ -23,6 +23,7 @@ __all__ = [
     "elsewhere",
     "expected",
     "label",
+    "left_out",
     "null_table",
     "other_base",
     "other_images",
@@ -294,6 +295,27 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
     order = ["variant", "points", *keys, "accuracy", *marks]
     chosen = shown.assign(rank=rank)[(rank <= 3) | trained].sort_values(["variant", "rank"])
     return chosen[order].assign(variant=chosen["variant"].map(label)).set_index("variant")
+
+
+def left_out(others: Mapping[str, Records]) -> str:
+    """How many seeds there are on other data sets, and which have diverged, in a sentence.
+
+    Parameters
+    ----------
+    others
+        Result of `ff.results.other_data`.
+    """
+    said = []
+    for name, own in others.items():
+        seeds: Any = own.layers.groupby("hidden")["seed"].nunique()
+        lost = [
+            f"without seed {row['seed']} of those with {row['hidden']}, which has diverged in "
+            f"epoch {row['epoch']} ({row['reason']})"
+            for row in diverged(own)
+        ]
+        widths = listed(f"{count} with {hidden} units" for hidden, count in seeds.items())
+        said.append(", ".join([f"{name}, {widths}", *lost]))
+    return f"Seeds: {'; '.join(said)}."
 
 
 def other_images(varied: pd.DataFrame, expected: Mapping[str, str]) -> list[Outcome]:
