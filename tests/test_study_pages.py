@@ -25,7 +25,7 @@ from ff.book.study import (
     study_table,
     tuning_table,
 )
-from ff.book.summary import growing, variations, why
+from ff.book.summary import causes, growing, variations, why
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import Records
 from ff.records import table as records_table
@@ -504,7 +504,7 @@ def test_what_is_not_defined_is_neither_true_nor_false(records):
 
 def test_the_layer_below_is_the_one_that_was_frozen():
     some = studied()
-    found: Any = why.waits(some)
+    found: Any = causes.waits(some)
     assert sorted(found["epochs"].unique()) == [10, 30]
     rows: Any = some["paper"].layers
     below = rows[(rows["epoch"] == 10) & (rows["layer"] == 3)]
@@ -521,7 +521,7 @@ def test_the_layer_below_is_the_one_that_was_frozen():
 
 def test_effects_are_those_of_the_study():
     some = studied()
-    found: Any = why.effects(some).set_index(["cause", "by"])
+    found: Any = causes.effects(some).set_index(["cause", "by"])
     compared = study.compared(some["normalization-layer"], some["learning-rate-3x"])
     for by, measure in (("Eq. 3", "wait"), ("pairs", "pair wait")):
         row = found.loc[("layer normalization", by)]
@@ -548,24 +548,26 @@ def test_a_wait_that_is_cut_off_is_a_bound():
         "normalization-layer": some["on-frozen-0"],
         "learning-rate-3x": some["on-frozen-0"],
     }
-    row: Any = why.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
+    row: Any = (
+        causes.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
+    )
     assert row["decided"] == "undecided", "what neither reaches decides nothing"
     assert row["found"].endswith("(not all arrive in either)")
     swapped["normalization-layer"] = some["on-frozen-30"]
-    row = why.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
+    row = causes.effects(swapped).set_index(["cause", "by"]).loc[("layer normalization", "Eq. 3")]
     assert row["found"].endswith("(upper bound)")
     assert row["decided"] == "less"
 
 
 def test_effects_that_were_not_measured_are_missing():
-    some = studied() | {why.MOVING: one_after_another(0.0)}
-    found: Any = why.effects(some)
-    assert len(found) == len(why.YARDSTICKS) * (len(why.frozen_runs(some)) + 3)
+    some = studied() | {causes.MOVING: one_after_another(0.0)}
+    found: Any = causes.effects(some)
+    assert len(found) == len(causes.YARDSTICKS) * (len(causes.frozen_runs(some)) + 3)
     assert not (found["decided"] == "not measured").any()
-    del some["normalization-layer"], some[why.MOVING]
-    lost: Any = why.effects(some).query("decided == 'not measured'")
-    causes = [why.MOVING_PLACE, why.LAYER_NORM]
-    assert lost["cause"].tolist() == [cause for cause in causes for _ in why.YARDSTICKS]
+    del some["normalization-layer"], some[causes.MOVING]
+    lost: Any = causes.effects(some).query("decided == 'not measured'")
+    which = [causes.MOVING_PLACE, causes.LAYER_NORM]
+    assert lost["cause"].tolist() == [cause for cause in which for _ in causes.YARDSTICKS]
 
 
 def one_after_another(more: float) -> Records:
@@ -577,18 +579,18 @@ def one_after_another(more: float) -> Records:
 
 def test_epochs_are_counted_from_each_layers_own_start():
     moving = one_after_another(0.5)
-    own = why.own_epochs(moving)
+    own = causes.own_epochs(moving)
     ends: Any = own.layers.groupby("layer")["epoch"].agg(["min", "max"])
     assert ends.eq([1, 15]).all(axis=None)
     together = studied()["paper"]
-    assert why.own_epochs(together) is together
-    drawn: Any = why.own_delays({"one after another": moving})["one after another"]
+    assert causes.own_epochs(together) is together
+    drawn: Any = causes.own_delays({"one after another": moving})["one after another"]
     assert drawn.query("layer == 4 and by == 'Eq. 3'")["crossing"].item() == pytest.approx(5)
 
 
 @pytest.mark.parametrize(("more", "holds"), [(0.0, True), (0.1, None), (0.5, False)])
 def test_inputs_that_move_hold_a_layer_up_or_not(more, holds):
-    some = studied() | {why.MOVING: one_after_another(more)}
+    some = studied() | {causes.MOVING: one_after_another(more)}
     found = why.moving(some, "So.")
     assert found.holds is holds
     assert f"from its own start: {number(more)} [" in found.found or not more
@@ -610,8 +612,8 @@ def test_conclusions_are_drawn_where_both_yardsticks_decide():
 
 
 def test_two_layers_make_no_slope():
-    assert why.slopes(frozen(5, 3.0, 5.0, *[99.0] * 13).layers).empty
-    some = why.slopes(frozen(5, 3.0, 5.0, 7.0, *[99.0] * 12).layers)
+    assert causes.slopes(frozen(5, 3.0, 5.0, *[99.0] * 13).layers).empty
+    some = causes.slopes(frozen(5, 3.0, 5.0, 7.0, *[99.0] * 12).layers)
     assert set(some["segment"]) == {"all", "shallow", "deep", "change", "ratio"}
 
 
@@ -777,18 +779,18 @@ def test_the_forest_tells_sure_differences_from_others():
 
 
 def test_every_figure_of_the_chapters_is_drawn(records):
-    runs, paper = why.frozen_runs(records), records["paper"]
-    delays = why.own_delays({str(epochs): own for epochs, own in runs.items()})
+    runs, paper = causes.frozen_runs(records), records["paper"]
+    delays = causes.own_delays({str(epochs): own for epochs, own in runs.items()})
     both = [f"{by}-{line}" for by in (0, 1) for line in range(3)]
     assert marks(figures.own_delays(delays)) == {f"own-{name}" for name in both}
-    by_threshold = why.own_delays({"threshold 2": records["threshold-2"], "threshold 1": paper})
+    by_threshold = causes.own_delays({"threshold 2": records["threshold-2"], "threshold 1": paper})
     assert list(by_threshold) == ["threshold 2", "threshold 1"]
     assert set(by_threshold["threshold 2"]["layer"]) == {1, 2, 3, 4}
-    assert set(why.own_delays({"frozen": runs[2]})["frozen"]["layer"]) == {2, 3, 4}
+    assert set(causes.own_delays({"frozen": runs[2]})["frozen"]["layer"]) == {2, 3, 4}
     both = [f"{by}-{line}" for by in (0, 1) for line in range(2)]
     assert marks(figures.own_delays(by_threshold)) == {f"own-{name}" for name in both}
     both = [f"{by}-{epochs}" for by in (0, 1) for epochs in (2, 6)]
-    assert marks(figures.waiting(why.waits(records))) == {f"frozen-{name}" for name in both}
+    assert marks(figures.waiting(causes.waits(records))) == {f"frozen-{name}" for name in both}
     drawn = figures.contributions(paper.layers, paper.readouts, [1, 6])
     assert marks(drawn) == {"epoch-1", "epoch-6"}
     lost = np.asarray(drawn.axes[1].lines[0].get_ydata(), float)
@@ -807,7 +809,7 @@ def test_every_figure_of_the_chapters_is_drawn(records):
     drawn = figures.rates(pd.concat([lines.assign(segment=name) for name in segments]))
     assert marks(drawn) == {f"{half}-{width}" for half in segments[1:] for width in (9, 20)}
     assert list(np.asarray(drawn.axes[0].lines[1].get_ydata(), float)) == [1.0, 2.0]
-    effects: Any = why.effects(records)
+    effects: Any = causes.effects(records)
     texts = " ".join(text.get_text() for text in figures.causes(effects).axes[0].texts)
     assert all(words in texts for words in effects["found"])
 

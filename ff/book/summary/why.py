@@ -1,266 +1,54 @@
-"""Why deep layers are late: what was expected of the interventions, and what came, in sentences."""
+"""Why deep layers are late: what the interventions decide, and what was expected, in sentences."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ff.book.markup import estimate, layer_numbers, listed, number
 from ff.book.study import Outcome
+from ff.book.summary.causes import (
+    LAYER_NORM,
+    MOST,
+    MOVING,
+    MOVING_PLACE,
+    TRAINING,
+    YARDSTICKS,
+    by_measure,
+    decision,
+    delays_of,
+    difference_of,
+    effects,
+    frozen_runs,
+    misses,
+    place_of,
+    slope_of,
+    wait_beside,
+)
 from ff.book.summary.variations import BEST
 from ff.records import Records
-from ff.stats import study
-from ff.stats.delay import TARGET, mean_delay, slope
+from ff.stats.delay import mean_delay
 from ff.stats.intervals import Estimate, jackknife, leave_one_out
 
 __all__ = [
-    "MOVING",
+    "AWAKE",
     "answers",
     "conclusions",
-    "effects",
-    "frozen_runs",
     "interventions",
     "moving",
     "normalization",
-    "own_delays",
-    "own_epochs",
-    "slopes",
     "step_or_width",
     "step_sizes",
-    "waits",
 ]
 
 TOGETHER = 0.7  # epochs per layer that layers which learn together were expected to need at least
-WAITED = 1.0  # epochs of waiting that matter, at least
-MOST = 0.1  # epochs per layer that a delay on a trained network was expected to grow by, at most
 LAST = 6  # layer above which none was expected to reach the target on an untrained network
-MOVING = "one-after-another"  # the run whose layers start one epoch after each other
-# What a layer's delay may hang on, besides its place in a frozen network.
-TRAINING, LAYER_NORM = "training of the layers below", "layer normalization"
-MOVING_PLACE = "its place where each starts one epoch later"
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
 FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
 OFTEN, FEW = 0.5, 0.1  # share of layers that fall: frequent is more, few is less
 AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
-
-
-class Yardstick(NamedTuple):
-    """A way to tell positive from negative samples.
-
-    Attributes
-    ----------
-    by
-        Its name.
-    learned, seen
-        Columns of a layer's accuracy: the one whose delay is taken, and that on validation images.
-    delay, wait
-        Names of the delay per layer and of the wait among what `ff.stats.study` compares.
-    """
-
-    by: str
-    learned: str
-    seen: str
-    delay: str
-    wait: str
-
-
-YARDSTICKS = (
-    Yardstick("Eq. 3", "train_accuracy", "validation_accuracy", "delay", "wait"),
-    Yardstick("pairs", "pair_accuracy", "pair_accuracy", "pair delay", "pair wait"),
-)
-
-
-def frozen_runs(records: Mapping[str, Records]) -> dict[int, Records]:
-    """Runs on frozen networks, by the epochs for which the network below has learned."""
-    found = {}
-    for name, own in records.items():
-        config = own.runs[0]["config"]
-        if name.startswith("on-frozen") and config["normalization"] == "rms":
-            found[config["frozen_after"]] = own
-    return dict(sorted(found.items()))
-
-
-def own_epochs(records: Records) -> Records:
-    """Records whose epochs count from each layer's own start.
-
-    Parameters
-    ----------
-    records
-        Of a run that says in which epochs each layer learns (`ff.Config.learns`); others come back
-        as they are. Only as many epochs are left as every layer has.
-    """
-    spans = records.runs[0]["config"].get("learns")  # older runs have noted no such key
-    if not spans:
-        return records
-    layers: Any = records.layers
-    before = layers["layer"].map({layer: first - 1 for layer, (first, _) in enumerate(spans, 1)})
-    counted = layers.assign(epoch=layers["epoch"] - before)
-    last = counted.groupby("layer")["epoch"].max().min()
-    return Records(counted[counted["epoch"].between(1, last)], records.readouts, records.runs)
-
-
-def own_delays(runs: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
-    """Delays of each layer from its own start, of runs by words for each, by both yardsticks.
-
-    Without layer 1 on a frozen network: nothing below it was frozen.
-
-    Returns
-    -------
-    dict
-        Results of `ff.delay.mean_delay` with a further column: by ("Eq. 3" or "pairs").
-    """
-    return {words: _delays(own) for words, own in runs.items()}
-
-
-def _delays(own: Records) -> pd.DataFrame:
-    own = own_epochs(own)
-    first = 2 if own.runs[0]["config"]["schedule"] == "on-frozen" else 1
-    tables = [
-        mean_delay(own.layers, column=yardstick.learned).assign(by=yardstick.by)
-        for yardstick in YARDSTICKS
-    ]
-    return pd.concat(tables, ignore_index=True).query(f"layer >= {first}")
-
-
-def waits(records: Mapping[str, Records]) -> pd.DataFrame:
-    """Delay of each layer on each frozen network, beside how well the layer below it does.
-
-    Parameters
-    ----------
-    records
-        Of the study: the paper's network and those on frozen networks, of which one was trained.
-
-    Returns
-    -------
-    DataFrame
-        One row a yardstick, a layer from 2 and a number of epochs: by ("Eq. 3" or "pairs"), epochs,
-        layer, below (accuracy of the layer below on validation images when it was frozen; of an
-        untrained network it was not measured, which is left out), crossing, censored, last_epoch.
-    """
-    together = records["paper"].layers.groupby(["epoch", "layer"])
-    tables = []
-    for epochs, own in frozen_runs(records).items():
-        if epochs:
-            delays = _delays(own)
-            for yardstick in YARDSTICKS:
-                rows: Any = delays[delays["by"] == yardstick.by]
-                accuracy: Any = together[yardstick.seen].mean()
-                below = [accuracy[epochs, layer - 1] for layer in rows["layer"]]
-                kept = rows[["by", "layer", "crossing", "censored", "last_epoch"]]
-                tables.append(kept.assign(epochs=epochs, below=below))
-    return pd.concat(tables, ignore_index=True)
-
-
-def effects(records: Mapping[str, Records]) -> pd.DataFrame:
-    """What the interventions say of each cause that the delay might have, by both yardsticks.
-
-    Parameters
-    ----------
-    records
-        Of the study.
-
-    Returns
-    -------
-    DataFrame
-        Rows for `ff.figures.causes`: cause, what (was measured), by ("Eq. 3" or "pairs"), found
-        (in words) and decided: "more" or "less" where the whole interval is beyond the margin (0.1
-        epochs per layer, one epoch of waiting), "none" where it is within, else "undecided", or
-        "not measured".
-    """
-    runs = frozen_runs(records)
-    rows = []
-    for epochs, own in sorted(runs.items(), reverse=True):
-        for yardstick in YARDSTICKS:
-            found = _place(own, yardstick)
-            rows.append((_place_of(epochs), "epochs per layer", yardstick.by, *found))
-    for yardstick in YARDSTICKS:
-        known = MOVING in records
-        found = _place(records[MOVING], yardstick) if known else ("not measured", "not measured")
-        rows.append((MOVING_PLACE, "epochs per layer", yardstick.by, *found))
-    last = max(runs, default=0)
-    pairs = {
-        (TRAINING, "epochs more if untrained"): (
-            (runs[0], runs[last]) if last and 0 in runs else None
-        ),
-        (LAYER_NORM, "epochs more with it, together"): (
-            (records["normalization-layer"], records[BEST])
-            if {"normalization-layer", BEST} <= records.keys()
-            else None
-        ),
-    }
-    for (cause, what), pair in pairs.items():
-        for yardstick in YARDSTICKS:
-            found = _longer(*pair, yardstick) if pair else ("not measured", "not measured")
-            rows.append((cause, what, yardstick.by, *found))
-    return pd.DataFrame(rows, columns=["cause", "what", "by", "found", "decided"])
-
-
-def _place_of(epochs: int) -> str:
-    after = f"its place in a network frozen after {epochs} epochs"
-    return after if epochs else "its place in an untrained network"
-
-
-def slopes(layers: pd.DataFrame, column: str = "train_accuracy") -> pd.DataFrame:
-    """Rows of `ff.delay.slope` over layers from 2 on; none where fewer than three arrive."""
-    rows: Any = layers.query("layer > 1")
-    censored: Any = mean_delay(rows, column=column)["censored"]
-    table: Any = slope(rows, column=column)
-    return table if (~censored).sum() >= study.FEWEST else table[:0]
-
-
-def _slope(own: Records, yardstick: Yardstick) -> dict[str, Any] | None:
-    """Epochs that each further layer adds from its own start; None where too few arrive."""
-    table: Any = slopes(own_epochs(own).layers, yardstick.learned)
-    rows = table.query("segment == 'all'").to_dict("records")
-    return rows[0] if rows else None
-
-
-def _place(own: Records, yardstick: Yardstick) -> tuple[str, str]:
-    """Epochs that each further layer adds on a frozen network: in words, and what they decide."""
-    row = _slope(own, yardstick)
-    if row is None:
-        return "too few layers arrive", "undecided"
-    delays: Any = _delays(own).query(f"by == '{yardstick.by}' and layer > 1")
-    first = int(np.min(own.layers["epoch"]))
-    if (delays["crossing"] <= first).all():
-        most = first / (len(delays) - 1)  # from the first of these layers to the last
-        return f"at most {number(most)}, all past 0.7 after one epoch", _decided(0, most, MOST)
-    arrived = delays.loc[~delays["censored"], "layer"].tolist()
-    over = "" if len(arrived) == len(delays) else f" ({layer_numbers(arrived)})"
-    words = estimate(row["slope"], row["low"], row["high"]) + over
-    return words, _decided(row["low"], row["high"], MOST)
-
-
-def _longer(own: Records, base: Records, yardstick: Yardstick) -> tuple[str, str]:
-    """How many epochs longer the layers of one wait: in words, and what that decides.
-
-    A wait counts the last epoch where a layer does not arrive. So the difference is a bound where
-    that happens in one of the two, and nothing is decided where it happens in both.
-    """
-    row = _by_measure(own, base)[yardstick.wait]
-    decided = _decided(row["low"], row["high"], WAITED)
-    late, early = _late(own, yardstick.learned), _late(base, yardstick.learned)
-    if late and early:
-        return f"{_estimate(row)} (not all arrive in either)", "undecided"
-    if late:
-        return f"{_estimate(row)} (lower bound)", "more" if decided == "more" else "undecided"
-    if early:
-        return f"{_estimate(row)} (upper bound)", "less" if decided == "less" else "undecided"
-    return _estimate(row), decided
-
-
-def _late(own: Records, column: str) -> bool:
-    """Whether a seed's layer above the first does not arrive."""
-    highest: Any = own.layers.query("layer > 1").groupby(["seed", "layer"])[column].max()
-    return bool(highest.min() < TARGET)
-
-
-def _decided(low: float, high: float, margin: float) -> str:
-    if low > margin or high < -margin:
-        return "more" if low > margin else "less"
-    return "none" if -margin < low and high < margin else "undecided"
 
 
 def answers(records: Mapping[str, Records]) -> list[str]:
@@ -290,7 +78,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
         return [table[cause, by]["decided"] for by in both]
 
     said = []
-    places = {_place_of(epochs): f"frozen after {epochs} epochs" for epochs in frozen_runs(records)}
+    places = {place_of(epochs): f"frozen after {epochs} epochs" for epochs in frozen_runs(records)}
     flat = [cause for cause in places if decided(cause) == ["none", "none"]]
     if flat:
         named = listed(f"{places[cause]} ({found(cause)})" for cause in flat)
@@ -327,7 +115,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
 
 def _ranges(own: Records) -> str:
     """From the fastest layer to the slowest, by both yardsticks."""
-    delays: Any = _delays(own).query("layer > 1").set_index(["by", "layer"])["crossing"]
+    delays: Any = delays_of(own).query("layer > 1").set_index(["by", "layer"])["crossing"]
     parts = [f"{_range(delays[yardstick.by])} by {yardstick.by}" for yardstick in YARDSTICKS]
     return " and ".join(parts)
 
@@ -356,7 +144,7 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
     runs, base = frozen_runs(records), records["paper"]
     names = ("trained", "untrained", "intermediate", "waiting")
     found = {name: Outcome(expected[name], "Not measured.", None) for name in names}
-    compared = {epochs: _by_measure(own, base) for epochs, own in runs.items()}
+    compared = {epochs: by_measure(own, base) for epochs, own in runs.items()}
     if last := max(runs, default=0):
         found["trained"] = _trained(last, compared[last]["delay"], expected["trained"])
     if 0 in runs:
@@ -377,7 +165,7 @@ def _trained(epochs: int, row: Mapping[str, Any], expected: str) -> Outcome:
     flat, slow = row["own"] <= MOST, row["base"] >= TOGETHER
     text = (
         f"{number(row['own'])} epochs per layer on a network frozen after {epochs} epochs "
-        f"(layers {row['over']}), {number(row['base'])} together: difference {_estimate(row)}."
+        f"(layers {row['over']}), {number(row['base'])} together: difference {difference_of(row)}."
     )
     if flat and not slow:
         text += f" The first half holds; layers together need less than {TOGETHER}."
@@ -392,7 +180,7 @@ def _untrained(own: Records, compared: Mapping[str, dict], expected: str) -> Out
     which = f"of {layer_numbers(reached)}" if len(reached) else "of no layer above the first"
     parts = [
         f"{number(one['own'])} epochs per layer instead of {number(one['base'])} together by "
-        f"{yardstick.by} (difference {_estimate(one)}, layers {one['over']})"
+        f"{yardstick.by} (difference {difference_of(one)}, layers {one['over']})"
         for yardstick in YARDSTICKS
         if not np.isnan((one := compared[yardstick.delay])["own"])
     ]
@@ -432,7 +220,7 @@ def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expect
     gain, enough = wait[0] - wait[last], None
     if early and gain > 0:
         share = (wait[0] - wait[early]) / gain
-        least = "at least " if _late(runs[0], "train_accuracy") else ""
+        least = "at least " if misses(runs[0], "train_accuracy") else ""
         text += (
             f" The first {early} epochs of the network below bring {least}"
             f"{number(100 * share)} % of the gain."
@@ -453,7 +241,7 @@ def _waiting(
     waited = []
     for epochs in (0, max(runs)):
         words = [
-            f"{_longer(runs[epochs], base, yardstick)[0]} by {yardstick.by}"
+            f"{wait_beside(runs[epochs], base, yardstick)[0]} by {yardstick.by}"
             for yardstick in YARDSTICKS
         ]
         which = f"on the network frozen after {epochs} epochs" if epochs else "on the untrained one"
@@ -481,17 +269,17 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
         if not {own, base} <= records.keys():
             found.append(Outcome(text, "Not measured.", None))
             continue
-        rows = _by_measure(records[own], records[base])
+        rows = by_measure(records[own], records[base])
         parts = []
         for yardstick in YARDSTICKS:
             one = rows[yardstick.delay]
             per_layer = (
                 f"{number(one['own'])} epochs per layer instead of {number(one['base'])} "
-                f"(difference {_estimate(one)}, layers {one['over']})"
+                f"(difference {difference_of(one)}, layers {one['over']})"
                 if not np.isnan(one["own"])
                 else "too few layers arrive for a delay per layer"
             )
-            longer, _ = _longer(records[own], records[base], yardstick)
+            longer, _ = wait_beside(records[own], records[base], yardstick)
             parts.append(f"by {yardstick.by} {per_layer}, epochs of waiting differ by {longer}")
         row = rows["delay"]
         few = np.isnan(row["own"])
@@ -512,7 +300,7 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
     """
     if MOVING not in records:
         return Outcome(expected, "Not measured.", None)
-    found = [_slope(records[MOVING], yardstick) for yardstick in YARDSTICKS]
+    found = [slope_of(records[MOVING], yardstick) for yardstick in YARDSTICKS]
     words = [
         f"{estimate(row['slope'], row['low'], row['high'])} by {yardstick.by}"
         if row
@@ -520,7 +308,7 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
         for row, yardstick in zip(found, YARDSTICKS, strict=True)
     ]
     text = f"Epochs that each further layer adds, from its own start: {' and '.join(words)}."
-    decided = _decided(found[0]["low"], found[0]["high"], MOST) if found[0] else "undecided"
+    decided = decision(found[0]["low"], found[0]["high"], MOST) if found[0] else "undecided"
     holds = {"more": False, "less": True, "none": True}.get(decided)
     return Outcome(expected, text, holds)
 
@@ -632,11 +420,3 @@ def _share(fell: pd.DataFrame, hidden: int, rate: float) -> Estimate:
 def _all(holds: Sequence[bool | None]) -> bool | None:
     """Whether all hold: False if one does not, else None if one is undecided."""
     return False if False in holds else None if None in holds else True
-
-
-def _by_measure(own: Records, base: Records) -> dict[str, dict]:
-    return {row["measure"]: row for row in study.compared(own, base).to_dict("records")}
-
-
-def _estimate(row: Mapping) -> str:
-    return estimate(row["difference"], row["low"], row["high"])
