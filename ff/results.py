@@ -174,7 +174,7 @@ def wide_variants(records: Mapping[str, Records]) -> dict[str, Records]:
 
 
 def other_data(records: Mapping[str, Records]) -> dict[str, Records]:
-    """The paper's networks of 32 layers, trained on other images, by the data set's name.
+    """The paper's networks, trained on other images, by the data set's name.
 
     Parameters
     ----------

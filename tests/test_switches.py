@@ -87,6 +87,12 @@ def test_a_threshold_of_1_is_the_goodness_of_activities_of_1(name):
     assert_close(GOODNESS[name].value(torch.ones(2, 30)), torch.full((2,), GOODNESS[name].unit(30)))
 
 
+def test_a_units_share_weighs_its_square():
+    z = torch.tensor([3.0, -1.0, 0.0])
+    assert GOODNESS["game-theoretic"].value(z) == pytest.approx(9 * 1.075 + 1 * 1.025)
+    assert_close(GOODNESS["game-theoretic"].value(torch.zeros(2, 3)), torch.zeros(2))
+
+
 @pytest.mark.parametrize("activation", [*ACTIVATIONS.values(), SOFTPLUS])
 def test_the_slope_of_each_activation_is_autograds(activation):
     a, d = random(7, 5).requires_grad_(), random(7, 5, seed=2)

@@ -8,7 +8,7 @@ readouts of all depths learn.
 
 A layer whose numbers are no longer finite goes back, too: no seed is lost by it.
 
-From which depth on the readout gains nothing is seen afterwards, in its validation accuracy.
+What each layer has added is seen afterwards, in the readouts' validation accuracy by depth.
 """
 
 from collections.abc import Iterator

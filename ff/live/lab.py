@@ -57,8 +57,8 @@ class Lab:
     def __init__(self, config: Config, dataset: Dataset) -> None:
         if config.schedule == "in-turn":
             raise ConfigError(
-                "schedule must be together or on-frozen to be watched here, where all layers learn "
-                f"at once, but got {config.schedule!r}"
+                "schedule must be together or on-frozen to be watched here, where no layer waits "
+                f"for another to end, but got {config.schedule!r}"
             )
         if not LOSSES[config.loss].threshold:
             known = " or ".join(name for name, loss in LOSSES.items() if loss.threshold)

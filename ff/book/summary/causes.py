@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate, layer_numbers, number
+from ff.book.markup import estimate, layer_numbers
 from ff.book.summary.variations import BEST
 from ff.records import Records
 from ff.stats import study
 from ff.stats.delay import TARGET, mean_delay, slope
 
 __all__ = [
+    "AT_ONCE",
     "LAYER_NORM",
     "MOST",
     "MOVING",
@@ -41,6 +42,7 @@ __all__ = [
 
 WAITED = 1.0  # epochs of waiting that matter, at least
 MOST = 0.1  # epochs per layer that matter, at least; a delay on a trained network was to grow less
+AT_ONCE = "all past 0.7 after the first epoch"
 MOVING = "one-after-another"  # the run whose layers start one epoch after each other
 # What a layer's delay may hang on, besides its place in a frozen network.
 TRAINING, LAYER_NORM = "training of the layers below", "layer normalization"
@@ -92,7 +94,7 @@ def own_epochs(records: Records) -> Records:
         Of a run that says in which epochs each layer learns (`ff.Config.learns`); others come back
         as they are. Only as many epochs are left as every layer has.
     """
-    spans = records.runs[0]["config"].get("learns")  # older runs have noted no such key
+    spans = records.runs[0]["config"]["learns"]
     if not spans:
         return records
     layers: Any = records.layers
@@ -228,8 +230,7 @@ def _place(own: Records, yardstick: Yardstick) -> tuple[str, str]:
     delays: Any = delays_of(own).query(f"by == '{yardstick.by}' and layer > 1")
     first = int(np.min(own.layers["epoch"]))
     if (delays["crossing"] <= first).all():
-        most = first / (len(delays) - 1)  # from the first of these layers to the last
-        return f"at most {number(most)}, all past 0.7 after one epoch", decision(0, most, MOST)
+        return AT_ONCE, "none"  # no more than that between any two
     arrived = delays.loc[~delays["censored"], "layer"].tolist()
     over = "" if len(arrived) == len(delays) else f" ({layer_numbers(arrived)})"
     words = estimate(row["slope"], row["low"], row["high"]) + over

@@ -88,13 +88,15 @@ def beside_pixels(linear: pd.DataFrame, ways: Mapping[str, pd.DataFrame]) -> str
         return "A linear classifier on the pixels was not measured."
     pixels = estimate(*(100 * float(one) for one in mean_band(linear["test_accuracy"].to_numpy())))
     best = [
-        f"{100 * rows['mean'].max():.2f} % {words}, with {rows.loc[rows['mean'].idxmax(), 'depth']}"
-        " layers"
+        f"{100 * rows['mean'].max():.2f} % ({words}, {rows.loc[rows['mean'].idxmax(), 'depth']} "
+        "layers)"
         for words, rows in ways.items()
     ]
+    less = all(rows["mean"].max() < linear["test_accuracy"].mean() for rows in ways.values())
     return (
         f"A linear classifier on the pixels alone, trained as the readout is, gets {pixels} % of "
-        f"the test images right. The readout at its best depth: {listed(best)}."
+        f"the test images right, readouts at most {listed(best)}"
+        f"{': less than without any layer' if less else ''}."
     )
 
 

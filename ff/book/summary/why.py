@@ -9,6 +9,7 @@ import pandas as pd
 from ff.book.markup import estimate, layer_numbers, listed, number
 from ff.book.study import Outcome
 from ff.book.summary.causes import (
+    AT_ONCE,
     LAYER_NORM,
     MOST,
     MOVING,
@@ -16,14 +17,13 @@ from ff.book.summary.causes import (
     TRAINING,
     YARDSTICKS,
     by_measure,
-    decision,
     delays_of,
     difference_of,
     effects,
     frozen_runs,
     misses,
+    own_epochs,
     place_of,
-    slope_of,
     wait_beside,
 )
 from ff.book.summary.variations import BEST
@@ -67,9 +67,10 @@ def answers(records: Mapping[str, Records]) -> list[str]:
 
 
 def conclusions(records: Mapping[str, Records]) -> list[str]:
-    """What the interventions decide, a sentence each, by both yardsticks where nothing is said."""
+    """What the interventions decide, a sentence each; what is undecided is not mentioned."""
     table = {(row["cause"], row["by"]): row for row in effects(records).to_dict("records")}
     both = [yardstick.by for yardstick in YARDSTICKS]
+    runs = frozen_runs(records)
 
     def found(cause: str) -> str:
         return " and ".join(f"by {by} {table[cause, by]['found']}" for by in both)
@@ -77,40 +78,77 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
     def decided(cause: str) -> list[str]:
         return [table[cause, by]["decided"] for by in both]
 
+    def where(which: list[int]) -> str:
+        """Networks that were frozen after these epochs, with the epochs that a layer adds there."""
+        names = {epochs: f"one frozen after {epochs} epochs" if epochs else "an untrained one"
+                 for epochs in which}  # fmt: skip
+        return listed(f"{name} ({found(place_of(epochs))})" for epochs, name in names.items())
+
+    by_place = {epochs: decided(place_of(epochs)) for epochs in runs}
     said = []
-    places = {place_of(epochs): f"frozen after {epochs} epochs" for epochs in frozen_runs(records)}
-    flat = [cause for cause in places if decided(cause) == ["none", "none"]]
-    if flat:
-        named = listed(f"{places[cause]} ({found(cause)})" for cause in flat)
+    if flat := [epochs for epochs, own in by_place.items() if own == ["none", "none"]]:
         said.append(
             f"Depth alone does not make a layer late: its place adds no more than {MOST} epochs "
-            f"per layer, from its own start, on a network {named}."
+            f"per layer, from its own start, on a network that is trained, {where(flat)}."
         )
-    settling = [cause for cause in places if decided(cause) == ["more", "none"]]
+    if steep := [epochs for epochs, own in by_place.items() if own == ["more", "more"]]:
+        said.append(
+            "The deeper a layer's place, the longer it takes from its own start on a network "
+            f"that does not change, in epochs per layer: {where(steep)}."
+        )
+    settling = [
+        epochs
+        for epochs, own in by_place.items()
+        if own == ["more", "none"] and table[place_of(epochs), both[1]]["found"] == AT_ONCE
+    ]
     if settling:
-        named = listed(f"{places[cause]} ({found(cause)})" for cause in settling)
         said.append(
-            "Where the network below has learned for less long, deeper layers may be late by Eq. 3 "
-            f"alone: on one {named} they tell the samples of a pair apart at once, and what takes "
-            "longer is that their goodness settles on both sides of the threshold."
+            "Deeper layers may be late by Eq. 3 alone: they tell the samples of a pair apart "
+            "within an epoch, and what takes longer is that their goodness settles on both sides "
+            f"of the threshold, in epochs per layer: {where(settling)}."
         )
-    if set(decided(MOVING_PLACE)) <= {"none", "less"}:
+    if decided(MOVING_PLACE) == ["more", "more"]:
         said.append(
-            "That the layers below go on learning does not hold it up, once they have begun: where "
-            "each starts one epoch after the one below, each further layer adds, from its own "
-            f"start, {found(MOVING_PLACE)} epochs."
+            "Inputs that go on changing hold a layer up. Epochs that each further layer adds, from "
+            f"its own start, where each starts one epoch after the one below: "
+            f"{found(MOVING_PLACE)}."
         )
-    if decided(TRAINING) == ["more", "more"]:
+    elif runs and MOVING in records and set(decided(MOVING_PLACE)) <= {"none", "less"}:
+        last = max(runs)
+        waits = [
+            wait_beside(own_epochs(records[MOVING]), runs[last], yardstick)
+            for yardstick in YARDSTICKS
+        ]
+        words = " and ".join(f"by {by} {wait}" for by, (wait, _) in zip(both, waits, strict=True))
+        free = all(own in ("none", "less") for _, own in waits)
         said.append(
-            "A layer waits for the layers below it to be trained. Epochs that it takes longer on "
-            f"an untrained network than on the one that was trained longest: {found(TRAINING)}."
+            f"That the layers below go on learning {'does not hold' if free else 'may hold'} a "
+            "layer up, once they have begun. Where each starts one epoch after the one below, "
+            f"epochs that each further layer adds, from its own start: {found(MOVING_PLACE)}; "
+            f"epochs that a layer takes longer than on the network frozen after {last}: {words}."
         )
-    if decided(LAYER_NORM) in (["more", "more"], ["less", "less"]):
-        said.append(
-            "How its inputs are normalized matters as well. Epochs that it takes longer with layer "
-            f"normalization, where layers learn together: {found(LAYER_NORM)}."
-        )
-    return said or ["No cause is decided."]
+    for cause, sides in _SIDES.items():
+        own = decided(cause)
+        if own in (["more", "more"], ["less", "less"]):
+            said.append(f"{sides[own[0]]}: {found(cause)}.")
+    return said or ["No cause is decided by both yardsticks."]
+
+
+# What is said of a cause by the side on which both yardsticks decide it, before the numbers.
+_SIDES = {
+    TRAINING: {
+        "more": "A layer waits for the layers below it to be trained. Epochs that it takes longer "
+        "on an untrained network than on the one that was trained longest",
+        "less": "A layer takes longer where the layers below it are trained. Difference in epochs "
+        "of an untrained network from the one that was trained longest",
+    },
+    LAYER_NORM: {
+        "more": "With layer normalization, layers that learn together arrive later, both at three "
+        "times the paper's rate. Difference in epochs",
+        "less": "With layer normalization, layers that learn together arrive sooner, both at three "
+        "times the paper's rate. Difference in epochs",
+    },
+}
 
 
 def _ranges(own: Records) -> str:
@@ -122,13 +160,16 @@ def _ranges(own: Records) -> str:
 
 def _range(crossings: Any) -> str:
     """Such as "2.5 (layer 4) to 17.6 epochs (layer 16)"."""
-    late = crossings.fillna(np.inf)
-    if late.max() <= 1:
-        return "no more than one epoch in every layer"
-    if late.min() == np.inf:
+    late = crossings[crossings.isna()].index
+    if len(late) == len(crossings):
         return "more epochs than there were in every layer"
-    slow = "more than there were" if late.max() == np.inf else f"{number(late.max())} epochs"
-    return f"{number(late.min())} (layer {late.idxmin()}) to {slow} (layer {late.idxmax()})"
+    first, last = crossings.idxmin(), crossings.idxmax()
+    if not len(late) and crossings[last] <= 1:
+        return "no more than one epoch in every layer"
+    slow = f"{number(crossings[last])} epochs (layer {last})"
+    if len(late):
+        slow = f"more epochs than there were ({layer_numbers(late)})"
+    return f"{number(crossings[first])} (layer {first}) to {slow}"
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -209,25 +250,24 @@ def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expect
         f"{above[0]['last_epoch'].iloc[0]} epochs where a layer does not arrive: {means}."
     )
     steps = zip(neither.sum(axis=1), list(runs)[:-1], list(runs)[1:], strict=True)
-    tied = [
-        f"{count} on those frozen after {low} and {high}" for count, low, high in steps if count
-    ]
+    tied = [f"{count} ({low} against {high} epochs)" for count, low, high in steps if count]
     if tied:
         text += (
-            " Which is longer is not known of layers that arrive on neither of two networks: "
-            f"{listed(tied)} epochs."
+            " Among them are layers that arrive on neither of two networks, so that it is not "
+            f"known on which they are later: {listed(tied)}."
         )
     gain, enough = wait[0] - wait[last], None
     if early and gain > 0:
         share = (wait[0] - wait[early]) / gain
-        least = "at least " if misses(runs[0], "train_accuracy") else ""
+        cut = [misses(runs[epochs], "train_accuracy") for epochs in (0, early)]
+        known = "about " if cut[1] else "at least " if cut[0] else ""
         text += (
-            f" The first {early} epochs of the network below bring {least}"
+            f" The first {early} epochs of the network below bring {known}"
             f"{number(100 * share)} % of the gain."
         )
         enough = bool(share > 0.5) if early == EARLY else None  # else it is still to be measured
-    longer = None if tied and enough else enough
-    return Outcome(expected, text, longer if shorter.all() else False)
+    certain = None if tied and enough else enough
+    return Outcome(expected, text, certain if shorter.all() else False)
 
 
 def _waiting(
@@ -300,21 +340,18 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
     """
     if MOVING not in records:
         return Outcome(expected, "Not measured.", None)
-    found = [slope_of(records[MOVING], yardstick) for yardstick in YARDSTICKS]
-    words = [
-        f"{estimate(row['slope'], row['low'], row['high'])} by {yardstick.by}"
-        if row
-        else f"too few layers arrive by {yardstick.by}"
-        for row, yardstick in zip(found, YARDSTICKS, strict=True)
-    ]
-    text = f"Epochs that each further layer adds, from its own start: {' and '.join(words)}."
-    decided = decision(found[0]["low"], found[0]["high"], MOST) if found[0] else "undecided"
-    holds = {"more": False, "less": True, "none": True}.get(decided)
+    table: Any = effects(records).query(f"cause == '{MOVING_PLACE}'")
+    words = [f"by {row['by']} {row['found']}" for row in table.to_dict("records")]
+    text = (
+        f"Epochs that each further layer adds, from its own start: {' and '.join(words)}. Counted "
+        "from the common start they are one more."
+    )
+    holds = {"more": False, "less": True, "none": True}.get(table["decided"].iloc[0])
     return Outcome(expected, text, holds)
 
 
 def step_or_width(rows: pd.DataFrame) -> list[str]:
-    """What slows deep layers down beside shallow ones: the width, or the size of the step.
+    """How much more a deep layer adds than a shallow one, by width and by learning rate.
 
     Parameters
     ----------
@@ -323,28 +360,27 @@ def step_or_width(rows: pd.DataFrame) -> list[str]:
     """
     ratios: Any = rows[rows["segment"] == "ratio"]
     ratios = ratios.sort_values(["hidden", "rate"])
-    said, begins = [], []
+    said, slowed = [], []
     for hidden, part in ratios.groupby("hidden"):
         found = [
             f"{estimate(row['slope'], row['low'], row['high'])} at {row['rate']:g} times the rate"
             for row in part.to_dict("records")
         ]
         said.append(f"{hidden} units: {', '.join(found)}")
-        slowed = part["low"].to_numpy() > 1
-        if slowed[-1] and not slowed[0]:
-            begins.append(part["rate"].to_numpy()[slowed][0])
+        above = part["low"].to_numpy() > 1
+        slowed.append(above[-1] and not above[0])
     if not said:
         return []
     sentences = [
         "Epochs that a further layer adds in the deeper half of the layers that arrive, over those "
         f"in the shallower half (1: the same). {'; '.join(said)}."
     ]
-    if len(said) > 1 and len(begins) == len(said):
-        narrower = ", and width lowers the rate at which that begins"
+    if len(said) > 1 and all(slowed):
         sentences.append(
-            "At each width deep layers are slowed down beside shallow ones at the highest rate, "
-            "and not at the lowest. So it is the size of the step that makes deep layers slow"
-            f"{narrower if (np.diff(begins) < 0).all() else ''}."
+            "At each width a deep layer adds more than a shallow one at the highest rate, which is "
+            "not shown at the lowest at which enough layers arrive. So the contrast between "
+            "shallow and deep layers comes with larger steps, not with width alone; in part "
+            "because shallow layers gain more from them."
         )
     return sentences
 
