@@ -608,9 +608,9 @@ def test_inputs_that_move_hold_a_layer_up_or_not(more, holds):
 def test_conclusions_are_drawn_where_both_yardsticks_decide():
     flat, steep, settling, waits, normalized = why.conclusions(studied())
     assert flat.startswith("Depth alone does not make a layer late")
-    assert "that is trained, one frozen after 30 epochs (by Eq. 3 " in flat
-    assert "in epochs per layer: an untrained one (by Eq. 3 4 " in steep
-    assert "in epochs per layer: one frozen after 10 epochs (by Eq. 3 0.4 " in settling
+    assert "own start, on a network frozen after 30 epochs (by Eq. 3 " in flat
+    assert "in epochs per layer: an untrained network (by Eq. 3 4 " in steep
+    assert "in epochs per layer: a network frozen after 10 epochs (by Eq. 3 0.4 " in settling
     assert waits.startswith("A layer waits for the layers below it to be trained")
     assert normalized.startswith("With layer normalization, layers that learn together arrive soon")
     slow = frozen(30, *(1.5 + 1.0 * np.arange(2, 17)))

@@ -80,7 +80,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
 
     def where(which: list[int]) -> str:
         """Networks that were frozen after these epochs, with the epochs that a layer adds there."""
-        names = {epochs: f"one frozen after {epochs} epochs" if epochs else "an untrained one"
+        names = {epochs: f"a network frozen after {epochs} epochs" if epochs else "an untrained network"
                  for epochs in which}  # fmt: skip
         return listed(f"{name} ({found(place_of(epochs))})" for epochs, name in names.items())
 
@@ -89,7 +89,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
     if flat := [epochs for epochs, own in by_place.items() if own == ["none", "none"]]:
         said.append(
             f"Depth alone does not make a layer late: its place adds no more than {MOST} epochs "
-            f"per layer, from its own start, on a network that is trained, {where(flat)}."
+            f"per layer, from its own start, on {where(flat)}."
         )
     if steep := [epochs for epochs, own in by_place.items() if own == ["more", "more"]]:
         said.append(
