@@ -54,8 +54,7 @@ AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others st
 def answers(records: Mapping[str, Records]) -> list[str]:
     """How long layers take on trained, frozen networks and together, a sentence each."""
     said = [
-        f"On {f'a network frozen after {epochs} epochs' if epochs else 'an untrained network'}, "
-        f"from its own start, a layer takes {_ranges(own)}."
+        f"On {_network(epochs)}, from its own start, a layer takes {_ranges(own)}."
         for epochs, own in frozen_runs(records).items()
     ]
     if MOVING in records:
@@ -80,9 +79,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
 
     def where(which: list[int]) -> str:
         """Networks that were frozen after these epochs, with the epochs that a layer adds there."""
-        names = {epochs: f"a network frozen after {epochs} epochs" if epochs else "an untrained network"
-                 for epochs in which}  # fmt: skip
-        return listed(f"{name} ({found(place_of(epochs))})" for epochs, name in names.items())
+        return listed(f"{_network(epochs)} ({found(place_of(epochs))})" for epochs in which)
 
     by_place = {epochs: decided(place_of(epochs)) for epochs in runs}
     said = []
@@ -149,6 +146,11 @@ _SIDES = {
         "times the paper's rate. Difference in epochs",
     },
 }
+
+
+def _network(epochs: int) -> str:
+    """What a network is called that was frozen after so many epochs."""
+    return f"a network frozen after {epochs} epochs" if epochs else "an untrained network"
 
 
 def _ranges(own: Records) -> str:
