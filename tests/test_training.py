@@ -170,7 +170,9 @@ def test_no_network_ever_sees_a_negative_sample_with_the_true_label(tiny, few, m
     training, shown = Training(tiny(), 10, (1, 2), few), []
     learn = training.network.learn
     monkeypatch.setattr(
-        training.network, "learn", lambda x, rate: (shown.append(x.dense()), learn(x, rate))[1]
+        training.network,
+        "learn",
+        lambda x, rate, **options: (shown.append(x.dense()), learn(x, rate, **options))[1],
     )
     training.run_epoch()
     truth = {
@@ -232,9 +234,9 @@ def test_both_learning_rates_are_cooled_down(tiny, few, monkeypatch, cool_down, 
     training = Training(tiny(epochs=4, batch_size=120, cool_down=cool_down), 10, (1,), few)
     for part in (training.network, training.readouts):
 
-        def spy(*given, learn=part.learn):
+        def spy(*given, learn=part.learn, **options):
             seen.append(given[-1])
-            return learn(*given)
+            return learn(*given, **options)
 
         monkeypatch.setattr(part, "learn", spy)
     monkeypatch.setattr("ff.algorithm.training.cool_down", lambda epoch, epochs: 1 / (1 + epoch))
@@ -273,8 +275,8 @@ def test_training_accuracy_is_the_mean_over_the_steps(tiny, few, monkeypatch):
     training, seen = Training(tiny(), 10, (1,), few), []
     learn = training.network.learn
 
-    def spy(x, rate):
-        goodness, neutral = learn(x, rate)
+    def spy(x, rate, **options):
+        goodness, neutral = learn(x, rate, **options)
         seen.append(training.network.objective.accuracy(goodness))
         return goodness, neutral
 

@@ -125,7 +125,8 @@ class Training:
         for step, (x, labels) in enumerate(batches):
             config, cooled = self.config, self._cooled(epoch)
             with multiplying(config.precision, self.device):
-                goodness, neutral = self.network.learn(x, config.learning_rate * cooled, learning)
+                rate = config.learning_rate * cooled
+                goodness, neutral = self.network.learn(x, rate, learning=learning)
                 rate = config.downstream_learning_rate * cooled
                 scores = self.readouts.learn(neutral, labels, rate)
                 self.probes.learn(neutral, labels, rate)
