@@ -16,6 +16,7 @@ from ff.book.summary.causes import (
     MOVING_PLACE,
     TRAINING,
     YARDSTICKS,
+    Yardstick,
     by_measure,
     delays_of,
     difference_of,
@@ -24,6 +25,7 @@ from ff.book.summary.causes import (
     misses,
     own_epochs,
     place_of,
+    slope_of,
     wait_beside,
 )
 from ff.book.summary.variations import BEST
@@ -104,13 +106,14 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
             "within an epoch, and what takes longer is that their goodness settles on both sides "
             f"of the threshold, in epochs per layer: {where(settling)}."
         )
-    if decided(MOVING_PLACE) == ["more", "more"]:
+    moved = [_flat(records[MOVING], one) for one in YARDSTICKS] if MOVING in records else []
+    if moved == [False, False]:
         said.append(
             "Inputs that go on changing hold a layer up. Epochs that each further layer adds, from "
             f"its own start, where each starts one epoch after the one below: "
             f"{found(MOVING_PLACE)}."
         )
-    elif runs and MOVING in records and set(decided(MOVING_PLACE)) <= {"none", "less"}:
+    elif runs and moved == [True, True]:
         last = max(runs)
         waits = [
             wait_beside(own_epochs(records[MOVING]), runs[last], yardstick)
@@ -348,8 +351,15 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
         f"Epochs that each further layer adds, from its own start: {' and '.join(words)}. Counted "
         "from the common start they are one more."
     )
-    holds = {"more": False, "less": True, "none": True}.get(table["decided"].iloc[0])
-    return Outcome(expected, text, holds)
+    return Outcome(expected, text, _flat(records[MOVING], YARDSTICKS[0]))
+
+
+def _flat(own: Records, yardstick: Yardstick) -> bool | None:
+    """Whether each further layer adds no more than `MOST` from its own start; None if undecided."""
+    row = slope_of(own, yardstick)
+    if row is None:
+        return None
+    return True if row["high"] < MOST else False if row["low"] > MOST else None
 
 
 def step_or_width(rows: pd.DataFrame) -> list[str]:
