@@ -67,6 +67,7 @@ WORDS = {
     "relu-exact": "exact derivative of relu",
     "negatives-hard": "hard negatives",
     "readout-from-1": "readout from layer 1 on",
+    "learning-rate-0.1x": "0.1 times the learning rate",
     "learning-rate-0.3x": "0.3 times the learning rate",
     "learning-rate-3x": "3 times the learning rate",
     "peer-normalization-0": "no peer normalization",
