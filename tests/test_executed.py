@@ -35,6 +35,16 @@ def chapter(*sources: str) -> nbformat.NotebookNode:
     )
 
 
+def test_pages_depend_on_every_folder_of_measurements():
+    book = ROOT / "book"
+    listed = subprocess.run(
+        ["git", "ls-files", "*.parquet"], cwd=book, capture_output=True, text=True, check=False
+    ).stdout.split()
+    if not listed:
+        pytest.skip("no git repository")
+    assert {path.split("/")[0] for path in listed} == set(executed.DATA)
+
+
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A book of a landing page and one chapter, under the real configuration."""

@@ -41,7 +41,8 @@ from ff.running.lock import claim
 
 LOGGER = logging.getLogger(__name__)
 # What an executed page depends on.
-INPUTS = ("../ff", "../params", "results", "precision", "_ext/executed.py")
+DATA = ("results", "precision", "devices", "variations")
+INPUTS = ("../ff", "../params", *DATA, "_ext/executed.py")
 # What the site as a whole depends on, and where it keeps the hash of that.
 SOURCES = (".", "../ff", "../params", "../_config.yml")
 BUILT_FROM = ".built-from"
