@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate, listed
+from ff.book.summary.shared import sign_of
 from ff.records import Records, diverged
 from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
@@ -132,7 +133,7 @@ def direction(row: Mapping[str, Any] | None) -> str | None:
 def signs(study: pd.DataFrame, variant: str) -> dict[str, int]:
     """Sign of the difference in each measure of a variant, 0 where its interval holds 0."""
     rows: Any = study[study["variant"] == variant]
-    return {row.measure: int(row.low > 0) - int(row.high < 0) for row in rows.itertuples()}
+    return {row.measure: sign_of(row.low, row.high) for row in rows.itertuples()}
 
 
 def elsewhere(study: pd.DataFrame, row: Mapping[str, Any]) -> str:

@@ -31,8 +31,10 @@ __all__ = [
     "effects",
     "frozen_runs",
     "misses",
+    "network",
     "own_delays",
     "own_epochs",
+    "per_layer",
     "place_of",
     "slope_of",
     "slopes",
@@ -177,11 +179,11 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     rows = []
     for epochs, own in sorted(runs.items(), reverse=True):
         for yardstick in YARDSTICKS:
-            found = _place(own, yardstick)
+            found = per_layer(own, yardstick)
             rows.append((place_of(epochs), "epochs per layer", yardstick.by, *found))
     for yardstick in YARDSTICKS:
         known = MOVING in records
-        found = _place(records[MOVING], yardstick) if known else ("not measured", "not measured")
+        found = per_layer(records[MOVING], yardstick) if known else ("not measured", "not measured")
         rows.append((MOVING_PLACE, "epochs per layer", yardstick.by, *found))
     last = max(runs, default=0)
     pairs = {
@@ -201,10 +203,14 @@ def effects(records: Mapping[str, Records]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cause", "what", "by", "found", "decided"])
 
 
+def network(epochs: int) -> str:
+    """What a network is called that was frozen after so many epochs."""
+    return f"a network frozen after {epochs} epochs" if epochs else "an untrained network"
+
+
 def place_of(epochs: int) -> str:
     """What a layer's place is called in a network that was frozen after so many epochs."""
-    after = f"its place in a network frozen after {epochs} epochs"
-    return after if epochs else "its place in an untrained network"
+    return f"its place in {network(epochs)}"
 
 
 def slopes(layers: pd.DataFrame, column: str = "train_accuracy") -> pd.DataFrame:
@@ -222,7 +228,7 @@ def slope_of(own: Records, yardstick: Yardstick) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def _place(own: Records, yardstick: Yardstick) -> tuple[str, str]:
+def per_layer(own: Records, yardstick: Yardstick) -> tuple[str, str]:
     """Epochs that each further layer adds from its own start: in words, and what they decide."""
     row = slope_of(own, yardstick)
     if row is None:

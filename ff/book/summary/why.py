@@ -23,7 +23,9 @@ from ff.book.summary.causes import (
     effects,
     frozen_runs,
     misses,
+    network,
     own_epochs,
+    per_layer,
     place_of,
     slope_of,
     wait_beside,
@@ -56,7 +58,7 @@ AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others st
 def answers(records: Mapping[str, Records]) -> list[str]:
     """How long layers take on trained, frozen networks and together, a sentence each."""
     said = [
-        f"On {_network(epochs)}, from its own start, a layer takes {_ranges(own)}."
+        f"On {network(epochs)}, from its own start, a layer takes {_ranges(own)}."
         for epochs, own in frozen_runs(records).items()
     ]
     if MOVING in records:
@@ -81,7 +83,7 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
 
     def where(which: list[int]) -> str:
         """Networks that were frozen after these epochs, with the epochs that a layer adds there."""
-        return listed(f"{_network(epochs)} ({found(place_of(epochs))})" for epochs in which)
+        return listed(f"{network(epochs)} ({found(place_of(epochs))})" for epochs in which)
 
     by_place = {epochs: decided(place_of(epochs)) for epochs in runs}
     said = []
@@ -148,11 +150,6 @@ _SIDES = {
         "times the paper's rate. Difference in epochs",
     },
 }
-
-
-def _network(epochs: int) -> str:
-    """What a network is called that was frozen after so many epochs."""
-    return f"a network frozen after {epochs} epochs" if epochs else "an untrained network"
 
 
 def _ranges(own: Records) -> str:
@@ -317,14 +314,14 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
         parts = []
         for yardstick in YARDSTICKS:
             one = rows[yardstick.delay]
-            per_layer = (
+            slope = (
                 f"{number(one['own'])} epochs per layer instead of {number(one['base'])} "
                 f"(difference {difference_of(one)}, layers {one['over']})"
                 if not np.isnan(one["own"])
                 else "too few layers arrive for a delay per layer"
             )
             longer, _ = wait_beside(records[own], records[base], yardstick)
-            parts.append(f"by {yardstick.by} {per_layer}, epochs of waiting differ by {longer}")
+            parts.append(f"by {yardstick.by} {slope}, epochs of waiting differ by {longer}")
         row = rows["delay"]
         few = np.isnan(row["own"])
         holds = None if few else bool(row["own"] <= (1 - LESS) * row["base"])
@@ -344,8 +341,7 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
     """
     if MOVING not in records:
         return Outcome(expected, "Not measured.", None)
-    table: Any = effects(records).query(f"cause == '{MOVING_PLACE}'")
-    words = [f"by {row['by']} {row['found']}" for row in table.to_dict("records")]
+    words = [f"by {one.by} {per_layer(records[MOVING], one)[0]}" for one in YARDSTICKS]
     text = (
         f"Epochs that each further layer adds, from its own start: {' and '.join(words)}. Counted "
         "from the common start they are one more."
@@ -438,12 +434,12 @@ def step_sizes(
         )
         found["falls"] = Outcome(expected["falls"], text, _all(came))
     whole: Any = rows[rows["segment"] == "all"]
-    per_layer = {(row["hidden"], row["rate"]): row for row in whole.to_dict("records")}
+    found_at = {(row["hidden"], row["rate"]): row for row in whole.to_dict("records")}
     needed = {(1000, 0.1), (100, 1.0)}
     if needed <= share.keys():
         found["width"] = Outcome(expected["width"], "Too few layers arrive.", None)
-    if needed <= per_layer.keys():
-        wide, narrow = per_layer[1000, 0.1], per_layer[100, 1.0]
+    if needed <= found_at.keys():
+        wide, narrow = found_at[1000, 0.1], found_at[100, 1.0]
         text = (
             "Epochs per layer: 1000 units at a tenth of the rate "
             f"{estimate(wide['slope'], wide['low'], wide['high'])}, 100 units at the paper's rate "
