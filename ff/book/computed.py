@@ -15,7 +15,7 @@ import pandas as pd
 from ff.book.findings import findings
 from ff.config import Config
 from ff.records import Records
-from ff.results import published
+from ff.results import published, variations
 from ff.stats.delay import TARGET, mean_delay
 
 __all__ = ["expected", "files", "put"]
@@ -28,13 +28,10 @@ HEADER = r"()# Expect \(mean of .*?\(test\)\.\n()"
 def files() -> dict[Path, str]:
     """Every file that holds such text, and what it should hold."""
     records, readme = published(), ROOT / "README.md"
-    table_1 = {
-        "0.09 as the momentum": published(peer_momentum=0.09),
-        "constant learning rates": published(cool_down=False),
-    }
-    first, *rest = findings(records, table_1)
-    lines = [textwrap.fill(first, 120), ""]
-    lines += [textwrap.fill(f"- {text}", 120, subsequent_indent="  ") for text in rest]
+    lines = [
+        textwrap.fill(f"- **{head}** {text}", 120, subsequent_indent="  ")
+        for head, text in findings(records, variations()).items()
+    ]
     block = "\n".join(lines) + "\n"
     delays = mean_delay(records.layers)
     return {readme: put(readme, BLOCK, block)} | {

@@ -1,23 +1,29 @@
-"""What one finds, in sentences for README: every number and every word follows from records."""
+"""What one finds, in a minute: every number and every word follows from records.
 
+README and the book's first page show the same sentences.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, layer_numbers, listed
+from ff.book.markup import MINUS, Html, layer_numbers, listed
 from ff.book.verdicts import decided
 from ff.records import Records
 from ff.stats.claims import verdicts
-from ff.stats.correlation import within_epoch
+from ff.stats.correlation import pooled, within_epoch
 from ff.stats.delay import TARGET, mean_delay
 
-__all__ = ["findings"]
+__all__ = ["findings", "in_a_minute"]
 
-NAMED = (1, 8, 16, 32)  # layers whose epoch is told
+NAMED = (1, 16)  # layers whose epoch is told
 FEW = 10  # fewest seeds between which a correlation of usual size could be seen
 NBSP = "\N{NO-BREAK SPACE}"
+TABLE_1 = ("momentum 0.09", "constant rates")  # what the public implementation does otherwise
 PAPER = {"agrees": ", as the paper says", "differs": ", contrary to the paper"}
 
 
@@ -48,59 +54,66 @@ LATER = Finding(
 )
 CONSTANT = Finding(
     "constant-change",
-    "the delay per layer is about the same at every depth",
-    "the delay per layer is not the same at every depth",
-    f"among the layers that reach {TARGET}, a further one costs {{}} times as many epochs in the "
-    "deeper half as in the shallower half",
-)
-WIDER_SHALLOW = Finding(
-    "width-shallow",
-    "shallow layers learn earlier at width 1000 than at width 100",
-    "shallow layers do not learn earlier at width 1000 than at width 100",
-)
-WIDER_DEEP = Finding(
-    "width-deep",
-    "deep layers learn later at width 1000 than at width 100",
-    "deep layers do not learn later at width 1000 than at width 100",
+    "each further layer adds about the same delay",
+    "further layers do not all add the same delay",
+    "in the deeper half it is {} times as long",
 )
 CORRELATED = Finding(
     "pearson-weakens",
-    "deeper layers correlate less with the whole network's accuracy than shallower ones",
-    "deeper layers do not correlate less with the whole network's accuracy than shallower ones",
+    "deeper layers correlate less with the whole network's accuracy",
+    "deeper layers do not correlate less with the whole network's accuracy",
 )
 RANKED = Finding(
     "spearman-strong",
-    "by rank every layer correlates strongly with it",
-    "by rank not every layer correlates strongly with it",
-    "Spearman's |ρ| is at least {}",
+    "by rank (Spearman) every layer correlates strongly",
+    "by rank (Spearman) not every layer correlates strongly",
+    "|ρ| is at least {}",
 )
 
 
-def findings(records: Records, others: dict[str, Records]) -> list[str]:
-    """Paragraphs that say what the measurements show, and what of it is as in the paper.
+def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, str]:
+    """What the paper asks, what the measurements show, and what is done otherwise here.
 
     Parameters
     ----------
     records
         Measurements of networks of 32 layers, of one or both widths.
-    others
-        The same, trained as the paper's Table 1 says where `records` follow the public
-        implementation, by what is different.
+    varied
+        The same, with one thing of the training changed, by what that is: result of
+        `ff.results.variations`. Told are those that follow the paper's Table 1 where `records`
+        follow the public implementation.
+
+    Returns
+    -------
+    dict
+        Paragraphs of plain text by the words that head them, in the order of reading.
     """
     table, delays = verdicts(records), mean_delay(records.layers)
     decisions = decided(table)
-    return [
-        f"With {_seeds(records.layers)} (units in each layer), trained on MNIST for "
-        f"{delays['last_epoch'].max()} epochs:",
-        " ".join([_told(LATER, table), *(_delays(own) for _, own in delays.groupby("hidden"))]),
-        _told(CONSTANT, table),
-        f"{_told(WIDER_SHALLOW, table)} {_told(WIDER_DEEP, table)}",
-        f"{_told(CORRELATED, table)} {_told(RANKED, table)}",
-        _within(records),
-        "Two choices follow the public implementation, not Table 1: 0.9 as the momentum of peer "
-        "normalization, and learning rates that fall in the second half of the epochs."
-        + "".join(_same(decisions, name, other) for name, other in others.items()),
-    ]
+    return {
+        "The paper asks": "when each layer of a Forward-Forward network learns, and whether a "
+        f"layer's accuracy goes along with the whole network's. Here {_seeds(records.layers)} "
+        f"(units in a layer) are trained on MNIST for {delays['last_epoch'].max()} epochs.",
+        "Delay.": f"{_told(LATER, table)}{_delays(delays)} {_told(CONSTANT, table)}",
+        "Correlation.": f"{_told(CORRELATED, table)}{_falls(records)} {_told(RANKED, table)}",
+        "Without shared progress.": _within(records, table),
+        "What differs from the paper.": "As in the public implementation, the momentum of peer "
+        "normalization is 0.9 (0.09 in Table 1), and learning rates fall in the second half of the "
+        "epochs (constant in Table 1)."
+        + "".join(_same(decisions, name, varied[name]) for name in TABLE_1 if name in varied),
+    }
+
+
+def in_a_minute(found: dict[str, str]) -> Html:
+    """The findings as the first thing on the book's first page.
+
+    Parameters
+    ----------
+    found
+        Result of `findings`.
+    """
+    paragraphs = (f"<p><b>{escape(head)}</b> {escape(text)}</p>" for head, text in found.items())
+    return Html(f'<div class="ff-minute">{"".join(paragraphs)}</div>')
 
 
 def _seeds(layers: pd.DataFrame) -> str:
@@ -141,31 +154,51 @@ def _number(value: float) -> str:
 
 
 def _delays(delays: pd.DataFrame) -> str:
-    there = delays.loc[~delays["censored"]]
-    parts = [
-        f"in epoch {row['epoch']:.0f} by layer {row['layer']}"
-        for row in there.loc[there["layer"].isin(NAMED)].to_dict("records")
-    ]
-    if len(there) < len(delays):
-        missing = layer_numbers(delays.loc[delays["censored"], "layer"])
-        parts.append(f"not within the run by {missing}")
-    width = delays["hidden"].iloc[0]
-    if not len(there):
-        return f"At width {width}, no layer reaches an accuracy of {TARGET} within the run."
-    return f"At width {width}, an accuracy of {TARGET} is reached {listed(parts)}."
+    """When some layers of each width reach the target, and which do not."""
+    text = ""
+    for width, own in delays.groupby("hidden"):
+        late = own.loc[own["censored"], "layer"]
+        named = own.loc[~own["censored"] & own["layer"].isin(NAMED)].to_dict("records")
+        parts = [f"layer {row['layer']} in epoch {row['epoch']:.0f}" for row in named]
+        reached = [f"reached by {listed(parts)}"] if parts else []
+        reached += [f"not within the run by {layer_numbers(late)}"] if len(late) else []
+        text += f" At width {width}, an accuracy of {TARGET} is {' and '.join(reached)}."
+    return text
 
 
-def _within(records: Records) -> str:
-    """Where a correlation is left among the seeds of one epoch."""
+def _falls(records: Records) -> str:
+    """Pearson's r over all pairs in the first and in the last layer, after the claim."""
+    depth = records.readouts["depth"].max()
+    table = pooled(records.layers, records.readouts.loc[records.readouts["depth"] == depth])
+    parts = []
+    for width, own in table.loc[table["coefficient"] == "pearson"].groupby("hidden"):
+        first, last = own["r"].iloc[[0, -1]]
+        if np.isfinite(first) and np.isfinite(last):
+            ends = f"{_number(first)} in layer 1 and {_number(last)} in layer {depth}"
+            parts.append(f"{ends} at width {width}")
+    return f" Over all seeds and epochs, Pearson's r is {'; '.join(parts)}." if parts else ""
+
+
+def _within(records: Records, table: pd.DataFrame) -> str:
+    """What correlation is left among the seeds of one epoch: on average, and in which layers."""
     depth = records.readouts["depth"].max()
     deepest = records.readouts.loc[records.readouts["depth"] == depth]
-    table = within_epoch(records.layers, deepest)
-    pearson = table.loc[table["coefficient"] == "pearson"]
+    alone = within_epoch(records.layers, deepest).query("coefficient == 'pearson'")
+    mean = table.loc[(table["key"] == "within-epoch") & np.isfinite(table["low"])]
+    text = "Both accuracies rise as training goes on, and any two curves that rise correlate."
+    if len(mean):
+        parts = listed(
+            f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}] at width "
+            f"{row['width']}"
+            for row in mean.to_dict("records")
+        )
+        text += (
+            f" Among networks at the same epoch, the mean r of the layers is {parts} "
+            f"(95{NBSP}% intervals)."
+        )
     return (
-        "A layer's accuracy and the network's both rise as training goes on, and any two curves "
-        "that rise correlate. Among the seeds of one epoch, a correlation is left "
-        f"(95{NBSP}% interval without 0, each layer taken alone) "
-        f"{listed(_left(own) for _, own in pearson.groupby('hidden'))}."
+        f"{text} Layer by layer, some is left (interval without 0) "
+        f"{listed(_left(own) for _, own in alone.groupby('hidden'))}."
     )
 
 
@@ -188,6 +221,6 @@ def _same(one: dict[Any, Any], name: str, records: Records) -> str:
     same = sum(x == y for x, y in both)
     opposite = sum(x != y and "undecided" not in (x, y) for x, y in both)
     return (
-        f" With {name} ({_seeds(records.layers)}), {same} of {len(both)} verdicts are the same, "
-        f"and {opposite or 'none'} {'are' if opposite > 1 else 'is'} the opposite."
+        f" With {name}, {same} of {len(both)} verdicts are the same, and {opposite or 'none'} "
+        f"{'are' if opposite > 1 else 'is'} the opposite."
     )

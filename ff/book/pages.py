@@ -191,16 +191,13 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
 
 
-def grid(records: Records, chapters: dict[str, str]) -> Html:
-    """Every configuration as a small picture of its traces, with links to its pages.
+def grid(records: Records) -> Html:
+    """Every configuration as a small picture of its traces, which leads to its page.
 
     Parameters
     ----------
     records
         Measurements of any number of widths and depths.
-    chapters
-        File names of the chapters that have a page for each configuration, and the text of the
-        links to them.
     """
     layers: Any = records.layers.groupby(["hidden", "layer", "epoch"])["train_accuracy"].mean()
     networks: Any = records.readouts.groupby(["hidden", "depth", "epoch"])["train_accuracy"].mean()
@@ -213,17 +210,18 @@ def grid(records: Records, chapters: dict[str, str]) -> Html:
                 for layer, trace in enumerate(traces, start=1)
             )
             lines += _polyline(networks[width, depth], 'class="readout"')
-            page = f"layers-{depth:04}-hidden-{width:04}.html"
-            links = " · ".join(
-                f'<a href="runs/{name}/{page}">{escape(text)}</a>'
-                for name, text in chapters.items()
-            )
+            page = f"runs/configuration/layers-{depth:04}-hidden-{width:04}.html"
             cards.append(
-                f'<figure><svg viewBox="0 0 120 80" role="img" aria-label="Accuracy of {depth} '
-                f'layers of {width} units against the epoch">{lines}</svg>'
-                f"<figcaption>{depth} layers of {width}<br>{links}</figcaption></figure>"
+                f'<a href="{page}"><svg viewBox="0 0 120 80" aria-hidden="true">{lines}</svg>'
+                f"<b>{depth} layers of {width} units</b><br>{_ends(traces, depth)}</a>"
             )
     return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
+
+
+def _ends(traces: list[pd.Series], depth: int) -> str:
+    """Accuracy of the first and of the last layer after the last epoch."""
+    first, last = traces[0].iloc[-1], traces[-1].iloc[-1]
+    return f"accuracy {first:.2f} in layer 1, {last:.2f} in layer {depth}"
 
 
 def _grouped(runs: list[dict[str, Any]], key: Callable) -> list[list[dict[str, Any]]]:

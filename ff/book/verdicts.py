@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, MINUS, SIGNS, Html, badge, estimate, interval, number, p_value
+from ff.book.markup import DASH, MINUS, Html, estimate, interval, number, p_value
 from ff.records import Records
 from ff.stats import claims
 from ff.stats.claims import BY_CONSTRUCTION, STANCES, TESTED, verdicts
@@ -14,9 +14,10 @@ from ff.stats.robustness import reached
 
 __all__ = ["changed", "decided", "verdict_matrix", "verdict_summary", "verdict_table"]
 
-COMPARED = {"agrees": ", as the paper concludes", "differs": ", unlike the paper"}
-# What a cell of the matrix shows of a verdict: its class and sign.
+# Two marks, each of a class and a sign. One says of a verdict whether the statement is true ...
 MARKS = {"supported": ("yes", "●"), "not supported": ("no", "○"), "undecided": ("open", "?")}
+# ... and the other, with words, whether the paper concludes the same.
+PAPER = {"agrees": ("=", "as the paper"), "differs": ("≠", "unlike the paper")}
 
 # How a kind and a name of a variation are said, where it is not one after the other.
 SAID = {
@@ -48,7 +49,7 @@ def verdict_summary(records: Records) -> Html:
         signs = "".join(map(_sign, own.to_dict("records")))
         shown = count if tested else own["verdict"].iloc[0]
         rows.append(f"<p>{_width(str(width))}: {shown}</p><ul>{signs}</ul>")
-    return Html(f'<div class="ff-summary">{"".join(rows)}</div>')
+    return Html(f'<div class="ff-summary">{_legend()}{"".join(rows)}</div>')
 
 
 def verdict_table(
@@ -77,14 +78,11 @@ def verdict_table(
         table = table.query("chapter == @chapter")
     head = (
         '<tr><th scope="col">Width</th><th scope="col">We measure</th>'
-        '<th scope="col">p (Holm)</th><th scope="col">Verdict</th></tr>'
+        '<th scope="col">p (Holm)</th><th scope="col">Verdict</th>'
+        '<th scope="col">The paper</th></tr>'
     )
     body = "".join(_claim(rows, link) for _, rows in table.groupby("key", sort=False))
-    return Html(
-        f'<p class="ff-legend">{badge("agrees", "as the paper concludes")} '
-        f"{badge('differs', 'unlike the paper')} {badge('', 'no comparison')}</p>"
-        f'<table class="ff-verdicts"><thead>{head}</thead>{body}</table>'
-    )
+    return Html(f'{_legend()}<table class="ff-verdicts"><thead>{head}</thead>{body}</table>')
 
 
 def verdict_matrix(varied: pd.DataFrame) -> Html:
@@ -105,11 +103,8 @@ def verdict_matrix(varied: pd.DataFrame) -> Html:
     body = "".join(
         _matrix_rows(statements[key], own) for key, own in counted.groupby("key", sort=False)
     )
-    legend = " · ".join(
-        f'<span class="{look}">{sign}</span> {name}' for name, (look, sign) in MARKS.items()
-    )
     return Html(
-        f'<p class="ff-legend">{legend} · <span class="none">{DASH}</span> not measured · empty: '
+        f'<p class="ff-legend">{_marks()} · <span class="none">{DASH}</span> not measured · empty: '
         "the variation does not enter the number · framed: not the verdict as read here</p>"
         '<div class="ff-scroll-x" tabindex="0" role="region" aria-label="Verdicts '
         'under all variations"><table class="ff-matrix"><thead><tr><th scope="col">Statement'
@@ -172,11 +167,12 @@ def _width(width: str) -> str:
 
 def _sign(row: dict[Any, Any]) -> str:
     statement, verdict = escape(row["statement"]), row["verdict"]
-    sign = SIGNS.get(row["paper"], "?" if verdict == "undecided" else DASH)
-    text = f"{statement} {verdict.capitalize()}{COMPARED.get(row['paper'], '')}."
+    look, sign = MARKS.get(verdict, ("none", DASH))
+    compared, words = PAPER.get(row["paper"], ("", ""))
+    text = f"{statement} {', '.join(filter(None, [verdict.capitalize(), words]))}."
     return (
-        f'<li><a href="#claim-{row["key"]}" class="{row["paper"] or "open"}" title="{text}" '
-        f'aria-label="{text}">{sign}</a></li>'
+        f'<li><a href="#claim-{row["key"]}" class="{look} {row["paper"]}" title="{text}" '
+        f'aria-label="{text}">{sign}<b>{compared}</b></a></li>'
     )
 
 
@@ -192,11 +188,11 @@ def _claim(rows: pd.DataFrame, link: str) -> str:
     where = escape(first["where"] + STANCES[first["stance"]])
     widths = "".join(
         f"<tr><td>{row['width'].replace('-', MINUS)}</td><td>{_number(row)}</td>"
-        f"<td>{p_value(row['p_holm'])}</td><td>{_badge(row)}</td></tr>"
+        f"<td>{p_value(row['p_holm'])}</td><td>{_verdict(row)}</td><td>{_compared(row)}</td></tr>"
         for row in rows.to_dict("records")
     )
     return (
-        f'<tbody id="claim-{first["key"]}"><tr><th colspan="4" scope="rowgroup">'
+        f'<tbody id="claim-{first["key"]}"><tr><th colspan="5" scope="rowgroup">'
         f"{escape(first['statement'])} <small>{where}</small> <small>{estimand}</small></th></tr>"
         f"{widths}</tbody>"
     )
@@ -210,13 +206,45 @@ def _number(row: Any) -> str:
     return f"<b>{number(row['value'])}</b> {ends} <small>{row['seeds']} seeds</small>"
 
 
-def _badge(row: Any) -> str:
-    """A verdict, and in how many variations it stays."""
-    shown = badge(row["paper"], row["verdict"])
+def _verdict(row: Any) -> str:
+    """Whether the statement is true, and in how many variations that stays."""
+    shown = _mark(row["verdict"])
     if row["verdict"] in TESTED and not np.isnan(row.get("varied", np.nan)):
         opposite = f", opposite in {row['opposite']:.0f}" if row["opposite"] else ""
         shown += f" <small>same in {row['same']:.0f} of {row['varied']:.0f}{opposite}</small>"
     return shown
+
+
+def _compared(row: Any) -> str:
+    """Whether the paper concludes the same."""
+    if row["paper"] in PAPER:
+        sign, words = PAPER[row["paper"]]
+        return f'<span class="ff-paper {row["paper"]}">{_sign_of(sign)} {words}</span>'
+    return "does not ask" if row["stance"] == "silent" else DASH
+
+
+def _mark(verdict: str) -> str:
+    """A verdict with the sign that goes with it."""
+    look, sign = MARKS.get(verdict, ("none", DASH))
+    return f'<span class="ff-mark {look}">{_sign_of(sign)} {verdict}</span>'
+
+
+def _sign_of(sign: str) -> str:
+    """A sign beside the word that a screen reader says instead."""
+    return f'<span class="ff-sign" aria-hidden="true">{sign}</span>'
+
+
+def _marks() -> str:
+    return " · ".join(map(_mark, MARKS))
+
+
+def _legend() -> str:
+    """What the two marks mean."""
+    papers = " · ".join(_compared({"paper": paper}) for paper in PAPER)
+    return (
+        f'<p class="ff-legend">Is the statement true? {_marks()}<br>'
+        f"Does the paper conclude the same? {papers}</p>"
+    )
 
 
 def _variation(row: dict[Any, Any]) -> str:
