@@ -10,7 +10,7 @@ from synthetic import records as synthetic
 
 import ff
 from ff.book.computed import ROOT, expected, files, put
-from ff.book.findings import findings
+from ff.book.findings import findings, in_a_minute
 from ff.stats.claims import verdicts
 from ff.stats.correlation import within_epoch
 from ff.stats.delay import mean_delay
@@ -28,7 +28,7 @@ def test_the_numbers_are_up_to_date():
 
 
 def told(records: ff.Records, other: ff.Records | None = None) -> str:
-    return "\n".join(findings(records, {"another rate": other or records}))
+    return "\n".join(findings(records, {"constant rates": other or records}).values())
 
 
 def constant(seeds: int = 10, jitter: float = 0.5) -> ff.Records:
@@ -63,10 +63,10 @@ def one_more(records: ff.Records) -> ff.Records:
 
 
 def test_each_layer_that_is_named_is_where_it_was_put():
-    text = told(constant(jitter=0))  # 0.7 is reached 0.41 epochs before 0.75: 1.6, 5.1, 9.1, 17.1
+    text = told(constant(jitter=0))  # 0.7 is reached 0.41 epochs before 0.75: 1.6, 9.1
     assert (
-        "At width 100, an accuracy of 0.7 is reached in epoch 2 by layer 1, in epoch 6 by layer 8, "
-        "in epoch 10 by layer 16 and in epoch 18 by layer 32." in text
+        "At width 100, an accuracy of 0.7 is reached by layer 1 in epoch 2 and layer 16 in epoch "
+        "10." in text
     )
 
 
@@ -74,38 +74,39 @@ def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
     records = constant()
     late = records.layers["layer"].isin([1, 20, 31, 32])
     records.layers.loc[late, "train_accuracy"] = 0.5
-    assert "and not within the run by layers 1, 20, 31 and 32." in told(records)
+    assert "in epoch 10 and not within the run by layers 1, 20, 31 and 32." in told(records)
     records.layers["train_accuracy"] = 0.5 + 0.1 * (records.layers["epoch"] / 25)
+    assert "an accuracy of 0.7 is not within the run by layers 1 to 32." not in told(records)
     assert "At width 100, no layer reaches an accuracy of 0.7 within the run." in told(records)
 
 
 def test_a_constant_delay_is_as_the_paper_says():
     text = told(constant())
-    assert "The delay per layer is about the same at every depth, as the paper says: " in text
-    (ratio,) = re.findall(r"a further one costs ([\d.]+) times", text)
+    assert "Each further layer adds about the same delay, as the paper says: " in text
+    (ratio,) = re.findall(r"in the deeper half it is ([\d.]+) times as long", text)
     assert float(ratio) == pytest.approx(1, abs=0.1)
 
 
 def test_a_delay_that_is_not_constant_is_contrary_to_the_paper():
     text = told(slowing())
-    assert "The delay per layer is not the same at every depth, contrary to the paper: " in text
-    (ratio,) = re.findall(r"a further one costs ([\d.]+) times", text)
+    assert "Further layers do not all add the same delay, contrary to the paper: " in text
+    (ratio,) = re.findall(r"in the deeper half it is ([\d.]+) times as long", text)
     assert float(ratio) == pytest.approx(2, abs=0.1)
 
 
 def test_widths_with_different_verdicts_have_a_sentence_each():
     text = told(joined(constant(), slowing(5)))
-    assert "At width 100, the delay per layer is about the same at every depth, as the" in text
-    assert "At width 1000, the delay per layer is not the same at every depth, contrary" in text
-    assert "With 10 seeds at width 100 and 5 seeds at width 1000 (units" in text
+    assert "At width 100, each further layer adds about the same delay, as the paper" in text
+    assert "At width 1000, further layers do not all add the same delay, contrary" in text
+    assert "10 seeds at width 100 and 5 seeds at width 1000 (units" in text
 
 
 def test_what_is_not_decided_is_said_to_be_open():
     text = told(constant(4))
     assert "It is open whether deeper layers learn later than shallower ones (too few" in text
-    assert "It is open whether deep layers learn later at width 1000 than at width 100 (not" in text
+    assert "It is open whether by rank (Spearman) every layer correlates strongly (too few" in text
     assert "paper says" not in text
-    assert text.endswith("learning rates that fall in the second half of the epochs.")
+    assert text.endswith("(constant in Table 1).")
 
 
 def test_two_seeds_cannot_show_a_correlation():
@@ -118,6 +119,9 @@ def test_layers_with_a_correlation_left_are_named_with_its_range():
     table: Any = within_epoch(records.layers, records.readouts)
     left = table[(table["coefficient"] == "pearson") & (table["low"] > 0)]
     assert 2 < len(left) < 32, "an example worth its name"
+    mean: Any = verdicts(records).query("key == 'within-epoch'").dropna(subset="low")
+    value, low, high = mean[["value", "low", "high"]].to_numpy()[0]
+    assert f"the mean r of the layers is {value:.2f} [{low:.2f}, {high:.2f}] at" in told(records)
     ends = f"(r = {left['r'].min():.2f} to {left['r'].max():.2f})."
     assert re.search(rf"at width 100 in layers \d[\d, toand]+ {re.escape(ends)}", told(records))
 
@@ -133,19 +137,23 @@ def test_only_verdicts_that_were_reached_in_both_trainings_are_counted():
     assert 5 < found < len(one)
     assert (table["width"] == "100").all(), "what both widths decide is another number"
     assert (
-        f"With another rate (10 seeds at width 100), {found} of {found} verdicts are the same, and "
-        "none is the opposite."
+        f"With constant rates, {found} of {found} verdicts are the same, and none is the opposite."
     ) in text
 
 
-def test_every_other_training_is_told_unless_it_reaches_no_verdict():
+def test_trainings_by_table_1_are_told_unless_they_reach_no_verdict():
     records, few = constant(), constant(4)
-    text = findings(records, {"one thing": records, "few seeds": few, "other": constant(5)})[-1]
-    one, other = re.findall(r"With (one thing|other) \((\d+) seeds at width 100\), ", text)
-    assert (one, other) == (("one thing", "10"), ("other", "5"))
-    assert "few seeds" not in text
-    assert text.startswith("Two choices follow the public implementation, not Table 1: ")
-    assert findings(records, {})[-1].endswith("in the second half of the epochs.")
+    varied = {"momentum 0.09": few, "constant rates": constant(5), "bf16": records}
+    text = findings(records, varied)["What differs from the paper."]
+    assert re.findall(r"With ([\w. ]+), \d+ of", text) == ["constant rates"]
+    assert findings(records, {})["What differs from the paper."].endswith("in Table 1).")
+
+
+def test_the_first_page_shows_all_of_it_as_html():
+    found = {"A < b.": "c & d"} | findings(constant(), {})
+    html = in_a_minute(found)._repr_html_()
+    assert "<p><b>A &lt; b.</b> c &amp; d</p>" in html
+    assert html.count("<p>") == len(found) == 6
 
 
 def test_reversed_verdicts_are_counted():
@@ -164,7 +172,7 @@ def test_a_further_seed_changes_the_numbers():
     records = ff.published(100)
     more = one_more(records)
     count = records.layers["seed"].nunique()
-    assert f"With {count + 1} seeds at width 100 (units" in told(more)
+    assert f"Here {count + 1} seeds at width 100 (units" in told(more)
     config = ff.Config(layers=16, hidden=100)
     before, after = (expected(config, part, mean_delay(part.layers)) for part in (records, more))
     assert f"# Expect (mean of {count} seeds): layer 1 " in before

@@ -60,7 +60,9 @@ def classes(tag: Tag) -> list[str]:
 def test_the_summary_counts_neither_opposites_nor_what_the_paper_does_not_ask(records):
     found, table = parsed(verdict_summary(records)), verdicts(records)
     widths = ("100", "1000", "1000 - 100", "100 and 1000")
-    for text, signs, width in zip(found("p"), found("ul"), widths, strict=True):
+    for text, signs, width in zip(
+        found.select("p:not(.ff-legend)"), found("ul"), widths, strict=True
+    ):
         left_out = {*OPPOSITES, "within-epoch", "any-depth"}
         own = [row for row in table.to_dict("records") if row["width"] == width]
         own = [row for row in own if row["key"] not in left_out]
@@ -78,22 +80,35 @@ def test_the_summary_counts_neither_opposites_nor_what_the_paper_does_not_ask(re
 
 def test_each_sign_says_in_words_what_it_means(records):
     table: Any = verdicts(records).set_index("key")
-    words = {"agrees": ", as the paper concludes.", "differs": ", unlike the paper."}
+    words = {"agrees": ", as the paper.", "differs": ", unlike the paper."}
+    truth = {YES: "●", NO: "○", OPEN: "?"}
+    compared = {"agrees": "=", "differs": "≠", "": ""}
     found = parsed(verdict_summary(records))
     first = found("ul")[0]
     for a in first("a"):
         row = table.loc[[str(a["href"]).removeprefix("#claim-")]].iloc[0]
         said = f"{row['statement']} {row['verdict'].capitalize()}{words.get(row['paper'], '.')}"
         assert a["aria-label"] == a["title"] == said
-        sign = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}.get(row["paper"])
-        assert a.text == (sign or "?")
-    assert {a.text for a in found("a")} == {"\N{CHECK MARK}", "\N{MULTIPLICATION X}", "?"}
+        assert a.text == truth[row["verdict"]] + compared[row["paper"]]
+    assert {a.text for a in found("a")} == {"●=", "○=", "●≠", "○≠", "?"}
+
+
+def test_the_legend_stands_before_what_it_explains_and_names_both_marks(records):
+    for shown, rows in ((verdict_table(records), "table"), (verdict_summary(records), "ul")):
+        html = parsed(shown)
+        legend, first = html.select_one(".ff-legend"), html.select_one(rows)
+        assert legend in first.find_all_previous("p")
+        told = [mark.text for mark in legend.select(".ff-mark, .ff-paper")]
+        assert told == [f"● {YES}", f"○ {NO}", f"? {OPEN}", "= as the paper", "≠ unlike the paper"]
+        signs = legend.select(".ff-sign")
+        assert len(signs) == 5
+        assert all(sign["aria-hidden"] == "true" for sign in signs), "a reader hears the words"
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_few_seeds_of_one_width_are_summed_up_without_a_count(seeds: int):
     found = parsed(verdict_summary(synthetic(32, (32,), seeds=seeds)))
-    shown = {text.text for text in found("p")}
+    shown = {text.text for text in found.select("p:not(.ff-legend)")}
     assert shown == {
         "Width 100: too few seeds",
         "Width 1000: not measured",
@@ -112,7 +127,7 @@ def test_signs_are_escaped(records, hostile):
 
 
 def rows_of(shown: Any) -> dict[str, tuple[Tag, list[list[str]]]]:
-    """Of each claim what is said of it, and a row for each width: width, number, p, verdict."""
+    """Of each claim what is said of it, and a row for each width: its cells."""
     found = {}
     for part in parsed(shown).select("tbody"):
         (head,) = part("th")
@@ -133,8 +148,11 @@ def test_every_claim_has_a_row_for_each_width(records):
         for part in ("statement", "where", "estimand"):
             assert own[0][part] in head.text
         assert [row[0] for row in rows] == [row["width"].replace("-", MINUS) for row in own]
-        for row, (_, number, p, verdict) in zip(own, rows, strict=True):
-            assert verdict.endswith(row["verdict"])
+        for row, (_, number, p, verdict, paper) in zip(own, rows, strict=True):
+            assert verdict.split(" ", 1)[1] == row["verdict"]
+            told = {"agrees": "= as the paper", "differs": "≠ unlike the paper"}
+            silent = "does not ask" if row["stance"] == "silent" else "\N{EN DASH}"
+            assert paper == told.get(row["paper"], silent)
             if row["verdict"] != BY_CONSTRUCTION:
                 ends = f"[{three(row['low'])}, {three(row['high'])}]"
                 assert number == f"{three(row['value'])} {ends} {row['seeds']} seeds"
@@ -161,7 +179,7 @@ def test_what_holds_by_construction_has_no_number_and_no_variations(records, var
         head, rows = rows_of(verdict_table(records, varied=extra))["any-depth"]
         assert "No number: " in head.text
         dash = "\N{EN DASH}"
-        assert rows == [["any", dash, dash, f"\N{CHECK MARK} {BY_CONSTRUCTION}"]]
+        assert rows == [["any", dash, dash, f"{dash} {BY_CONSTRUCTION}", "= as the paper"]]
 
 
 def test_a_small_p_is_escaped(records):
@@ -193,13 +211,14 @@ def test_a_chapter_has_its_own_claims_and_links_lead_there(records):
 
 def test_a_width_that_is_not_measured_is_said_to_be_so():
     _, rows = rows_of(verdict_table(synthetic(32, (32,), epochs=20)))["width-deep"]
-    assert rows == [[f"1000 {MINUS} 100", "not measured", "\N{EN DASH}", "not measured"]]
+    dash = "\N{EN DASH}"
+    assert rows == [[f"1000 {MINUS} 100", "not measured", dash, f"{dash} not measured", dash]]
 
 
 def test_how_often_a_verdict_stays_is_told_of_the_variations_that_concern_it(records, varied):
     table, told, turned = verdicts(records), 0, 0
     for key, (_, rows) in rows_of(verdict_table(records, varied=varied)).items():
-        for row, (*_, text) in zip(records_of(table, key), rows, strict=True):
+        for row, (*_, text, _) in zip(records_of(table, key), rows, strict=True):
             cells: Any = varied[(varied["key"] == key) & (varied["width"] == row["width"])]
             pairs = [
                 (cell["main"], cell["verdict"])
@@ -231,7 +250,7 @@ def test_what_is_or_becomes_undecided_is_not_the_opposite(records):
     parts = {"rq1-h1": varied, "constant-change": opened, "rq1-h2": faded}
     table = pd.concat(parts, names=["key"]).reset_index("key").assign(width="100")
     shown = rows_of(verdict_table(records, varied=table))
-    said = {key: shown[key][1][0][-1].partition(" same in ")[2] for key in parts}
+    said = {key: shown[key][1][0][3].partition(" same in ")[2] for key in parts}
     assert said == {
         "rq1-h1": "2 of 5, opposite in 2",
         "constant-change": "1 of 3",

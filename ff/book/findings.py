@@ -160,9 +160,12 @@ def _delays(delays: pd.DataFrame) -> str:
         late = own.loc[own["censored"], "layer"]
         named = own.loc[~own["censored"] & own["layer"].isin(NAMED)].to_dict("records")
         parts = [f"layer {row['layer']} in epoch {row['epoch']:.0f}" for row in named]
-        reached = [f"reached by {listed(parts)}"] if parts else []
-        reached += [f"not within the run by {layer_numbers(late)}"] if len(late) else []
-        text += f" At width {width}, an accuracy of {TARGET} is {' and '.join(reached)}."
+        if len(late) == len(own):
+            text += f" At width {width}, no layer reaches an accuracy of {TARGET} within the run."
+            continue
+        missing = f" and not within the run by {layer_numbers(late)}" if len(late) else ""
+        reached = f"an accuracy of {TARGET} is reached by {listed(parts)}{missing}"
+        text += f" At width {width}, {reached}."
     return text
 
 
