@@ -89,18 +89,17 @@ def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, str]:
         Paragraphs of plain text by the words that head them, in the order of reading.
     """
     table, delays = verdicts(records), mean_delay(records.layers)
-    decisions = decided(table)
     return {
         "The paper asks": "when each layer of a Forward-Forward network learns, and whether a "
         f"layer's accuracy goes along with the whole network's. Here {_seeds(records.layers)} "
         f"(units in a layer) are trained on MNIST for {delays['last_epoch'].max()} epochs.",
-        "Delay.": f"{_told(LATER, table)}{_delays(delays)} {_told(CONSTANT, table)}",
+        "Delay.": f"{_told(LATER, table)} {_delays(delays)} {_told(CONSTANT, table)}",
         "Correlation.": f"{_told(CORRELATED, table)}{_falls(records)} {_told(RANKED, table)}",
         "Without shared progress.": _within(records, table),
         "What differs from the paper.": "As in the public implementation, the momentum of peer "
         "normalization is 0.9 (0.09 in Table 1), and learning rates fall in the second half of the "
         "epochs (constant in Table 1)."
-        + "".join(_same(decisions, name, varied[name]) for name in TABLE_1 if name in varied),
+        + _same(table, {name: varied[name] for name in TABLE_1 if name in varied}),
     }
 
 
@@ -129,7 +128,9 @@ def _told(finding: Finding, table: pd.DataFrame) -> str:
     for decision, own in verdict:  # of one width, or of several
         widths = listed(own["width"])
         text = {"supported": finding.yes, "not supported": finding.no}.get(
-            decision, f"it is open whether {finding.yes} ({decision})"
+            decision,
+            f"it is open whether {finding.yes}"
+            + (f" ({decision})" if decision != "undecided" else ""),
         )
         text = f"at width {widths}, {text}" if len(verdict) > 1 else text
         text += PAPER.get(own["paper"].iloc[0], "")
@@ -155,18 +156,14 @@ def _number(value: float) -> str:
 
 def _delays(delays: pd.DataFrame) -> str:
     """When some layers of each width reach the target, and which do not."""
-    text = ""
+    parts = []
     for width, own in delays.groupby("hidden"):
         late = own.loc[own["censored"], "layer"]
         named = own.loc[~own["censored"] & own["layer"].isin(NAMED)].to_dict("records")
-        parts = [f"layer {row['layer']} in epoch {row['epoch']:.0f}" for row in named]
-        if len(late) == len(own):
-            text += f" At width {width}, no layer reaches an accuracy of {TARGET} within the run."
-            continue
-        missing = f" and not within the run by {layer_numbers(late)}" if len(late) else ""
-        reached = f"an accuracy of {TARGET} is reached by {listed(parts)}{missing}"
-        text += f" At width {width}, {reached}."
-    return text
+        told = [f"in epoch {row['epoch']:.0f} by layer {row['layer']}" for row in named]
+        told += [f"not by {layer_numbers(late)}"] if len(late) else []
+        parts.append(f"at width {width} {listed(told)}")
+    return f"An accuracy of {TARGET} is reached {'; '.join(parts)}."
 
 
 def _falls(records: Records) -> str:
@@ -177,7 +174,8 @@ def _falls(records: Records) -> str:
     for width, own in table.loc[table["coefficient"] == "pearson"].groupby("hidden"):
         first, last = own["r"].iloc[[0, -1]]
         if np.isfinite(first) and np.isfinite(last):
-            ends = f"{_number(first)} in layer 1 and {_number(last)} in layer {depth}"
+            where = ("", "") if parts else (" in layer 1", f" in layer {depth}")
+            ends = f"{_number(first)}{where[0]} and {_number(last)}{where[1]}"
             parts.append(f"{ends} at width {width}")
     return f" Over all seeds and epochs, Pearson's r is {'; '.join(parts)}." if parts else ""
 
@@ -215,15 +213,17 @@ def _left(rows: pd.DataFrame) -> str:
     return f"at width {width} in {layer_numbers(left['layer'])} (r = {' to '.join(ends)})"
 
 
-def _same(one: dict[Any, Any], name: str, records: Records) -> str:
-    """How many verdicts stay in another training, of those that were reached in both."""
-    other = decided(verdicts(records))
-    both = [(one[index]["verdict"], other[index]["verdict"]) for index in one if index in other]
-    if not both:
+def _same(table: pd.DataFrame, others: Mapping[str, Records]) -> str:
+    """How many verdicts stay in other trainings, of those that were reached in both."""
+    one, parts, opposite = decided(table), [], 0
+    for name, records in others.items():
+        other = decided(verdicts(records))
+        both = [(one[index]["verdict"], other[index]["verdict"]) for index in one if index in other]
+        if both:
+            stay = f"{sum(x == y for x, y in both)} of {len(both)} verdicts"
+            parts.append(f"{stay} stay the same with {name}")
+            opposite += sum(x != y and "undecided" not in (x, y) for x, y in both)
+    if not parts:
         return ""
-    same = sum(x == y for x, y in both)
-    opposite = sum(x != y and "undecided" not in (x, y) for x, y in both)
-    return (
-        f" With {name}, {same} of {len(both)} verdicts are the same, and {opposite or 'none'} "
-        f"{'are' if opposite > 1 else 'is'} the opposite."
-    )
+    turned = f"{opposite or 'none'} {'are' if opposite > 1 else 'is'} the opposite"
+    return f" {listed(parts)}; {turned}."
