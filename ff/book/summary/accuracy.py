@@ -13,7 +13,7 @@ __all__ = ["awake", "overlaps", "spread"]
 
 
 def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
-    """How many layers have left chance after a third, two thirds and all of the epochs.
+    """How many layers have left chance after a third, two thirds and all of the epochs, if more.
 
     Parameters
     ----------
@@ -26,10 +26,13 @@ def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
     def text(own: pd.DataFrame) -> str:
         mean, _, rose = _over_seeds(own, column)
         last = int(mean.index[-1])
+        counts: dict[int, int] = {}  # of layers, and the first of these epochs that has so many
+        for epoch in (last // 3, 2 * last // 3, last):
+            if epoch >= mean.index[0]:
+                counts.setdefault(int(rose.loc[:epoch].iloc[-1].sum()), epoch)
         parts = [
-            f"{rose.loc[:epoch].iloc[-1].sum()} after {epoch} epoch{'s' if epoch > 1 else ''}"
-            for epoch in dict.fromkeys([last // 3, 2 * last // 3, last])
-            if epoch >= mean.index[0]
+            f"{count} after {epoch} epoch{'s' if epoch > 1 else ''}"
+            for count, epoch in counts.items()
         ]
         return (
             f"{name(own)} of {mean.shape[1]} layers, {listed(parts)} have passed a mean accuracy "
