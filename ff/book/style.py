@@ -8,6 +8,7 @@ change.
 
 import io
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from matplotlib import cm, colors
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "MARKERS",
     "MUTED",
     "PALETTE",
+    "WIDTH",
     "Figure",
     "count",
     "entry",
@@ -41,9 +45,18 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = "osDvPXph<>"  # not the upward triangle: that means "not reached"
+# Shapes that are told apart at the size of a phone, the first five above all: those of the five
+# depths. Some look smaller than others of their size. Not the upward triangle, which means "not
+# reached", and not the diamond, which a small plus sign looks like.
+MARKERS = tuple(
+    MarkerStyle(shape).scaled(scale)
+    for shape, scale in zip("osvP*X<>hp", (1, 0.95, 1.15, 1.3, 1.65, 1.2, 1, 1, 1, 1), strict=True)
+)
+# Inches. A page scales a figure to its column: text of 9 points, 12 px at this width, is drawn with
+# 8.6 px in the 372 px of a phone and with 16 px, as large as the page's own text, in 700 px.
+WIDTH = 5.4
 _RULE = "#b8b8b8"
-ENTRY, LETTER = 0.5, 0.075  # inches of a legend's entry without its label, and of a letter
+ENTRY = 0.5  # inches of a legend's entry, without its label
 
 _STYLE: Any = {
     "axes.axisbelow": True,
@@ -62,9 +75,10 @@ _STYLE: Any = {
     "font.size": 9,
     "grid.color": "#e8e8e8",
     "grid.linewidth": 0.6,
-    "legend.columnspacing": 1.4,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "legend.handlelength": 1.8,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "lines.solid_capstyle": "butt",
@@ -93,14 +107,16 @@ class Figure(matplotlib.figure.Figure):
 
     pyplot does not know of the figure: there is none to close.
 
+    Every figure is `WIDTH` inches wide, and a page scales it to its column.
+
     Parameters
     ----------
-    width, height
-        Size in inches. A page's column is about 7 inches wide.
+    height
+        In inches.
     """
 
-    def __init__(self, width: float = 7.0, height: float = 4.0) -> None:
-        super().__init__(figsize=(width, height), layout="constrained")
+    def __init__(self, height: float) -> None:
+        super().__init__(figsize=(WIDTH, height), layout="constrained")
 
     @styled
     def draw(self, renderer: Any) -> None:
@@ -182,11 +198,19 @@ def count(axis: Axis, last: int) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """One row of entries below everything else, two rows where they are too wide for one."""
-    letters = sum(len(str(handle.get_label())) for handle in handles)
-    wide = ENTRY * len(handles) + LETTER * letters > figure.get_figwidth()
-    columns = (len(handles) + 1) // 2 if wide else len(handles)
+    """Put entries below everything else, in as few rows as they fit into."""
+    widths = [ENTRY + _inches(str(handle.get_label())) for handle in handles]
+    columns = len(handles)
+    for rows in range(1, len(handles) + 1):
+        columns = math.ceil(len(handles) / rows)
+        if sum(max(column) for column in np.array_split(widths, columns)) <= WIDTH:
+            break
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def _inches(text: str) -> float:
+    """Width of a line of text in a legend."""
+    return TextPath((0, 0), text, size=_STYLE["legend.fontsize"]).get_extents().width / 72
 
 
 def entry(label: str, **look: Any) -> Line2D:
