@@ -1,6 +1,6 @@
 """Variants and interventions: what changes the delay, what a layer waits for, and growing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
