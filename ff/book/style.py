@@ -7,7 +7,6 @@ change.
 """
 
 import io
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -131,14 +130,20 @@ class Figure(matplotlib.figure.Figure):
 
 
 def _compact(svg: str) -> str:
-    """Drop comments, indentation, numbered ids, and digits below a tenth of a point.
+    """Drop comments, indentation, numbered ids, groups of one, and digits below a tenth of a point.
 
-    Lines become relative steps between points, marks of a line share its style, names are short.
+    Lines and the outlines of letters become relative steps between points, marks of a line share
+    its style, names are short.
     """
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
-    svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', _by_steps, svg)
+    letter = r' d="(M[^"]+)" transform="scale\(0\.015625\)"'  # that is 1 / 64
+    svg = re.sub(letter, lambda d: f' d="{_by_steps(d[1], 8, 1)}" transform="scale(0.125)"', svg)
+    svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', lambda d: _by_steps(d[0], 0.1, 0.1), svg)
     svg = re.sub(r'(?: [xy]="|translate\()[^")]+', _rounded, svg)
+    svg = re.sub(r'(<use [^<>]*)transform="translate\(([-\d.]+) 0(?:\.0)?\)"', r'\1x="\2"', svg)
     svg = re.sub(r"<g([^<>]*)>\s*((?:<use [^<>]*/>\s*){2,})</g>", _share_style, svg)
+    for _ in range(2):  # a group in a group
+        svg = re.sub(r"<g>\n(<(?:use|path) [^<>]*/>\n)</g>\n", r"\1", svg)
     names = {name: f"n{i}" for i, name in enumerate(re.findall(r' id="([^"]+)"', svg))}
     return re.sub(r'(?<= id=")[^"]+|(?<=#)[\w-]+', lambda n: names.get(n[0], n[0]), svg)
 
@@ -147,17 +152,25 @@ def _rounded(place: re.Match[str]) -> str:
     return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", place[0])
 
 
-def _by_steps(path: re.Match[str]) -> str:
-    """Turn "M 1.04 2 L 3.11 1.5" into "M1 2l2.1-.5": steps between the rounded points."""
-    parts = []
-    for piece in re.findall(r"M[^M]+", path[0]):
-        tenths = np.rint(10 * np.array(re.findall(r"-?[\d.]+", piece), float)).astype(int)
-        start, *steps = np.diff(tenths.reshape(-1, 2), axis=0, prepend=0).tolist()
-        numbers = [f"{step / 10:g}" for step in itertools.chain(*steps)]
-        line = "".join(n if n.startswith("-") else f" {n}" for n in numbers).lstrip()
-        line = re.sub(r"\b0(?=\.)", "", line)
-        parts.append(f"M{start[0] / 10:g} {start[1] / 10:g}l{line}{'z' * ('z' in piece)}")
-    return "".join(parts)
+def _by_steps(path: str, unit: float, shown: float) -> str:
+    """Turn "M 1.04 2 L 3.11 1.5" into "M1 2l2.1-.5": steps between the rounded points.
+
+    Points are rounded to multiples of `unit`, each of which is written as `shown`.
+    """
+    written, before, at = "", "", (0, 0)
+    for command, numbers in re.findall(r"([MLQz])([^MLQz]*)", path):
+        units = [round(float(number) / unit) for number in numbers.split()]
+        points = list(zip(units[::2], units[1::2], strict=True))
+        origin = (0, 0) if command == "M" else at
+        steps = [
+            value - start for point in points for value, start in zip(point, origin, strict=True)
+        ]
+        line = "".join(f"{step * shown: g}" for step in steps)
+        line = re.sub(r"\b0(?=\.)", "", line).replace(" -", "-")
+        name = command if command == "M" else command.lower()
+        written += line if name == before else name + line.lstrip()
+        before, at = name, points[-1] if points else at
+    return written
 
 
 def _share_style(group: re.Match[str]) -> str:
