@@ -1,3 +1,6 @@
+import itertools
+from collections.abc import Callable
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -5,13 +8,15 @@ import pytest
 import synthetic
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 import ff
 from ff.book import figures
 from ff.book.figures.correlation import Coefficient
-from ff.book.style import Figure
-from ff.stats import correlation, delay
+from ff.book.style import MARKERS, WIDTH, Figure, entry, legend, styled
+from ff.stats import correlation, delay, survival
 
 SLOW = {"layers": 6, "depths": (2, 6), "epochs": 8}  # layers 5 and 6 do not reach 0.7
 
@@ -273,3 +278,95 @@ def test_a_persons_settings_do_not_change_a_figure() -> None:
     with mpl.rc_context({"xtick.labelsize": 30, "svg.fonttype": "none", "text.color": "red"}):
         figure = figures.traces(records.layers, records.readouts, 4)
         assert figure._repr_svg_() == expected
+
+
+Crowding = Callable[[Figure], list[str]]
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Crowding:
+    """What is wrong with a figure's texts: cut at an edge, over each other, or small on a phone."""
+    drawn: list[Text] = []
+    draw = Text.draw
+    monkeypatch.setattr(Text, "draw", lambda text, to: drawn.append(text) or draw(text, to))
+
+    def find(figure: Figure) -> list[str]:
+        drawn.clear()
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        texts = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+        assert texts
+        boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in texts}
+        whole, wrong = figure.bbox.padded(0.5), []
+        for text, box in boxes.items():
+            if not (whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1)):
+                wrong.append(f"{text.get_text()!r} is cut")
+            # A point is 96 / 72 px at the full width, of which a phone's column has 372.
+            if float(text.get_fontsize()) * 372 / (72 * WIDTH) < 8.5:
+                wrong.append(f"{text.get_text()!r} is small")
+        for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
+            if first.padded(-0.5).overlaps(second.padded(-0.5)):
+                wrong.append(f"{one.get_text()!r} lies on {other.get_text()!r}")
+        return wrong
+
+    return find
+
+
+def test_crowding_is_found(crowded: Crowding) -> None:
+    figure = Figure(3)
+    figure.text(0.9, 0.5, "beyond the edge", fontsize=9)
+    figure.text(0.1, 0.5, "below", fontsize=9)
+    figure.text(0.1, 0.51, "above", fontsize=9)
+    figure.text(0.1, 0.1, "small", fontsize=8)
+    expected = ["'beyond the edge' is cut", "'small' is small", "'below' lies on 'above'"]
+    assert crowded(figure) == expected
+
+
+@pytest.mark.parametrize("hidden", [None, 1000])
+def test_texts_of_published_figures_have_room(hidden: int | None, crowded: Crowding) -> None:
+    records = ff.published(hidden)
+    rows = records.layers, records.readouts
+    late, pooled = delay.mean_delay(rows[0]), correlation.pooled(*rows)
+    drawn = [
+        figures.panels(*rows) if hidden is None else figures.traces(*rows, 32),
+        figures.spread(rows[0]),
+        figures.delays(late),
+        figures.delays_with_intervals(late),
+        figures.median_delays(survival.median_delay(rows[0])),
+        figures.sensitivity(delay.sensitivity(rows[0])),
+        figures.auroc_beside_accuracy(rows[0]),
+        figures.correlations(pooled, "spearman"),
+        figures.correlations_with_intervals(pooled),
+        figures.correlation_kinds({"pooled": pooled, "first differences": pooled}),
+    ]
+    assert not [trouble for figure in drawn for trouble in crowded(figure)]
+
+
+@pytest.mark.parametrize("names", [["a"] * 5, ["not reached by epoch 30"] * 7, ["a" * 60, "b"]])
+@styled
+def test_a_legend_has_as_many_rows_as_its_entries_need(names: list[str], crowded: Crowding) -> None:
+    figure = Figure(3)
+    figure.subplots()
+    legend(figure, [entry(name) for name in names])
+    assert not crowded(figure)
+    assert labels(figure) == names
+
+
+def test_depths_have_markers_of_five_shapes() -> None:
+    shapes = [str(marker.get_marker()) for marker in MARKERS]
+    assert len(set(shapes)) == len(shapes)
+    assert not set(shapes) & set("^Dd"), "not reached; a diamond looks like a plus sign"
+    records = synthetic.records(layers=32, depths=(2, 4, 8, 16, 32))
+    table = correlation.pooled(records.layers, records.readouts)
+    drawn = [line.get_marker() for line in figures.correlations(table).legends[0].get_lines()]
+    assert drawn == list("osvP*")
+
+
+def test_a_readout_that_starts_low_leaves_the_room_to_the_layers() -> None:
+    records = synthetic.records()
+    low = records.readouts["train_accuracy"].where(records.readouts["epoch"] > 1, 0.1)
+    readouts = records.readouts.assign(train_accuracy=low)
+    bottom = figures.traces(records.layers, readouts, 4).axes[0].get_ylim()[0]
+    assert 0.4 < bottom < 0.5
+    ends_low = readouts.assign(train_accuracy=0.1)
+    assert figures.traces(records.layers, ends_low, 4).axes[0].get_ylim()[0] < 0.1

@@ -7,7 +7,7 @@ change.
 """
 
 import io
-import itertools
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +20,8 @@ from matplotlib import cm, colors
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "MARKERS",
     "MUTED",
     "PALETTE",
+    "WIDTH",
     "Figure",
     "count",
     "entry",
@@ -41,9 +44,18 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = "osDvPXph<>"  # not the upward triangle: that means "not reached"
+# Shapes that are told apart at the size of a phone, the first five above all: those of the five
+# depths. Some look smaller than others of their size. Not the upward triangle, which means "not
+# reached", and not the diamond, which a small plus sign looks like.
+MARKERS = tuple(
+    MarkerStyle(shape).scaled(scale)
+    for shape, scale in zip("osvP*X<>hp", (1, 0.95, 1.15, 1.3, 1.65, 1.2, 1, 1, 1, 1), strict=True)
+)
+# Inches. A page scales a figure to its column: text of 9 points, 12 px at this width, is drawn with
+# 8.6 px in the 372 px of a phone and with 16 px, as large as the page's own text, in 700 px.
+WIDTH = 5.4
 _RULE = "#b8b8b8"
-ENTRY, LETTER = 0.5, 0.075  # inches of a legend's entry without its label, and of a letter
+ENTRY = 0.5  # inches of a legend's entry, without its label
 
 _STYLE: Any = {
     "axes.axisbelow": True,
@@ -62,9 +74,10 @@ _STYLE: Any = {
     "font.size": 9,
     "grid.color": "#e8e8e8",
     "grid.linewidth": 0.6,
-    "legend.columnspacing": 1.4,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "legend.handlelength": 1.8,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "lines.solid_capstyle": "butt",
@@ -93,14 +106,16 @@ class Figure(matplotlib.figure.Figure):
 
     pyplot does not know of the figure: there is none to close.
 
+    Every figure is `WIDTH` inches wide, and a page scales it to its column.
+
     Parameters
     ----------
-    width, height
-        Size in inches. A page's column is about 7 inches wide.
+    height
+        In inches.
     """
 
-    def __init__(self, width: float = 7.0, height: float = 4.0) -> None:
-        super().__init__(figsize=(width, height), layout="constrained")
+    def __init__(self, height: float) -> None:
+        super().__init__(figsize=(WIDTH, height), layout="constrained")
 
     @styled
     def draw(self, renderer: Any) -> None:
@@ -115,14 +130,20 @@ class Figure(matplotlib.figure.Figure):
 
 
 def _compact(svg: str) -> str:
-    """Drop comments, indentation, numbered ids, and digits below a tenth of a point.
+    """Drop comments, indentation, numbered ids, groups of one, and digits below a tenth of a point.
 
-    Lines become relative steps between points, marks of a line share its style, names are short.
+    Lines and the outlines of letters become relative steps between points, marks of a line share
+    its style, names are short.
     """
     svg = re.sub(r'<!--.*?-->|^ +| id="[a-z]+(2d)?_\d+"', "", svg, flags=re.MULTILINE | re.DOTALL)
-    svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', _by_steps, svg)
+    letter = r' d="(M[^"]+)" transform="scale\(0\.015625\)"'  # that is 1 / 64
+    svg = re.sub(letter, lambda d: f' d="{_by_steps(d[1], 8, 1)}" transform="scale(0.125)"', svg)
+    svg = re.sub(r'(?<= d=")M[-\d.\sLz]+(?=")', lambda d: _by_steps(d[0], 0.1, 0.1), svg)
     svg = re.sub(r'(?: [xy]="|translate\()[^")]+', _rounded, svg)
+    svg = re.sub(r'(<use [^<>]*)transform="translate\(([-\d.]+) 0(?:\.0)?\)"', r'\1x="\2"', svg)
     svg = re.sub(r"<g([^<>]*)>\s*((?:<use [^<>]*/>\s*){2,})</g>", _share_style, svg)
+    for _ in range(2):  # a group in a group
+        svg = re.sub(r"<g>\n(<(?:use|path) [^<>]*/>\n)</g>\n", r"\1", svg)
     names = {name: f"n{i}" for i, name in enumerate(re.findall(r' id="([^"]+)"', svg))}
     return re.sub(r'(?<= id=")[^"]+|(?<=#)[\w-]+', lambda n: names.get(n[0], n[0]), svg)
 
@@ -131,17 +152,25 @@ def _rounded(place: re.Match[str]) -> str:
     return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", place[0])
 
 
-def _by_steps(path: re.Match[str]) -> str:
-    """Turn "M 1.04 2 L 3.11 1.5" into "M1 2l2.1-.5": steps between the rounded points."""
-    parts = []
-    for piece in re.findall(r"M[^M]+", path[0]):
-        tenths = np.rint(10 * np.array(re.findall(r"-?[\d.]+", piece), float)).astype(int)
-        start, *steps = np.diff(tenths.reshape(-1, 2), axis=0, prepend=0).tolist()
-        numbers = [f"{step / 10:g}" for step in itertools.chain(*steps)]
-        line = "".join(n if n.startswith("-") else f" {n}" for n in numbers).lstrip()
-        line = re.sub(r"\b0(?=\.)", "", line)
-        parts.append(f"M{start[0] / 10:g} {start[1] / 10:g}l{line}{'z' * ('z' in piece)}")
-    return "".join(parts)
+def _by_steps(path: str, unit: float, shown: float) -> str:
+    """Turn "M 1.04 2 L 3.11 1.5" into "M1 2l2.1-.5": steps between the rounded points.
+
+    Points are rounded to multiples of `unit`, each of which is written as `shown`.
+    """
+    written, before, at = "", "", (0, 0)
+    for command, numbers in re.findall(r"([MLQz])([^MLQz]*)", path):
+        units = [round(float(number) / unit) for number in numbers.split()]
+        points = list(zip(units[::2], units[1::2], strict=True))
+        origin = (0, 0) if command == "M" else at
+        steps = [
+            value - start for point in points for value, start in zip(point, origin, strict=True)
+        ]
+        line = "".join(f"{step * shown: g}" for step in steps)
+        line = re.sub(r"\b0(?=\.)", "", line).replace(" -", "-")
+        name = command if command == "M" else command.lower()
+        written += line if name == before else name + line.lstrip()
+        before, at = name, points[-1] if points else at
+    return written
 
 
 def _share_style(group: re.Match[str]) -> str:
@@ -182,11 +211,19 @@ def count(axis: Axis, last: int) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """One row of entries below everything else, two rows where they are too wide for one."""
-    letters = sum(len(str(handle.get_label())) for handle in handles)
-    wide = ENTRY * len(handles) + LETTER * letters > figure.get_figwidth()
-    columns = (len(handles) + 1) // 2 if wide else len(handles)
+    """Put entries below everything else, in as few rows as they fit into."""
+    widths = [ENTRY + _inches(str(handle.get_label())) for handle in handles]
+    columns = len(handles)
+    for rows in range(1, len(handles) + 1):
+        columns = math.ceil(len(handles) / rows)
+        if sum(max(column) for column in np.array_split(widths, columns)) <= WIDTH:
+            break
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def _inches(text: str) -> float:
+    """Width of a line of text in a legend."""
+    return TextPath((0, 0), text, size=_STYLE["legend.fontsize"]).get_extents().width / 72
 
 
 def entry(label: str, **look: Any) -> Line2D:

@@ -17,6 +17,8 @@ from ff.stats.intervals import mean_band
 
 __all__ = ["panels", "spread", "traces"]
 
+CHANCE = 0.47  # a little below a layer's chance of 1/2, where the vertical axis begins
+
 
 @styled
 def traces(
@@ -45,7 +47,8 @@ def traces(
     -------
     Figure
         Mean over seeds, one line a layer, colored by relative depth. With several seeds, each
-        line's band is the 95 % interval of the mean (Student's t).
+        line's band is the 95 % interval of the mean (Student's t). A readout that starts far below
+        the layers comes in from beneath.
 
     Raises
     ------
@@ -69,16 +72,17 @@ def traces(
             f"a network of {depth} layers was asked for but the records hold {layer.keys[-1]}, "
             "choose a smaller depth"
         )
-    figure = Figure(7, 4.2)
+    figure = Figure(4.2)
     axes = figure.subplots()
     seeds = len(layer.seeds)
     if seeds > 1:
         _, low, high = mean_band(layer.values)  # (epochs, layers)
         for i in range(depth):
             band(axes, layer.epochs, low[:, i], high[:, i], _layer_color(i + 1, depth))
-    _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)
+    readout = _readout(readouts, layer.hidden, depth, column)
+    bottom = _draw_traces(axes, layer, readout, depth, target)
     _epochs(axes, layer)
-    _accuracies(axes, axes.dataLim.y0)
+    axes.set_ylim(bottom, 1.01)
     axes.set(xlabel="epoch", ylabel=words(column))
     mean = f"mean and 95 % interval of {seeds} seeds" if seeds > 1 else "1 seed"
     axes.set_title(f"{depth} layers of {layer.hidden} units, {mean}")
@@ -104,7 +108,8 @@ def panels(
     Returns
     -------
     Figure
-        Means over seeds, without intervals. A panel whose readout is not there stays empty.
+        Means over seeds, without intervals. A panel whose readout is not there stays empty. A
+        readout that starts far below the layers comes in from beneath.
 
     References
     ----------
@@ -112,21 +117,23 @@ def panels(
     """
     widths = list(cubes(layers, "layer", column))
     depths = [int(depth) for depth in np.unique(readouts["depth"])]
-    height = 1.3 + 1.5 * len(depths)
-    figure = Figure(7, height)
+    height = 1.2 + 1.2 * len(depths)
+    figure = Figure(height)
     grid = figure.subplots(len(depths), len(widths), squeeze=False, sharex=True, sharey=True)
-    drawn = []
+    drawn, bottoms, named = [], [], set()
     for (i, j), axes in np.ndenumerate(grid):
         depth, layer = depths[i], widths[j]
         here = readouts.loc[readouts["hidden"] == layer.hidden, "depth"]
         if depth > layer.keys[-1] or not (here == depth).any():
             axes.set_axis_off()
             continue
-        _draw_traces(axes, layer, _readout(readouts, layer.hidden, depth, column), depth, target)
-        place = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
-        axes.annotate(f"{depth} layers", (0.99, 0.06), **place)
+        readout = _readout(readouts, layer.hidden, depth, column)
+        bottoms.append(_draw_traces(axes, layer, readout, depth, target))
+        if i not in named:  # the first panel of a row has its name
+            axes.set_ylabel(f"{depth} layers")
+            named.add(i)
         drawn.append(axes)
-    _accuracies(drawn[0], min(axes.dataLim.y0 for axes in drawn))
+    drawn[0].set_ylim(min(bottoms), 1.01)
     for axes, layer in zip(grid[0], widths, strict=True):
         axes.set_title(f"{layer.hidden} units, mean of {counted([len(layer.seeds)], 'seed')}")
     for axes, layer in zip(grid[-1], widths, strict=True):
@@ -171,7 +178,7 @@ def spread(
     widths = {layer.hidden: layer for layer in cubes(layers, "layer", column)}
     layer = widths.get(hidden, widths[max(widths)])
     seeds = len(layer.seeds)
-    figure = Figure(7, 4)
+    figure = Figure(4)
     axes = figure.subplots()
     shown = np.flatnonzero(np.isin(layer.keys, selected))
     for share, i in zip(np.linspace(0, 1, len(shown)), shown, strict=True):
@@ -181,7 +188,7 @@ def spread(
             std = layer.values[:, :, i].std(axis=0, ddof=1)
             band(axes, layer.epochs, mean - std, mean + std, shade(share))
     _epochs(axes, layer)
-    _accuracies(axes, axes.dataLim.y0)
+    axes.set_ylim(min(CHANCE, axes.dataLim.y0 - 0.02), 1.01)
     axes.set(xlabel="epoch", ylabel=words(column))
     what = f"mean ± one standard deviation of {seeds} seeds" if seeds > 1 else "1 seed"
     axes.set_title(f"{layer.keys[-1]} layers of {layer.hidden} units, {what}")
@@ -202,7 +209,12 @@ def _readout(readouts: pd.DataFrame, hidden: int, depth: int, column: str) -> Cu
     return single_cube(rows, "depth", column if column in rows else "validation_accuracy")
 
 
-def _draw_traces(axes: Axes, layer: Cube, readout: Cube, depth: int, target: float | None) -> None:
+def _draw_traces(axes: Axes, layer: Cube, readout: Cube, depth: int, target: float | None) -> float:
+    """Draw a network's layers and its readout; return where the vertical axis should begin.
+
+    That is below all layers and below where the readout ends. The readout's chance is far below a
+    layer's: it may come in from beneath, and leaves the room to the layers.
+    """
     if target is not None:
         axes.axhline(target, color=MUTED, linewidth=0.8, label=f"target {target:g}", zorder=1.5)
     gid = f"width-{layer.hidden}-depth-{depth}"
@@ -212,13 +224,10 @@ def _draw_traces(axes: Axes, layer: Cube, readout: Cube, depth: int, target: flo
         axes.plot(layer.epochs, mean, marker=marker, color=color, gid=f"{gid}-layer-{i + 1}")
     mean, gid = readout.values[:, :, 0].mean(axis=0), f"{gid}-readout"
     axes.plot(readout.epochs, mean, "--", marker=marker, color=INK, label="readout", gid=gid)
+    lowest = layer.values[:, :, :depth].mean(axis=0).min()
+    return min(CHANCE, lowest - 0.02, mean[-1] - 0.02)
 
 
 def _epochs(axes: Axes, layer: Cube) -> None:
     axes.set_xlim(layer.epochs[0] - 0.5, layer.epochs[-1] + 0.5)
     count(axes.xaxis, layer.epochs[-1])
-
-
-def _accuracies(axes: Axes, bottom: float) -> None:
-    """From a layer's chance, or below where a readout starts there, to 1."""
-    axes.set_ylim(min(0.45, bottom - 0.02), 1.01)

@@ -46,7 +46,7 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
     Figures 5a and 5b of the paper.
     """
     table = correlation.loc[correlation["coefficient"] == coefficient]
-    figure = Figure(7, 4.2)
+    figure = Figure(4.2)
     axes = figure.subplots()
     markers = dict(zip(np.unique(table["depth"]), MARKERS, strict=False))
     for hidden, own, look in by_width(table):
@@ -161,8 +161,10 @@ def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
             look = {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
             gid = f"width-{hidden}-layer-{layer}"
             axes.plot(rows["lag"], rows["r"], **look, label=f"layer {layer}", gid=gid)
-        axes.set_xlabel("epochs by which the layer follows")
-    grid[0].set_ylabel(f"correlation of gains ({_SYMBOLS[coefficient]})")
+        axes.set(
+            xlabel="epochs by which the layer follows", ylabel=f"{_SYMBOLS[coefficient]} of gains"
+        )
+        axes.label_outer()
     legend(figure, grid[0].get_legend_handles_labels()[0])
     return figure
 
@@ -179,8 +181,9 @@ def _correlation_axes(grid: Sequence[Axes], table: pd.DataFrame, coefficient: st
         for strong in (STRONG, -STRONG) if low < 0 else (STRONG,):
             axes.axhline(strong, color=MUTED, linewidth=0.9, linestyle=":", zorder=1.5)
         count(axes.xaxis, deepest)
-        axes.set(xlim=(0, deepest + 1), ylim=(low - 0.05 if low < 0 else 0, 1.02), xlabel="layer")
-    grid[0].set_ylabel(f"correlation ({_SYMBOLS[coefficient]})")
+        axes.set(xlim=(0, deepest + 1), ylim=(low - 0.05 if low < 0 else 0, 1.02))
+        axes.set(xlabel="layer", ylabel=f"correlation ({_SYMBOLS[coefficient]})")
+        axes.label_outer()
 
 
 def _strong() -> Line2D:

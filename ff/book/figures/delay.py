@@ -47,7 +47,7 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
     ----------
     Figure 4 of the paper.
     """
-    figure = Figure(7, 4)
+    figure = Figure(4)
     axes = figure.subplots()
     markers = dict(zip([d for d in depths if d <= greatest(delay, "layer")], MARKERS, strict=False))
     for hidden, rows, look in by_width(delay):
@@ -57,12 +57,13 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
         axes.plot(rows["layer"], rows["epoch"], **look, label=label, gid=f"width-{hidden}")
         for above, (depth, marker) in zip([0, *markers], markers.items(), strict=False):
             own = reached.loc[reached["layer"].between(above + 1, depth)]
-            style = {"color": look["color"], "markeredgecolor": "white", "markersize": 7}
+            style = {"color": look["color"], "marker": marker, "linestyle": "none"}
+            style |= {"markeredgecolor": "white", "markersize": 7}
             gid = f"width-{hidden}-depth-{depth}"
-            axes.plot(own["layer"], own["epoch"], marker, **style, gid=gid)
+            axes.plot(own["layer"], own["epoch"], **style, gid=gid)
     delay_axes([axes], delay)
     axes.set_title(f"mean accuracy of {counted(delay['seeds'], 'seed')}")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")  # delays rise with depth
     legend(figure, depth_entries(markers))
     return figure
 
@@ -138,7 +139,7 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
 
 def _with_bands(delay: pd.DataFrame, title: str) -> Figure:
     """Lines of all widths in one panel, each with the band of its intervals."""
-    figure = Figure(7, 4)
+    figure = Figure(4)
     axes = figure.subplots()
     widths = by_width(delay)
     for i, (hidden, rows, look) in enumerate(widths):
@@ -172,8 +173,9 @@ def delay_axes(grid: Sequence[Axes], delay: pd.DataFrame) -> None:
     for axes in grid:
         count(axes.xaxis, deepest)
         count(axes.yaxis, last)
-        axes.set(xlim=(0, deepest + 1), ylim=(0, last + max(1, 0.04 * last)), xlabel="layer")
-    grid[0].set_ylabel("epoch at target accuracy")
+        axes.set(xlim=(0, deepest + 1), ylim=(0, last + max(1, 0.04 * last)))
+        axes.set(xlabel="layer", ylabel="epoch at target accuracy")
+        axes.label_outer()
 
 
 def delay_entries(axes: Axes, delay: pd.DataFrame) -> list[Any]:

@@ -35,12 +35,12 @@ def contributions(layers: pd.DataFrame, readouts: pd.DataFrame, epochs: Sequence
     Returns
     -------
     Figure
-        Three panels over depth: share of the variance of the logits; accuracy that is lost without
-        the layer, in percentage points; accuracy of a linear probe on that layer alone. Bands are
-        95 % intervals over seeds.
+        Three panels over depth, from the top: share of the variance of the logits; accuracy that
+        is lost without the layer, in percentage points; accuracy of a linear probe on that layer
+        alone. Bands are 95 % intervals over seeds.
     """
-    figure = Figure(7.4, 3.2)
-    grid = figure.subplots(1, 3)
+    figure = Figure(5.8)
+    grid = figure.subplots(3, sharex=True)
     titles = ("share of the logits' variance", "points lost without it", "accuracy of its probe")
     rows: Any = layers[layers["layer"] > 1]  # the readout does not see layer 1
     share, without, probe = (single_cube(rows, "layer", name) for name in COLUMNS)
@@ -55,8 +55,8 @@ def contributions(layers: pd.DataFrame, readouts: pd.DataFrame, epochs: Sequence
             axes.plot(share.keys, mean, **look, label=f"epoch {epoch}", gid=f"epoch-{epoch}")
     for axes, title in zip(grid, titles, strict=True):
         axes.set_title(title)
-        axes.set_xlabel("layer")
         count(axes.xaxis, int(share.keys[-1]))
+    grid[-1].set_xlabel("layer")
     legend(figure, grid[0].get_legend_handles_labels()[0])
     return figure
 
@@ -77,7 +77,7 @@ def grown(accuracy: Mapping[str, pd.DataFrame], epochs: pd.DataFrame) -> Figure:
     Figure
         Left, accuracy by depth; right, epochs of each layer. Bands are 95 % intervals over seeds.
     """
-    figure = Figure(7, 3.4)
+    figure = Figure(3.4)
     left, right = figure.subplots(1, 2)
     for i, (name, rows) in enumerate(accuracy.items()):
         band(left, rows["depth"], rows["low"], rows["high"], PALETTE[i])
@@ -105,7 +105,7 @@ def beside_together(table: pd.DataFrame) -> Figure:
     Figure
         A line for each cost: mean difference in percentage points, with its interval as a band.
     """
-    figure = Figure(7, 3.4)
+    figure = Figure(3.4)
     axes = figure.subplots()
     axes.axhline(0, color=MUTED, linewidth=0.8)
     for i, (cost, rows) in enumerate(table.groupby("cost", sort=False)):

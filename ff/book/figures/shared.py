@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 
 from ff.book.style import LINES, MUTED, PALETTE, Figure, entry
 
@@ -39,16 +40,16 @@ def by_width(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame, dict[str, Any
 
 
 def width_panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
-    """Make a figure with one panel for each width, which share the vertical axis."""
+    """Make a figure with one panel for each width, one below the other, which share their axes."""
     widths = table.groupby("hidden")["seeds"]
-    figure = Figure(7, 3.8)
-    grid = list(figure.subplots(1, len(widths), squeeze=False, sharey=True)[0])
+    figure = Figure(1 + 2.2 * len(widths))
+    grid = list(figure.subplots(len(widths), squeeze=False, sharex=True, sharey=True)[:, 0])
     for axes, (hidden, seeds) in zip(grid, widths, strict=True):
         axes.set_title(f"{hidden} units, {counted(seeds, 'seed')}")
     return figure, grid
 
 
-def depth_entries(markers: Mapping[int, str]) -> list[Line2D]:
+def depth_entries(markers: Mapping[int, MarkerStyle]) -> list[Line2D]:
     """Legend entries of depths: a gray marker each."""
     look = {"color": MUTED, "linestyle": "none"}
     return [entry(f"{depth} layers", marker=m, **look) for depth, m in markers.items()]

@@ -41,7 +41,7 @@ def baseline(own: Any) -> Figure:
     own
         What `ff.speed.report.read` returns, of one machine.
     """
-    figure = Figure(7, 2.2)
+    figure = Figure(2.2)
     panels = figure.subplots(1, own["hidden"].nunique(), squeeze=False)[0]
     for axes, (width, group) in zip(panels, own.groupby("hidden", sort=False), strict=True):
         ours = group[group["quantity"] == "ours"]
@@ -69,7 +69,7 @@ def kinds(own: Any) -> Figure:
         What `ff.speed.report.read` returns, of one machine.
     """
     networks = own.apply(labels.network, axis=1).unique()
-    figure = Figure(7, 1.2 + 0.4 * len(networks))
+    figure = Figure(1.2 + 0.4 * len(networks))
     axes, y, handles = figure.subplots(), np.arange(len(networks)), []
     left, whole = (
         np.zeros(len(networks)),
@@ -102,7 +102,7 @@ def shares(own: Any) -> Figure:
         What `ff.speed.report.read` returns, of one machine.
     """
     own = own[own["quantity"] == "ratio"]
-    figure = Figure(7, 0.9 + 0.4 * len(own))
+    figure = Figure(0.9 + 0.4 * len(own))
     axes = figure.subplots()
     _bars(axes, own, own.apply(labels.network, axis=1).tolist(), [PALETTE[0]] * len(own))
     y = np.arange(len(own))
@@ -127,7 +127,7 @@ def straight(own: Any) -> Figure:
     own
         What `ff.speed.report.read` returns, of one machine.
     """
-    figure = Figure(7, 2.6)
+    figure = Figure(2.6)
     panels = figure.subplots(1, own["work"].nunique(), squeeze=False)[0]
     for axes, (work, group) in zip(panels, own.groupby("work", sort=False), strict=True):
         points = group[group["quantity"] == "time"].sort_values("at")
@@ -150,7 +150,7 @@ def threads(own: Any) -> Figure:
     own
         What `ff.speed.report.read` returns, of one machine.
     """
-    figure = Figure(7, 2.8)
+    figure = Figure(2.8)
     axes = figure.subplots()
     most, handles = 1, []
     looks = zip(PALETTE, LINES, MARKERS, strict=False)

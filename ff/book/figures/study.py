@@ -1,6 +1,7 @@
 """Variants and interventions: what changes the delay, what a layer waits for, and growing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ PANELS = (  # title, unit, factor, and the measures that are drawn in it
     ("probes", "points", 100, ("probe",)),
 )
 COLUMNS = ["difference", "low", "high"]
-WIDE = 5.4  # of a cause's box, where the whole figure is 10
+WIDE, LETTERS = 6.6, 52  # of a cause's box, where the whole figure is 10; of its longest line
 OPEN: dict[str, Any] = {"markerfacecolor": "white"}
 ARROWS: dict[str, tuple[Any, str]] = {  # by what is known of an effect: style and color
     "more": ("-", PALETTE[0]),
@@ -51,8 +52,9 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         that only describe have small marks. A measure that a variant makes undefined, or that fewer
         than three layers share, has no mark; an interval without an end goes to the panel's edge.
     """
-    figure = Figure(7.4, 1.1 + 0.3 * len(names))
-    grid = figure.subplots(1, len(PANELS), sharey=True, width_ratios=[2, 1.5, 1.5])
+    figure = Figure(1.4 + 0.32 * len(names))
+    figure.suptitle("difference from the paper's network", fontsize="medium")
+    grid = figure.subplots(1, len(PANELS), sharey=True, width_ratios=[2, 1.4, 1.4])
     for axes, (title, unit, factor, measures) in zip(grid, PANELS, strict=True):
         axes.axvline(0, color=MUTED, linewidth=0.8)
         tables = [
@@ -68,7 +70,7 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         for i, (measure, rows) in enumerate(zip(measures, tables, strict=True)):
             y = np.arange(len(rows)) + (0.2 * (2 * i - 1) if len(measures) > 1 else 0)
             color, marker = PALETTE[i], MARKERS[i]
-            style = {"color": color, "zorder": 3}
+            style = {"color": color, "marker": marker, "linestyle": "none", "zorder": 3}
             axes.hlines(y, numbers[i, :, 1], numbers[i, :, 2], color=color, linewidth=1.2)
             p = rows["p_holm"].to_numpy(float)
             for kind, chosen in {
@@ -80,11 +82,12 @@ def forest(study: pd.DataFrame, names: Mapping[str, str]) -> Figure:
                 look |= {"markersize": 3.5} if kind == "other" else {}
                 at = numbers[i, chosen, 0], y[chosen]
                 gid = f"{measure.replace(' ', '-')}-{kind}"
-                axes.plot(*at, marker, **style, **look, gid=gid)
+                axes.plot(*at, **style, **look, gid=gid)
         axes.set_title(title)
-        axes.set_xlabel(f"difference, {unit}")
+        axes.set_xlabel(unit)
         axes.grid(visible=False, axis="y")
-    grid[0].set_yticks(range(len(names)), list(names.values()))
+    wrapped = [fill(name.replace(" *", "\N{NO-BREAK SPACE}*"), 26) for name in names.values()]
+    grid[0].set_yticks(range(len(names)), wrapped, linespacing=1)
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     marks = [
         entry(label, color=PALETTE[i], marker=MARKERS[i], linestyle="none")
@@ -114,7 +117,7 @@ def own_delays(delays: Mapping[str, pd.DataFrame]) -> Figure:
         not reach the target.
     """
     everything = pd.concat(delays, names=["name"]).reset_index("name")
-    figure, grid = _by_yardstick(everything, 4.0)
+    figure, grid = _by_yardstick(everything)
     last = len(delays) - 1
     for panel, (_, part) in enumerate(everything.groupby("by", sort=False)):
         for i, (name, rows) in enumerate(part.groupby("name", sort=False)):
@@ -126,7 +129,8 @@ def own_delays(delays: Mapping[str, pd.DataFrame]) -> Figure:
                 look |= {"color": shade(i / last)}
             draw_delay(grid[panel], rows, look, 0.12 * (i - last / 2))
     delay_axes(grid, everything)
-    grid[0].set_ylabel("epochs from its own start")
+    for axes in grid:
+        axes.set_ylabel("epochs from its own start")
     legend(figure, delay_entries(grid[0], everything))
     return figure
 
@@ -149,7 +153,7 @@ def waiting(table: pd.DataFrame) -> Figure:
         `own_delays`; layer 2, which stands on one that sees the images, is open. Open triangles do
         not reach the target.
     """
-    figure, grid = _by_yardstick(table, 3.8)
+    figure, grid = _by_yardstick(table)
     epochs = np.unique(table["epochs"])
     top = greatest(table, "last_epoch")
     for panel, (_, part) in enumerate(table.groupby("by", sort=False)):
@@ -164,8 +168,9 @@ def waiting(table: pd.DataFrame) -> Figure:
             axes.plot(second["below"], second["crossing"], **look, **OPEN)
             late = rows.loc[rows["censored"], "below"]
             axes.plot(late, np.full(len(late), top), "^", color=color, markerfacecolor="none")
-        axes.set(xlabel="validation accuracy of the layer below", ylim=(0, top + 1))
-    grid[0].set_ylabel("epochs to the target")
+        axes.set(xlabel="validation accuracy of the layer below", ylabel="epochs to the target")
+        axes.set_ylim(0, top + 1)
+        axes.label_outer()
     handles = list(grid[0].get_legend_handles_labels()[0])
     handles.append(entry("open: layer 2", color=MUTED, marker="o", linestyle="none", **OPEN))
     if np.any(table["censored"]):
@@ -175,11 +180,11 @@ def waiting(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _by_yardstick(table: pd.DataFrame, height: float) -> tuple[Figure, Sequence[Axes]]:
+def _by_yardstick(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
     """A panel for each way to tell positive from negative samples, in the table's order."""
-    figure = Figure(7.4, height)
     ways = table["by"].unique()
-    grid = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    figure = Figure(1.2 + 2.1 * len(ways))
+    grid = list(figure.subplots(len(ways), sharex=True, sharey=True, squeeze=False)[:, 0])
     for axes, by in zip(grid, ways, strict=True):
         axes.set_title(f"by {by}")
     return figure, grid
@@ -203,7 +208,14 @@ def causes(effects: pd.DataFrame) -> Figure:
         is undecided or they disagree, and gray and dotted where nothing was measured.
     """
     grouped = effects.groupby("cause", sort=False)
-    figure = Figure(7.4, 0.4 + 0.75 * grouped.ngroups)
+    texts = []
+    for cause, part in grouped:
+        rows = part.to_dict("records")
+        found = [f"{row['found']} by {row['by']}" for row in rows]
+        parts = [f"{cause}:", rows[0]["what"], *found]
+        texts.append("\n".join(fill(words, LETTERS) for words in parts))
+    lines = max(text.count("\n") + 1 for text in texts)
+    figure = Figure(0.2 + grouped.ngroups * (0.25 + 0.15 * lines))
     axes = figure.subplots()
     axes.set_axis_off()
     middle = (grouped.ngroups - 1) / 2
@@ -211,24 +223,22 @@ def causes(effects: pd.DataFrame) -> Figure:
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white"}
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 1.6, "shrinkA": 0}
     look: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box | {"edgecolor": INK}}
+    below = middle + 2
     seen, delay = (
-        axes.text(x, middle, text, **look).get_bbox_patch()
-        for x, text in ((7.6, "what the\nlayer sees"), (9.4, "its delay"))
+        axes.text(8.9, y, text, **look).get_bbox_patch()
+        for y, text in ((middle, "what the\nlayer sees"), (below, "its delay"))
     )
     ends = {"color": INK, "patchA": seen, "patchB": delay}
-    axes.annotate("", (9.4, middle), (7.6, middle), arrowprops=arrow | ends)
-    for at, (cause, part) in enumerate(grouped):
-        rows = part.to_dict("records")
+    axes.annotate("", (8.9, below), (8.9, middle), arrowprops=arrow | ends)
+    for at, (text, (_, part)) in enumerate(zip(texts, grouped, strict=True)):
         decided = set(part["decided"])
         line, color = ARROWS[decided.pop() if len(decided) == 1 else "undecided"]
-        words = [f"{row['found']} by {row['by']}" for row in rows]
-        text = "\n".join([f"{cause}: {rows[0]['what']}", *words])
-        axes.text(0.2, at, text, va="center", fontsize=8)
+        axes.text(0.2, at, text, va="center", linespacing=1.1)
         box = Rectangle((0.05, at - 0.4), WIDE, 0.8, facecolor="none", edgecolor=color)
         axes.add_patch(box)
         ends = {"color": color, "linestyle": line, "patchB": seen}
         start = (0.05 + WIDE, at)
-        axes.annotate("", (7.6, middle), start, arrowprops=arrow | ends, gid=f"cause-{at}")
+        axes.annotate("", (8.9, middle), start, arrowprops=arrow | ends, gid=f"cause-{at}")
     return figure
 
 
@@ -248,8 +258,8 @@ def fall_sizes(falls: pd.DataFrame) -> Figure:
         A panel a width, a line a learning rate: mean over seeds, with each seed as a dot.
     """
     widths, rates = np.unique(falls["hidden"]), np.unique(falls["rate"])
-    figure = Figure(7, 3.6)
-    grid = figure.subplots(1, len(widths), sharey=True, squeeze=False)[0]
+    figure = Figure(1 + 2.1 * len(widths))
+    grid = figure.subplots(len(widths), sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, (hidden, part) in zip(grid, falls.groupby("hidden"), strict=True):
         for i, (rate, rows) in enumerate(part.groupby("rate")):
             at = list(rates).index(rate)
@@ -258,9 +268,10 @@ def fall_sizes(falls: pd.DataFrame) -> Figure:
             dots = {"color": look["color"], "alpha": 0.25, "markersize": 3}
             axes.plot(rows["layer"], rows["largest"], ".", **dots)
             axes.plot(mean.index, mean, **look, label=f"rate x {rate:g}", gid=f"width-{hidden}-{i}")
-        axes.set(title=f"{hidden} units", xlabel="layer")
-        count(axes.xaxis, greatest(part, "layer"))
-    grid[0].set(ylabel="largest fall of accuracy", ylim=(0, None))
+        axes.set(title=f"{hidden} units", xlabel="layer", ylabel="largest fall of accuracy")
+        axes.label_outer()
+    grid[0].set_ylim(0, None)
+    count(grid[0].xaxis, greatest(falls, "layer"))
     legend(figure, max((axes.get_legend_handles_labels()[0] for axes in grid), key=len))
     return figure
 
@@ -280,7 +291,7 @@ def rates(slopes: pd.DataFrame) -> Figure:
     Figure
         A panel a half of the layers that arrive, a line a width, with 95 % intervals over seeds.
     """
-    figure = Figure(7, 3.6)
+    figure = Figure(3.6)
     grid = figure.subplots(1, 2, sharey=True)
     ticks = np.unique(slopes["rate"])
     halves = {"shallow": "shallower half of the layers", "deep": "deeper half"}
@@ -296,7 +307,7 @@ def rates(slopes: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks], minor=False)
         axes.set_xticks([], minor=True)
-        axes.set(title=title, xlabel="learning rate, in units of the paper's")
+        axes.set(title=title, xlabel="times the paper's learning rate")
     grid[0].set_ylabel("epochs per layer")
     legend(figure, grid[0].get_legend_handles_labels()[0])
     return figure

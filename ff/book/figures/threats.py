@@ -28,7 +28,7 @@ def slope_sensitivity(slope: pd.DataFrame) -> Figure:
         A line a width, with intervals over seeds. One without ends, where a layer reaches the
         target in all seeds but not without one of them, ends in an arrowhead.
     """
-    figure = Figure(7, 3.6)
+    figure = Figure(3.6)
     axes = figure.subplots()
     rows = slope.loc[slope["segment"] == "all"]
     numbers = rows[["slope", "low", "high"]].to_numpy(float)
@@ -89,6 +89,7 @@ def auroc_beside_accuracy(
         for axes, (_, rows) in zip(grid, table.groupby("hidden"), strict=True):
             draw_delay(axes, rows, look, shift)
     delay_axes(grid, both)
-    grid[0].set_ylabel("epoch at target")
+    for axes in grid:
+        axes.set_ylabel("epoch at target")
     legend(figure, delay_entries(grid[0], both))
     return figure
