@@ -85,13 +85,14 @@ def differences(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 **{name: row[name] for name in ("precision", "device") if name in row},
-                "units": row["hidden"],
+                "units a layer": row["hidden"],
                 "layers": row["layers"],
                 "seeds": row["seeds"],
                 "quantity": row["quantity"],
-                "reference": shown["reference"],
-                "difference": f"{shown['difference']} [{shown['low']}, {shown['high']}]",
-                "spread over seeds": shown["spread"],
+                "mean of the reference": shown["reference"],
+                "difference [95 % interval]": f"{shown['difference']} "
+                f"[{shown['low']}, {shown['high']}]",
+                "standard deviation over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }
         )
