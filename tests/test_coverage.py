@@ -133,8 +133,9 @@ def test_what_misses_the_bar_is_named(made):
     both = [own for own in ROWS if own["seeds"] >= 8 and own["percentile"]]
     ours, other = (np.mean([own[name] for own in both]) for name in ("covers", "percentile"))
     assert same == (
-        f"On average over what both were tried on, these intervals hold the true value in {ours:.3f} "
-        f"of the simulated studies, and those of the percentile bootstrap in {other:.3f}."
+        "On average over what both were tried on, these intervals hold the true value in "
+        f"{ours:.3f} of the simulated studies, and those of the percentile bootstrap in "
+        f"{other:.3f}."
     )
 
 

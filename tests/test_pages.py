@@ -141,11 +141,11 @@ def test_every_key_of_a_condition_makes_a_table_of_its_own(tmp_path, key):
 def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     table = pages.disturbances()
     assert not table.isna().any(axis=None)
-    assert "50 runs killed (SIGKILL)" in table.iloc[0, 0]
+    assert "50 runs were killed (SIGKILL)" in table.iloc[0, 0]
     found = json.loads((results.RESULTS / "reliability.json").read_text(encoding="utf-8"))
     found["killed"]["equal"] = 17
     (tmp_path / "reliability.json").write_text(json.dumps(found))
-    assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 with the records")
+    assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 ended with the records")
 
 
 def test_silent_layers_are_counted_by_stretches(tmp_path):
@@ -154,7 +154,7 @@ def test_silent_layers_are_counted_by_stretches(tmp_path):
     run = {"hidden": 5, "seeds": [1, 2], "device": "card", "steps": 30, "silent": silent}
     (tmp_path / "silence.json").write_text(json.dumps([run, run | {"silent": []}]))
     text = pages.silences(tmp_path).text
-    assert text.startswith("In 4 trainings of 30 steps, of 32 layers of 5 units on an card, a")
+    assert "In 4 trainings of 30 steps (32 layers of 5 units, card), a layer" in text
     assert text.endswith("fell silent 4 times, for at most 3 steps in a row.")
     assert "at most 2 steps" in pages.silences().text
 
