@@ -27,7 +27,7 @@ __all__ = [
     "silences",
 ]
 
-COLUMNS = ("Seeds", "Precision", "Commit", "Date", "Minutes")  # of a run
+COLUMNS = ("Seeds", "Precision", "Commit", "Started on", "Minutes")  # of a run
 ENOUGH = 8  # seeds for intervals that cover about as often as they say: see the page on coverage
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
@@ -245,8 +245,7 @@ def _condition(run: dict[str, Any]) -> tuple[list[str], str]:
     """How a condition differs from the defaults, which come first, and its data."""
     standard = Config().condition
     differs = [
-        f"{key.replace('_', ' ')} {value} instead of {standard.get(key)}"
-        for key, value in unusual(run).items()
+        f"{key}: {value} instead of {standard.get(key)}" for key, value in unusual(run).items()
     ]
     return differs, run["dataset"]["sha256"]
 
@@ -261,7 +260,7 @@ def _origin(run: dict[str, Any]) -> tuple[Any, ...]:
 def _table(runs: list[dict[str, Any]]) -> str:
     """Runs of one condition and the same data."""
     differs, data = _condition(runs[0])
-    title = ", ".join(differs) or "the defaults"
+    title = ", ".join(differs) or "The default configuration"
     config = runs[0]["config"]
     small = (
         f"{config['dataset']}, {config['precision']}, {config['epochs']} epochs; "
@@ -269,7 +268,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     return (
-        f'<table class="ff-runs"><caption>{escape(title[0].upper() + title[1:])}'
+        f'<table class="ff-runs"><caption>{escape(title)}'
         f"<small>{escape(small)}</small></caption><thead><tr>{head}</tr></thead>"
         f"{''.join(map(_part, _grouped(runs, _origin)))}</table>"
     )
