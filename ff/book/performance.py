@@ -51,11 +51,12 @@ def speed(rows: pd.DataFrame) -> Html:
         f"{escape(row['ours'])}, {escape(row['ratio'])} times as fast as the baseline."
         for row in lines[lines["work"] == "epoch"].to_dict("records")
     ]
+    floors: Any = floor(rows)
     texts += [
         f"<b>{escape(str(network))}</b>: a training step takes "
         f"{escape(costs['measured above the floor'])} longer than its "
         '<a href="#performance-floor">floor</a>.'
-        for network, costs in floor(rows).items()
+        for network, costs in floors.items()
     ]
     texts.append(
         f"Our targets that could be measured on this machine: {len(lines)}; met in every run: "
