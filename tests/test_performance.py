@@ -71,6 +71,7 @@ def note(
 )
 def test_a_target_is_met_or_missed(value, target, words, expected):
     assert labels.target(*target) == words
+    assert labels.target(*target, "s") == f"{words} s"
     assert labels.verdict(value, *target) == expected
 
 
@@ -168,6 +169,7 @@ def test_what_is_compared_with_nothing_is_shown_alone():
     page = targets(wall)._repr_html_()
     assert "on a GPU<br><small>extrapolated from 1 and 5 epochs &lt;&amp;&gt;</small>" in page
     assert "<b>95.0 s</b>" in page
+    assert "<td>at most 120 s<br>" in page
     assert "against" not in page
 
 
@@ -286,7 +288,7 @@ def test_the_floor_is_products_and_memory():
     own = pd.concat([rows(PRODUCTS, made=(0.75, ""), **facts), epoch])
     found: Any = floor(own)["1000 units, 1 seed, bf16"]
     # Twice: 2 x 784 rows of the first layer, 3 x 5 x 1000 of the others, 3 x 2 x 10 of the readout.
-    assert found["operations of its products"] == "33.3 GFLOP"
+    assert found["operations of a step's products"] == "33.3 GFLOP"
     # Of 4 bytes: 7 activities of each image and layer, and 5 numbers for each weight.
     assert found["memory traffic"] == "188 MB"
     assert found["share of them carried out"] == "75%"
@@ -302,7 +304,7 @@ def test_the_floor_is_products_and_memory():
     # A probe of each layer: 2 x 4 x 2 x 10 million more in a step. Forward, they and the 3 layers'
     # parts in the readout's answer are 7 x 0.2 GFLOP more in an evaluation.
     probed: Any = floor(pd.concat([own, rows(PRODUCTS, operations=(33.416, "GFLOP"))]))
-    assert probed["1000 units, 1 seed, bf16"]["operations of its products"] == "33.4 GFLOP"
+    assert probed["1000 units, 1 seed, bf16"]["operations of a step's products"] == "33.4 GFLOP"
     assert (
         probed["1000 units, 1 seed, bf16"]["time for all products of an epoch, one seed"]
         == "4.83 s"
@@ -359,6 +361,6 @@ def test_differences_are_shown_with_their_intervals():
     ]
     accuracy, delay = pages.differences(pd.DataFrame(parts)).to_dict("records")
     name = "difference [95 % interval]"
-    assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053, 0.0003]"
+    assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053,\N{NO-BREAK SPACE}0.0003]"
     assert accuracy["within"] == "no"
     assert delay["mean of the reference"] == "0.50"

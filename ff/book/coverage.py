@@ -105,10 +105,11 @@ def coverage_summary(table: pd.DataFrame) -> Html:
     least = f" The others: {listed(worst)}." if worst else ""
     samples = table["samples"].min()
     texts = [
-        f"From {FEW} seeds on, {len(means) - len(short)} of {len(means)} kinds of number and "
-        f"numbers of seeds have intervals that hold the true value in at least {BAR} of the "
-        f"simulated studies, on average over widths and layers.{least} Each width and number of "
-        f"seeds was simulated {samples} times, so that the standard error of a single share is "
+        f"From {FEW} seeds on, the intervals hold the true value in at least {BAR} of the "
+        "simulated studies, on average over widths and layers, in "
+        f"{len(means) - len(short)} of {len(means)} cells of the table below.{least} Each width "
+        "and number of seeds was "
+        f"simulated {samples} times, so that the standard error of a single share is "
         f"{np.sqrt(0.95 * 0.05 / samples):.3f}."
     ]
     both = enough.dropna(subset="percentile")

@@ -84,14 +84,13 @@ def differences(table: pd.DataFrame) -> pd.DataFrame:
         shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
         rows.append(
             {
-                **{name: row[name] for name in ("precision", "device") if name in row},
-                "units a layer": row["hidden"],
-                "layers": row["layers"],
+                **({"run": f"{row['precision']}, {row['device']}"} if "precision" in row else {}),
+                "network": f"{row['layers']} layers of {row['hidden']} units",
                 "seeds": row["seeds"],
                 "quantity": row["quantity"],
                 "mean of the reference": shown["reference"],
                 "difference [95 % interval]": f"{shown['difference']} "
-                f"[{shown['low']}, {shown['high']}]",
+                f"[{shown['low']},\N{NO-BREAK SPACE}{shown['high']}]",
                 "standard deviation over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }
@@ -136,7 +135,7 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
         ),
         (
             f"{stale['repetitions']} runs were killed while they had a folder locked",
-            f"{stale['taken over']} times the next run in the folder was let in",
+            f"{stale['taken over']} times the next run could use the folder",
         ),
         *(
             (

@@ -60,7 +60,7 @@ def floor(
         same = (baseline["hidden"] == width) & (baseline["precision"] == first["precision"])
         found[network(first)] = {
             "networks side by side": f"{seeds:.0f}",
-            "operations of its products": f"{work:.3g} GFLOP",
+            "operations of a step's products": f"{work:.3g} GFLOP",
             "share of them carried out": f"{made:.0%}",
             "time for that share": f"{ideal[0]:.3g} ms",
             "memory traffic": f"{moved:.3g} MB",

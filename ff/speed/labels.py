@@ -74,17 +74,21 @@ def network(row: Any) -> str:
     return ", ".join(filter(None, parts))
 
 
-def target(low: float, high: float) -> str:
-    """Say what is aimed at: "at least 1.8", "at most 120" or "0.9 to 1.1".
+def target(low: float, high: float, unit: str = "") -> str:
+    """Say what is aimed at: "at least 1.8", "at most 120 s" or "0.9 to 1.1".
 
     Parameters
     ----------
     low, high
         Ends of the target, infinite where it has none.
+    unit
+        Of both; nothing for a ratio.
     """
     if np.isinf(high):
-        return f"at least {low:g}"
-    return f"at most {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+        aim = f"at least {low:g}"
+    else:
+        aim = f"at most {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+    return f"{aim} {unit}".rstrip()
 
 
 def verdict(value: float, low: float, high: float) -> str:

@@ -127,7 +127,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
                 "verdict": _verdict(aim),
                 "ratio": labels.shown(aim),
                 "spread": labels.spread(aim),
-                "target": labels.target(aim["target_low"], aim["target_high"]),
+                "target": labels.target(aim["target_low"], aim["target_high"], aim["unit"]),
             }
             | {
                 side: labels.shown(quantity.loc[side]) if both else ""
