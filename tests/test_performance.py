@@ -71,7 +71,7 @@ def note(
 )
 def test_a_target_is_met_or_missed(value, target, words, expected):
     assert labels.target(*target) == words
-    assert labels.target(*target, "s") == f"{words} s"
+    assert labels.target(target[0], target[1], "s") == f"{words} s"
     assert labels.verdict(value, *target) == expected
 
 
