@@ -322,7 +322,9 @@ def test_a_straight_line_has_a_ratio_of_one(costs, monkeypatch, digits):
     assert ratios["work"].tolist() == [f"straight: {n}" for n in ("layers", "seeds", "epochs")]
     assert set(zip(ratios["target_low"], ratios["target_high"], strict=True)) == {(0.9, 1.1)}
     first = next(report.lines(rows))
-    assert first.endswith("one of layers 17 to 32 / one of layers 5 to 16")
+    assert first.endswith(
+        "each of layers 17 to 32; ratio: times the cost of each of layers 5 to 16"
+    )
 
 
 def test_without_mnist_there_is_one_message(offline):
@@ -358,7 +360,7 @@ def test_the_command_warns_and_says_what_settings_do(monkeypatch, few):
     assert result.stderr.startswith("Warning: Other programs kept 1.3 cores busy at the start")
     verdict, more = result.stdout.splitlines()
     assert verdict.startswith("missed        14.0 ")
-    assert more.endswith("beside that, ours is 7.00 times as fast.")
+    assert more.endswith("ours would then be 7.00 times as fast.")
 
 
 def test_provenance_names_machine_and_versions(few):

@@ -93,8 +93,8 @@ def test_rows_are_those_of_the_file_with_their_kinds(made):
 def test_cells_are_means_over_widths_layers_and_numbers_of_a_kind(made):
     found = {kind: [cell.text for cell in own] for kind, own in cells(made).items()}
     assert found == {
-        TREND: ["0.80 0.70", "0.95 0.81", "0.90 0.91"],
-        MEAN: ["0.65 0.55", "0.92 0.85", "0.90 0.91"],
+        TREND: ["0.80 0.70", "0.95 0.81", "0.900↓ 0.91"],
+        MEAN: ["0.65 0.55", "0.920↓ 0.85", "0.900↓ 0.91"],
         CROSSING: ["0.97", "0.96", "0.98"],
     }
 
@@ -102,7 +102,7 @@ def test_cells_are_means_over_widths_layers_and_numbers_of_a_kind(made):
 def test_numbers_of_seeds_head_the_columns_from_few_to_many(made):
     page = BeautifulSoup(coverage(made.iloc[::-1])._repr_html_(), "html.parser")
     heads = page.select("thead th")
-    assert [head.text for head in heads] == ["Number", "5 seeds", "8 seeds", "30 seeds"]
+    assert [head.text for head in heads] == ["Kind of number", "5 seeds", "8 seeds", "30 seeds"]
     assert {str(head["scope"]) for head in heads} == {"col"}
     assert len(page.select(".ff-scroll-x > table.ff-coverage")) == 1
 
@@ -124,32 +124,33 @@ def test_what_misses_the_bar_is_marked_unless_seeds_are_few(made):
 def test_what_misses_the_bar_is_named(made):
     met, same = words(coverage_summary(made))
     assert met == (
-        "From 8 seeds on, 3 of 6 cells of the table reach 0.93, as means over widths and layers. "
-        f"Below it are: {TREND} (0.900 with 30 seeds) and {MEAN} (0.920 with 8 seeds, 0.900 with "
-        "30 seeds). Of each width and size there are 1000 samples: the standard error of one "
-        f"number is {stats.binom(1000, 0.95).std() / 1000:.3f}."
+        "From 8 seeds on, the intervals hold the true value in at least 0.93 of the simulated "
+        "studies, on average over widths and layers, in 3 of 6 cells of the table below. "
+        f"The others: {TREND} (0.900 with 30 seeds) and {MEAN} (0.920 with 8 seeds, 0.900 with 30 "
+        "seeds). Each width and number of seeds was simulated 1000 times, so that the standard "
+        f"error of a single share is {stats.binom(1000, 0.95).std() / 1000:.3f}."
     )
     both = [own for own in ROWS if own["seeds"] >= 8 and own["percentile"]]
     ours, other = (np.mean([own[name] for own in both]) for name in ("covers", "percentile"))
     assert same == (
-        "Over the numbers and sizes on which both were tried, these intervals cover "
-        f"{ours:.3f} of the time on average, and those of the percentile bootstrap {other:.3f}."
+        "On average over what both were tried on, these intervals hold the true value in "
+        f"{ours:.3f} of the simulated studies, and those of the percentile bootstrap in "
+        f"{other:.3f}."
     )
 
 
 def test_where_nothing_misses_the_bar_nothing_is_named(tmp_path):
     good = [{**own, "covers": 0.95} for own in ROWS]
     met, _ = words(coverage_summary(read(tmp_path, good)))
-    assert met.startswith("From 8 seeds on, 6 of 6 cells of the table reach 0.93")
-    assert "widths and layers. Of each width" in met
-    assert "Below" not in met
+    assert "in 6 of 6 cells of the table below. Each width" in met
+    assert "others" not in met
 
 
 def test_the_fewest_samples_say_how_far_chance_moves_a_number(tmp_path):
     fewer = [{**own, "samples": 400 if own["seeds"] == 30 else 1000} for own in ROWS]
     met, _ = words(coverage_summary(read(tmp_path, fewer)))
     error = 0.0475**0.5 / 20
-    assert met.endswith(f"are 400 samples: the standard error of one number is {error:.3f}.")
+    assert met.endswith(f"400 times, so that the standard error of a single share is {error:.3f}.")
 
 
 def test_without_the_bootstrap_nothing_stands_beside_ours(tmp_path):
@@ -158,7 +159,7 @@ def test_without_the_bootstrap_nothing_stands_beside_ours(tmp_path):
     page = coverage(table)._repr_html_()
     assert "<small>" not in page
     assert "nan" not in page
-    assert [cell.text for cell in cells(table)[TREND]] == ["0.80", "0.95", "0.90"]
+    assert [cell.text for cell in cells(table)[TREND]] == ["0.80", "0.95", "0.900↓"]
     (text,) = words(coverage_summary(table))
     assert "bootstrap" not in text
     assert "nan" not in text

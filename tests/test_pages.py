@@ -113,18 +113,20 @@ def test_runs_are_grouped_by_condition_and_sorted(tmp_path):
     end, plain = ["2026-11-23", "1.5"], ["float32", "0000000", "2026-11-23", "1.5"]
     found = tables(tmp_path)
     assert found == {
-        "The defaults": {
+        "The default configuration": {
             "20 units a layer on cpu": [["9", *plain], ["10", *plain]],
             "100 units a layer on cpu": [["1, 3 to 5", "float32", "1111111+", *end]],
             "1000 units a layer on gpu": [["1 to 2", *plain]],
         },
-        "Goodness sum instead of squares": {"20 units a layer on cpu": [["1 to 2", *plain]]},
-        "Peer momentum 0.09 instead of 0.9, precision bf16 instead of float32": {
+        "goodness: sum instead of squares": {"20 units a layer on cpu": [["1 to 2", *plain]]},
+        "peer_momentum: 0.09 instead of 0.9, precision: bf16 instead of float32": {
             "100 units a layer on cpu": [["1 to 2", "bf16", "0000000", *end]]
         },
     }
-    assert list(found) == sorted(found, key=lambda title: (title != "The defaults", title))
-    assert [part.split()[0] for part in found["The defaults"]] == ["20", "100", "1000"]
+    assert list(found) == sorted(
+        found, key=lambda title: (title != "The default configuration", title)
+    )
+    assert [part.split()[0] for part in found["The default configuration"]] == ["20", "100", "1000"]
 
 
 @pytest.mark.parametrize("key", sorted(ff.Config().condition))
@@ -134,18 +136,18 @@ def test_every_key_of_a_condition_makes_a_table_of_its_own(tmp_path, key):
     publish(tmp_path / "a", **{key: other})
     publish(tmp_path / "b")
     standard, title = tables(tmp_path)
-    assert standard == "The defaults"
-    assert title.lower() == f"{key.replace('_', ' ')} {other} instead of {usual}".lower()
+    assert standard == "The default configuration"
+    assert title == f"{key}: {other} instead of {usual}"
 
 
 def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     table = pages.disturbances()
     assert not table.isna().any(axis=None)
-    assert "50 runs killed (SIGKILL)" in table.iloc[0, 0]
+    assert "50 runs were killed (SIGKILL)" in table.iloc[0, 0]
     found = json.loads((results.RESULTS / "reliability.json").read_text(encoding="utf-8"))
     found["killed"]["equal"] = 17
     (tmp_path / "reliability.json").write_text(json.dumps(found))
-    assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 with the records")
+    assert pages.disturbances(tmp_path).iloc[0, 1].startswith("17 ended with the records")
 
 
 def test_silent_layers_are_counted_by_stretches(tmp_path):
@@ -154,7 +156,7 @@ def test_silent_layers_are_counted_by_stretches(tmp_path):
     run = {"hidden": 5, "seeds": [1, 2], "device": "card", "steps": 30, "silent": silent}
     (tmp_path / "silence.json").write_text(json.dumps([run, run | {"silent": []}]))
     text = pages.silences(tmp_path).text
-    assert text.startswith("In 4 trainings of 30 steps, of 32 layers of 5 units on an card, a")
+    assert "In 4 trainings of 30 steps (32 layers of 5 units, card), a layer" in text
     assert text.endswith("fell silent 4 times, for at most 3 steps in a row.")
     assert "at most 2 steps" in pages.silences().text
 

@@ -71,13 +71,18 @@ def note(
 )
 def test_a_target_is_met_or_missed(value, target, words, expected):
     assert labels.target(*target) == words
+    assert labels.target(target[0], target[1], "s") == f"{words} s"
     assert labels.verdict(value, *target) == expected
 
 
 @pytest.mark.parametrize(
-    ("work", "label", "beside"),
+    ("work", "label", "means"),
     [
-        (EPOCH, "an epoch, 4 layers of 100, 1 seed, float32", "the baseline"),
+        (
+            EPOCH,
+            "an epoch, 4 layers of 100 units, 1 seed, float32",
+            "times as fast as the baseline",
+        ),
         (
             Work("table 1", "", "cuda", seeds=30, precision="tf32"),
             "all networks of Table 1, 30 seeds, tf32, on a GPU",
@@ -85,16 +90,16 @@ def test_a_target_is_met_or_missed(value, target, words, expected):
         ),
         (
             MEMORY,
-            "memory, 32 layers of 1000, 30 seeds, tf32, on a GPU",
-            "the least",
+            "peak memory, 32 layers of 1000 units, 30 seeds, tf32, on a GPU",
+            "times the least memory",
         ),
         (Work("other programs"), "other programs", ""),
     ],
     ids=lambda work: work[0] if isinstance(work, Work) else "",
 )
-def test_a_label_is_made_of_columns(work, label, beside):
+def test_a_label_is_made_of_columns(work, label, means):
     own = rows(work, ours=(1.0, "s"))
-    assert (labels.work(own), labels.beside(own.iloc[0])) == (label, beside)
+    assert (labels.work(own), labels.means(own.iloc[0])) == (label, means)
 
 
 def test_a_straight_line_names_the_spans_that_it_compares():
@@ -105,15 +110,15 @@ def test_a_straight_line_names_the_spans_that_it_compares():
             *columns.curve(work, [4, 8, 16, 32], [1.0, 2.0, 4.0, 8.0]),
         ]
     )
-    assert labels.work(own) == "one of seeds 17 to 32"
-    assert labels.beside(own.iloc[0]) == "one of seeds 5 to 16"
+    assert labels.work(own) == "each of seeds 17 to 32"
+    assert labels.means(own.iloc[0]) == "times the cost of each of seeds 5 to 16"
 
 
 def test_the_table_has_a_line_for_each_target():
     (line,) = report.table(measured(4.0)).to_dict("records")
     assert line == EPOCH._asdict() | {
-        "label": "an epoch, 4 layers of 100, 1 seed, float32",
-        "against": "the baseline",
+        "label": "an epoch, 4 layers of 100 units, 1 seed, float32",
+        "means": "times as fast as the baseline",
         "how": "",
         "verdict": "met",
         "ratio": "4.00",
@@ -124,7 +129,8 @@ def test_the_table_has_a_line_for_each_target():
     }
     (text,) = report.lines(measured(4.0))
     shown = "met 4.00 [1.00, 9.00] at least 3.5 2.00 s 8.00 s "
-    shown += "an epoch, 4 layers of 100, 1 seed, float32 / the baseline"
+    shown += "an epoch, 4 layers of 100 units, 1 seed, float32; "
+    shown += "ratio: times as fast as the baseline"
     assert " ".join(text.split()) == shown
 
 
@@ -149,8 +155,9 @@ def test_a_page_shows_what_was_measured_and_lists_what_was_not():
         page = targets(found.assign(files=3))._repr_html_()
         table, below = page.split("</table>")
         assert table.count("<tr>") == 2
-        assert f"<b>{value:.2f}</b> [1.00,\N{NO-BREAK SPACE}9.00]" in table
-        assert "2.00 s beside 8.00 s" in table
+        ratio = f"<b>{value:.2f}</b> times as fast as the baseline [1.00,\N{NO-BREAK SPACE}9.00]"
+        assert ratio in table
+        assert "2.00 s against 8.00 s" in table
         assert f">{badge}</span>" in table
         assert below == f"<p>Not measured (no GPU): {labels.work(absent)}.</p>"
 
@@ -162,23 +169,24 @@ def test_what_is_compared_with_nothing_is_shown_alone():
     page = targets(wall)._repr_html_()
     assert "on a GPU<br><small>extrapolated from 1 and 5 epochs &lt;&amp;&gt;</small>" in page
     assert "<b>95.0 s</b>" in page
-    assert "beside" not in page
+    assert "<td>at most 120 s<br>" in page
+    assert "against" not in page
 
 
 def test_a_sentence_says_how_fast_and_how_many_targets_are_met():
     for value, met in ((4.0, 1), (3.0, 0)):
         text = speed(measured(value))._repr_html_()
-        assert f"takes 2.00 s, {value:.2f} times as fast as the baseline's" in text
-        assert f"measured on this machine: 1, met in every run: {met}." in text
+        assert f"takes 2.00 s, {value:.2f} times as fast as the baseline." in text
+        assert f"measured on this machine: 1; met in every run: {met}." in text
     split = measured(4.0).assign(files=3, met=2)
-    assert "measured on this machine: 1, met in every run: 0." in speed(split)._repr_html_()
+    assert "measured on this machine: 1; met in every run: 0." in speed(split)._repr_html_()
 
 
 def test_equal_settings_are_said_beside_the_ratio():
     share = rows(Work("settings", "baseline", **SHAPE), share=(0.5, ""))
     text = report.settings(pd.concat([measured(14.0), share]))
     assert "would take 0.50 of its time" in text
-    assert "ours is 7.00 times as fast" in text
+    assert "ours would then be 7.00 times as fast" in text
 
 
 @pytest.mark.parametrize(("cores", "said"), [(0.0, ""), (0.19, ""), (1.26, "kept 1.3 cores busy")])
@@ -224,9 +232,11 @@ def test_what_was_measured_otherwise_is_not_mixed(tmp_path, changes):
     assert found.groupby("machine", sort=False)["files"].max().tolist() == [2, 1]
     first, second = (own for _, own in found.groupby("machine", sort=False))
     assert report.origin(first, first) == (
-        "b, commit aaaaaaa, torch 2, 2 threads, mnist, 2026-11-01, runs of ff bench: 2."
+        "b, commit aaaaaaa, torch 2, 2 threads, mnist. Runs of ff bench: 2, the last on 2026-11-01."
     )
-    said = " Another commit than aaaaaaa: the engine may differ" in report.origin(second, first)
+    said = " The first table is of another commit, aaaaaaa; training" in report.origin(
+        second, first
+    )
     assert said == ("commit" in changes)
 
 
@@ -260,7 +270,7 @@ def test_nothing_measured_yet_is_an_empty_table(tmp_path):
 def test_what_was_measured_on_a_gpu_alone_says_so():
     gpu = rows(MEMORY, (-np.inf, 1.5), ratio=(1.4, ""))
     whole = {"machine": "m", "commit": "a", "started": "2026-11-01T10:00", "files": 1}
-    said = "Only what needs a GPU was measured."
+    said = "Only the work that needs a GPU was measured."
     assert said in report.origin(gpu.assign(**whole), gpu.assign(**whole))
     both = pd.concat([gpu, measured(4.0)]).assign(**whole)
     assert said not in report.origin(both, both)
@@ -278,27 +288,30 @@ def test_the_floor_is_products_and_memory():
     own = pd.concat([rows(PRODUCTS, made=(0.75, ""), **facts), epoch])
     found: Any = floor(own)["1000 units, 1 seed, bf16"]
     # Twice: 2 x 784 rows of the first layer, 3 x 5 x 1000 of the others, 3 x 2 x 10 of the readout.
-    assert found["operations"] == "33.3 GFLOP"
+    assert found["operations of a step's products"] == "33.3 GFLOP"
     # Of 4 bytes: 7 activities of each image and layer, and 5 numbers for each weight.
     assert found["memory traffic"] == "188 MB"
-    assert found["share that is made"] == "75%"
-    assert found["time for these products alone"] == "62.4 ms"  # 0.75 * 33.256 / 400 s
-    assert found["time to move it alone"] == "9.38 ms"  # 187.68 / 20e3 s
-    assert found["floor"] == "71.7 ms"
-    assert found["measured"] == "200 ms"
-    assert found["above the floor"] == "179%"
+    assert found["share of them carried out"] == "75%"
+    assert found["time for that share"] == "62.4 ms"  # 0.75 * 33.256 / 400 s
+    assert found["time for this traffic"] == "9.38 ms"  # 187.68 / 20e3 s
+    assert found["floor, the sum of both times"] == "71.7 ms"
+    assert found["measured time of a step"] == "200 ms"
+    assert found["measured above the floor"] == "179%"
     # 50 steps take 4.157 s. 10,000 images of three kinds, 1000 of them shown with ten labels, too,
     # are 257.8 GFLOP, which take 0.645 s.
-    assert found["all products of an epoch, one seed"] == "4.8 s"
-    assert found["baseline, as many times that"] == "4.17"  # 20 s / 4.802 s
+    assert found["time for all products of an epoch, one seed"] == "4.8 s"
+    assert found["the baseline's epoch, as a multiple"] == "4.17"  # 20 s / 4.802 s
     # A probe of each layer: 2 x 4 x 2 x 10 million more in a step. Forward, they and the 3 layers'
     # parts in the readout's answer are 7 x 0.2 GFLOP more in an evaluation.
     probed: Any = floor(pd.concat([own, rows(PRODUCTS, operations=(33.416, "GFLOP"))]))
-    assert probed["1000 units, 1 seed, bf16"]["operations"] == "33.4 GFLOP"
-    assert probed["1000 units, 1 seed, bf16"]["all products of an epoch, one seed"] == "4.83 s"
+    assert probed["1000 units, 1 seed, bf16"]["operations of a step's products"] == "33.4 GFLOP"
+    assert (
+        probed["1000 units, 1 seed, bf16"]["time for all products of an epoch, one seed"]
+        == "4.83 s"
+    )
     former: Any = floor(rows(PRODUCTS, **facts))["1000 units, 1 seed, bf16"]
-    assert former["baseline, as many times that"] == ""
-    assert former["share that is made"] == "100%"
+    assert former["the baseline's epoch, as a multiple"] == ""
+    assert former["share of them carried out"] == "100%"
     absent = columns.missing(PRODUCTS, (0.75, np.inf), "why")
     assert floor(columns.table(absent)).empty
     assert floor(rows(PRODUCTS._replace(device="cuda"), **facts)).empty
@@ -347,7 +360,7 @@ def test_differences_are_shown_with_their_intervals():
         for name in ("accuracy of layers, mean of epochs", "delay of layers, epochs")
     ]
     accuracy, delay = pages.differences(pd.DataFrame(parts)).to_dict("records")
-    name = "difference"
-    assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053, 0.0003]"
+    name = "difference [95 % interval]"
+    assert accuracy[name] == "\N{MINUS SIGN}0.0029 [\N{MINUS SIGN}0.0053,\N{NO-BREAK SPACE}0.0003]"
     assert accuracy["within"] == "no"
-    assert delay["reference"] == "0.50"
+    assert delay["mean of the reference"] == "0.50"

@@ -17,14 +17,14 @@ FEW = 8
 # What kind of number each one is. Those of single layers are named by kind and layer.
 KINDS = {
     "rq1-h1": "trend of the delay over layers",
-    "rq1-h2": "difference of two delays",
-    "delay-every-doubling": "least of several differences of delays",
-    "delay-every-seed": "share of seeds",
-    "width-shallow": "mean delay of half of the layers",
-    "width-deep": "mean delay of half of the layers",
-    "constant-change": "ratio of two trends of the delay",
-    "deviation-grows": "trend of the standard deviation",
-    "no-overlap": "quantile of distances over standard deviations",
+    "rq1-h2": "difference in delay of two layers",
+    "delay-every-doubling": "least difference in delay among pairs of layers",
+    "delay-every-seed": "share of seeds whose layers are delayed in order",
+    "width-shallow": "mean delay of one half of the layers",
+    "width-deep": "mean delay of one half of the layers",
+    "constant-change": "ratio of the trends of the delay in two halves of the layers",
+    "deviation-grows": "trend of the standard deviation over layers",
+    "no-overlap": "distance of two traces in standard deviations, a quantile",
     "rq2-h1": "least or greatest correlation of the layers",
     "rq2-h2": "least or greatest correlation of the layers",
     "spearman-strong": "least or greatest correlation of the layers",
@@ -33,7 +33,7 @@ KINDS = {
     "shallow-correlates": "mean correlation of layers",
     "width-weakens-deep": "difference of two mean correlations",
     "shallow-correlates-more": "difference of two mean correlations",
-    "shallow-aligns": "least of several mean distances",
+    "shallow-aligns": "difference in mean distance of traces, least network",
     "within-epoch": "correlation within epochs",
     "delay, crossing": "delay of a layer, interpolated",
     "delay, epoch": "delay of a layer, in whole epochs",
@@ -82,7 +82,7 @@ def coverage(table: pd.DataFrame) -> Html:
     )
     return Html(
         '<div aria-label="Coverage" class="ff-scroll-x" role="region" tabindex="0">'
-        '<table class="ff-coverage"><thead><tr><th scope="col">Number</th>'
+        '<table class="ff-coverage"><thead><tr><th scope="col">Kind of number</th>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -98,24 +98,26 @@ def coverage_summary(table: pd.DataFrame) -> Html:
     enough = table.loc[table["seeds"] >= FEW]
     means = enough.groupby(["kind", "seeds"], sort=False)["covers"].mean()
     short = means.loc[means < BAR]
-    met = f"{len(means) - len(short)} of {len(means)} cells of the table reach {BAR}"
     worst = []
     for kind, own in short.groupby(level="kind", sort=False):
         cells = [f"{covers:.3f} with {seeds} seeds" for (_, seeds), covers in own.items()]
         worst.append(f"{kind} ({', '.join(cells)})")
-    least = f". Below it are: {listed(worst)}" if worst else ""
+    least = f" The others: {listed(worst)}." if worst else ""
     samples = table["samples"].min()
     texts = [
-        f"From {FEW} seeds on, {met}, as means over widths and layers{least}. Of each width and "
-        f"size there are {samples} samples: the standard error of one number is "
+        f"From {FEW} seeds on, the intervals hold the true value in at least {BAR} of the "
+        "simulated studies, on average over widths and layers, in "
+        f"{len(means) - len(short)} of {len(means)} cells of the table below.{least} Each width "
+        "and number of seeds was "
+        f"simulated {samples} times, so that the standard error of a single share is "
         f"{np.sqrt(0.95 * 0.05 / samples):.3f}."
     ]
     both = enough.dropna(subset="percentile")
     if len(both):
         texts.append(
-            "Over the numbers and sizes on which both were tried, these intervals cover "
-            f"{both['covers'].mean():.3f} of the time on average, and those of the percentile "
-            f"bootstrap {both['percentile'].mean():.3f}."
+            "On average over what both were tried on, these intervals hold the true value in "
+            f"{both['covers'].mean():.3f} of the simulated studies, and those of the percentile "
+            f"bootstrap in {both['percentile'].mean():.3f}."
         )
     return paragraphs(texts)
 
@@ -126,6 +128,8 @@ def _cells(own: pd.DataFrame, sizes: list[int]) -> str:
         rows = own.loc[own["seeds"] == size]
         ours, other = rows["covers"].mean(), rows["percentile"].mean()
         beside = "" if pd.isna(other) else f" <small>{other:.2f}</small>"
-        weak = ' class="weak"' if size >= FEW and ours < BAR else ""
-        cells.append(f"<td{weak}>{ours:.2f}{beside}</td>")
+        if size >= FEW and ours < BAR:  # to three digits, since two may show the bar itself
+            cells.append(f'<td class="weak">{ours:.3f}\N{DOWNWARDS ARROW}{beside}</td>')
+        else:
+            cells.append(f"<td>{ours:.2f}{beside}</td>")
     return "".join(cells)

@@ -27,7 +27,7 @@ __all__ = [
     "silences",
 ]
 
-COLUMNS = ("Seeds", "Precision", "Commit", "Date", "Minutes")  # of a run
+COLUMNS = ("Seeds", "Precision", "Commit", "Started on", "Minutes")  # of a run
 ENOUGH = 8  # seeds for intervals that cover about as often as they say: see the page on coverage
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
@@ -84,14 +84,14 @@ def differences(table: pd.DataFrame) -> pd.DataFrame:
         shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
         rows.append(
             {
-                **{name: row[name] for name in ("precision", "device") if name in row},
-                "units": row["hidden"],
-                "layers": row["layers"],
+                **({"run": f"{row['precision']}, {row['device']}"} if "precision" in row else {}),
+                "network": f"{row['layers']} layers of {row['hidden']} units",
                 "seeds": row["seeds"],
                 "quantity": row["quantity"],
-                "reference": shown["reference"],
-                "difference": f"{shown['difference']} [{shown['low']}, {shown['high']}]",
-                "spread over seeds": shown["spread"],
+                "mean of the reference": shown["reference"],
+                "difference [95 % interval]": f"{shown['difference']} "
+                f"[{shown['low']},\N{NO-BREAK SPACE}{shown['high']}]",
+                "standard deviation over seeds": shown["spread"],
                 "within": "yes" if row["within"] else "no",
             }
         )
@@ -111,41 +111,49 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
     rivals, stale = found["rivals"], found["stale_locks"]
     rows = [
         (
-            f"{killed['runs']} runs killed (SIGKILL) {killed['kills']} times at random moments",
-            f"{killed['equal']} with the records of an undisturbed run, bit for bit",
+            f"{killed['runs']} runs were killed (SIGKILL) at random moments, {killed['kills']} "
+            "times in all, and started again",
+            f"{killed['equal']} ended with the records of an undisturbed run, bit for bit",
         ),
         (
-            f"{writes['kills']} runs killed just before or just after a file took its place",
-            f"{writes['equal']} with the records of an undisturbed run, bit for bit",
-        ),
-        *(
-            (f"{name} in the middle of a run", f"exit code {found[name.lower()][0]}; continued")
-            for name in ("SIGINT", "SIGTERM")
-        ),
-        (
-            f"{rivals['repetitions']} times two runs at the same time in one folder",
-            f"{rivals['refused, naming the first']} times one was refused, naming the other; "
-            f"{rivals['found it finished']} times it came so late that the other had finished",
-        ),
-        (
-            f"{stale['repetitions']} runs killed while they held their folder",
-            f"{stale['taken over']} folders taken over by the next run",
+            f"{writes['kills']} runs were killed just before or just after they replaced a file, "
+            "and started again",
+            f"{writes['equal']} ended with the records of an undisturbed run, bit for bit",
         ),
         *(
             (
-                f"A checkpoint of 32 layers of {row['width']} units, two seeds: "
+                f"{name} was sent in the middle of a run, and the run started again",
+                f"it stopped with exit code {found[name.lower()][0]}, and ended with the records "
+                "of an undisturbed run",
+            )
+            for name in ("SIGINT", "SIGTERM")
+        ),
+        (
+            f"{rivals['repetitions']} times, two runs were started in one folder at the same time",
+            f"{rivals['refused, naming the first']} times one was refused and told the other's "
+            f"process; {rivals['found it finished']} times the other had finished by then",
+        ),
+        (
+            f"{stale['repetitions']} runs were killed while they had a folder locked",
+            f"{stale['taken over']} times the next run could use the folder",
+        ),
+        *(
+            (
+                f"a checkpoint of 32 layers of {row['width']} units, two seeds, was written: "
                 f"{row['megabytes']} MB",
-                f"{row['seconds']} s, {row['percent of a minute']} % of a minute",
+                f"it took {row['seconds']} s, {row['percent of a minute']} % of the minute between "
+                "two checkpoints",
             )
             for row in found["checkpoints"]
         ),
         (
-            "32 layers of 20,000 units on a machine with "
+            "training of 32 layers of 20,000 units was asked of a machine with "
             f"{found['memory']['gigabytes available']} GB free",
-            f"refused before it allocates {found['memory']['gigabytes needed']} GB for a seed",
+            f"it was refused before it allocated the {found['memory']['gigabytes needed']} GB that "
+            "a seed needs",
         ),
     ]
-    return pd.DataFrame(rows, columns=["What was done", "What came of it"])
+    return pd.DataFrame(rows, columns=["What was done", "What happened"])
 
 
 def silences(folder: Path = RESULTS) -> Note:
@@ -165,9 +173,10 @@ def silences(folder: Path = RESULTS) -> Note:
     stretches = [next(i for i in count() if step + i not in own) for own, step in starts]
     longest = max(stretches, default=0)
     return Note(
-        f"In {sum(len(run['seeds']) for run in runs)} trainings of {runs[0]['steps']} steps, of 32 "
-        f"layers of {runs[0]['hidden']} units on an {runs[0]['device']}, a layer fell silent "
-        f"{len(starts)} times, for at most {longest} step{'s' if longest > 1 else ''} in a row."
+        f"How common are silent steps? In {sum(len(run['seeds']) for run in runs)} trainings of "
+        f"{runs[0]['steps']} steps (32 layers of {runs[0]['hidden']} units, {runs[0]['device']}), "
+        f"a layer fell silent {len(starts)} times, for at most {longest} "
+        f"step{'s' if longest > 1 else ''} in a row."
     )
 
 
@@ -233,8 +242,7 @@ def _condition(run: dict[str, Any]) -> tuple[list[str], str]:
     """How a condition differs from the defaults, which come first, and its data."""
     standard = Config().condition
     differs = [
-        f"{key.replace('_', ' ')} {value} instead of {standard.get(key)}"
-        for key, value in unusual(run).items()
+        f"{key}: {value} instead of {standard.get(key)}" for key, value in unusual(run).items()
     ]
     return differs, run["dataset"]["sha256"]
 
@@ -249,7 +257,7 @@ def _origin(run: dict[str, Any]) -> tuple[Any, ...]:
 def _table(runs: list[dict[str, Any]]) -> str:
     """Runs of one condition and the same data."""
     differs, data = _condition(runs[0])
-    title = ", ".join(differs) or "the defaults"
+    title = ", ".join(differs) or "The default configuration"
     config = runs[0]["config"]
     small = (
         f"{config['dataset']}, {config['precision']}, {config['epochs']} epochs; "
@@ -257,7 +265,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     return (
-        f'<table class="ff-runs"><caption>{escape(title[0].upper() + title[1:])}'
+        f'<table class="ff-runs"><caption>{escape(title)}'
         f"<small>{escape(small)}</small></caption><thead><tr>{head}</tr></thead>"
         f"{''.join(map(_part, _grouped(runs, _origin)))}</table>"
     )

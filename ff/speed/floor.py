@@ -33,9 +33,9 @@ def floor(
     -------
     DataFrame
         A column for each width and precision: networks side by side, operations, the share of
-        them that is made, bytes, milliseconds of both at the best rate that was measured, their
-        sum, and the step as it is; then what all products of an epoch of one seed would take at
-        that rate, its evaluation included, and how many times as long the baseline takes.
+        them that is carried out, bytes, milliseconds of both at the best rate that was measured,
+        their sum, and the step as it is; then what all products of an epoch of one seed would take
+        at that rate, its evaluation included, and how many times as long the baseline takes.
     """
     found = {}
     own = measured(rows, "products")
@@ -60,16 +60,16 @@ def floor(
         same = (baseline["hidden"] == width) & (baseline["precision"] == first["precision"])
         found[network(first)] = {
             "networks side by side": f"{seeds:.0f}",
-            "operations": f"{work:.3g} GFLOP",
-            "share that is made": f"{made:.0%}",
-            "time for these products alone": f"{ideal[0]:.3g} ms",
+            "operations of a step's products": f"{work:.3g} GFLOP",
+            "share of them carried out": f"{made:.0%}",
+            "time for that share": f"{ideal[0]:.3g} ms",
             "memory traffic": f"{moved:.3g} MB",
-            "time to move it alone": f"{ideal[1]:.3g} ms",
-            "floor": f"{sum(ideal):.3g} ms",
-            "measured": f"{1e3 * value['a step']:.3g} ms",
-            "above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
-            "all products of an epoch, one seed": f"{epoch:.3g} s",
-            "baseline, as many times that": "".join(
+            "time for this traffic": f"{ideal[1]:.3g} ms",
+            "floor, the sum of both times": f"{sum(ideal):.3g} ms",
+            "measured time of a step": f"{1e3 * value['a step']:.3g} ms",
+            "measured above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
+            "time for all products of an epoch, one seed": f"{epoch:.3g} s",
+            "the baseline's epoch, as a multiple": "".join(
                 f"{spent / epoch:.3g}" for spent in baseline.loc[same, "value"]
             ),
         }

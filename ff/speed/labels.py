@@ -4,18 +4,24 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["beside", "digits", "kind", "network", "shown", "spread", "target", "verdict", "work"]
+__all__ = ["digits", "kind", "means", "network", "shown", "spread", "target", "verdict", "work"]
 
 NAMES = {
     "epoch": "an epoch",
     "table 1": "all networks of Table 1",
-    "operations": "a step by operations",
-    "threads": "a step by threads",
+    "products": "matrix products of a step",
+    "memory": "peak memory",
+    "operations": "the time of a step by kind of operation",
+    "threads": "the time of a step by number of threads",
     "straight: layers": "the cost of a further layer",
     "straight: seeds": "the cost of a further seed",
     "straight: epochs": "the cost of a further epoch",
 }
-BESIDE = {"baseline": "the baseline", "alone": "the same products alone", "least": "the least"}
+MEANS = {  # of the ratio, by what the work is compared with
+    "baseline": "times as fast as the baseline",
+    "alone": "of the rate of the same products alone",
+    "least": "times the least memory",
+}
 STRAIGHT = {f"straight: {what}": what for what in ("layers", "seeds", "epochs")}
 
 
@@ -25,7 +31,7 @@ def kind(work: str) -> str:
 
 
 def work(own: Any) -> str:
-    """Say what was measured: "an epoch, 4 layers of 100, 1 seed, float32".
+    """Say what was measured: "an epoch, 4 layers of 100 units, 1 seed, float32".
 
     Parameters
     ----------
@@ -35,16 +41,16 @@ def work(own: Any) -> str:
     first = own.iloc[0]
     if first["work"] in STRAIGHT:
         before, last = sorted(own["at"].dropna())[-2:]
-        return f"one of {STRAIGHT[first['work']]} {before + 1:.0f} to {last:.0f}"
+        return f"each of {STRAIGHT[first['work']]} {before + 1:.0f} to {last:.0f}"
     parts = [kind(first["work"])]
     if not np.isnan(first["layers"]):
-        parts.append(f"{first['layers']:.0f} layers of {first['hidden']:.0f}")
+        parts.append(f"{first['layers']:.0f} layers of {first['hidden']:.0f} units")
     parts += [_seeds(first), first["precision"], _where(first)]
     return ", ".join(filter(None, parts))
 
 
-def beside(row: Any) -> str:
-    """Say what it is compared with: "the baseline"; nothing if there is no comparison.
+def means(row: Any) -> str:
+    """Say what the ratio means: "times as fast as the baseline"; nothing without a comparison.
 
     Parameters
     ----------
@@ -52,8 +58,8 @@ def beside(row: Any) -> str:
         A row with work and beside.
     """
     if row["work"] in STRAIGHT:
-        return f"one of {STRAIGHT[row['work']]} {row['beside']}"
-    return BESIDE.get(row["beside"], "")
+        return f"times the cost of each of {STRAIGHT[row['work']]} {row['beside']}"
+    return MEANS.get(row["beside"], "")
 
 
 def network(row: Any) -> str:
@@ -68,17 +74,21 @@ def network(row: Any) -> str:
     return ", ".join(filter(None, parts))
 
 
-def target(low: float, high: float) -> str:
-    """Say what is aimed at: "at least 1.8", "at most 120" or "0.9 to 1.1".
+def target(low: float, high: float, unit: str = "") -> str:
+    """Say what is aimed at: "at least 1.8", "at most 120 s" or "0.9 to 1.1".
 
     Parameters
     ----------
     low, high
         Ends of the target, infinite where it has none.
+    unit
+        Of both; nothing for a ratio.
     """
     if np.isinf(high):
-        return f"at least {low:g}"
-    return f"at most {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+        aim = f"at least {low:g}"
+    else:
+        aim = f"at most {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+    return f"{aim} {unit}".rstrip()
 
 
 def verdict(value: float, low: float, high: float) -> str:

@@ -16,7 +16,7 @@ from ff.versions import short_commit
 __all__ = ["disturbed", "lines", "measured", "origin", "read", "settings", "table"]
 
 WORDS = [
-    *("label", "against", "how", "verdict", "ratio", "spread", "target", "ours", "compared"),
+    *("label", "means", "how", "verdict", "ratio", "spread", "target", "ours", "compared"),
 ]
 BUSY = 0.2  # cores that other programs may use without a word
 
@@ -105,7 +105,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The columns ``work`` to ``precision`` of `read` and, in words, a ``label`` of the work and
-        what it is measured ``against``; ``how`` if it was not simply measured: "extrapolated from
+        what its ratio ``means``; ``how`` if it was not simply measured: "extrapolated from
         ..." or why not at all; ``verdict``: "met", "missed" or "not measured", and, where several
         runs disagree, in how many of them it is the same; the ``ratio``, or what else has the
         ``target``, and its ``spread`` over the turns; and the two quantities of which a ratio is
@@ -122,12 +122,12 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
             aim[KEYS].to_dict()
             | {
                 "label": labels.work(own),
-                "against": labels.beside(aim),
+                "means": labels.means(aim),
                 "how": aim["how"].removeprefix("measured").removeprefix("not measured: "),
                 "verdict": _verdict(aim),
                 "ratio": labels.shown(aim),
                 "spread": labels.spread(aim),
-                "target": labels.target(aim["target_low"], aim["target_high"]),
+                "target": labels.target(aim["target_low"], aim["target_high"], aim["unit"]),
             }
             | {
                 side: labels.shown(quantity.loc[side]) if both else ""
@@ -146,13 +146,16 @@ def origin(rows: pd.DataFrame, first: pd.DataFrame) -> str:
         What `read` returns, of one machine each.
     """
     machine, day = rows["machine"].iloc[0], rows["started"].max()[:10]
-    said = [f"{machine}, {day}, runs of ff bench: {rows['files'].max()}."]
+    said = [f"{machine}. Runs of ff bench: {rows['files'].max()}, the last on {day}."]
     if "cpu" not in set(rows["device"]):
-        said.append("Only what needs a GPU was measured.")
+        said.append("Only the work that needs a GPU was measured.")
     said.append(disturbed(rows))
     commit = first["commit"].iloc[0]
     if rows["commit"].iloc[0] != commit:
-        said.append(f"Another commit than {commit}: the engine may differ, and so may ff bench.")
+        said.append(
+            f"The first table is of another commit, {commit}; training and ff bench may have "
+            "changed between the two."
+        )
     return " ".join(filter(None, said))
 
 
@@ -168,8 +171,8 @@ def disturbed(rows: pd.DataFrame) -> str:
     if not cores > BUSY:
         return ""
     return (
-        f"Other programs kept {cores:.1f} cores busy at the start: the ratios are not to be "
-        "trusted, whatever their spread."
+        f"Other programs kept {cores:.1f} cores busy at the start: do not trust the ratios, "
+        "however little they vary."
     )
 
 
@@ -189,9 +192,10 @@ def settings(rows: pd.DataFrame) -> str:
         return ""
     row = both.iloc[0]
     return (
-        f"Given our settings of threads and memory, the baseline would take {row['value']:.2f} of "
-        f"its time at {row['layers']:.0f} layers of {row['hidden']:.0f}; beside that, ours is "
-        f"{labels.digits(row['value'] * row['value_ratio'])} times as fast."
+        "With our settings of threads and memory, the baseline's epoch of "
+        f"{row['layers']:.0f} layers of {row['hidden']:.0f} units would take {row['value']:.2f} of "
+        f"its time; ours would then be {labels.digits(row['value'] * row['value_ratio'])} times as "
+        "fast."
     )
 
 
@@ -209,7 +213,7 @@ def lines(rows: pd.DataFrame) -> Iterator[str]:
         A line for each piece of work that has a target.
     """
     for row in table(rows).to_dict("records"):
-        work = " / ".join(filter(None, [row["label"], row["against"]]))
+        work = "; ratio: ".join(filter(None, [row["label"], row["means"]]))
         work += f" ({row['how']})" if row["how"] else ""
         ratio = f"{row['ratio']} {row['spread']}"
         yield (

@@ -54,7 +54,8 @@ def baseline(own: Any) -> Figure:
             axes.annotate(
                 f"{value:.3g} s", (high, y), (4, 0), textcoords="offset points", va="center"
             )
-        axes.set(title=f"layers of {width:.0f} units", xlabel="seconds an epoch")
+        layers = group["layers"].iloc[0]
+        axes.set(title=f"{layers:.0f} layers of {width:.0f} units", xlabel="seconds for an epoch")
         axes.margins(x=0.3)  # for the longest bar's number
     return figure
 
@@ -136,7 +137,12 @@ def straight(own: Any) -> Figure:
         axes.plot(x, slope * x + start, color=MUTED, linestyle=LINES[1])
         axes.vlines(x, points["low"], points["high"], color=PALETTE[0])
         axes.plot(x, y, color=PALETTE[0], marker=MARKERS[0], linestyle="none")
-        axes.set(xlabel=labels.STRAIGHT[str(work)], xticks=x, xlim=(0, None), ylim=(0, None))
+        axes.set(
+            xlabel=f"number of {labels.STRAIGHT[str(work)]}",
+            xticks=x,
+            xlim=(0, None),
+            ylim=(0, None),
+        )
     panels[0].set_ylabel("seconds")
     return figure
 
@@ -165,8 +171,8 @@ def threads(own: Any) -> Figure:
         handles += axes.plot(x, one / points["value"], **look, label=labels.network(points.iloc[0]))
         most = max(most, x[-1])
         axes.set_xticks(x)
-    ideal = axes.plot([1, most], [1, most], color=INK, linewidth=0.8, label="as many times faster")
-    axes.set(xlabel="threads", ylabel="times as fast as one", ylim=(0, None))
+    ideal = axes.plot([1, most], [1, most], color=INK, linewidth=0.8, label="ideal")
+    axes.set(xlabel="number of threads", ylabel="times as fast as with one", ylim=(0, None))
     legend(figure, [*handles, *ideal])
     return figure
 
