@@ -218,7 +218,9 @@ def predictions(
         rows.append(cells)
     heads = ("", "delay: expected", "delay: found", "readout: expected", "readout: found")
     table = _table(heads, rows, "Predictions of each variant")
-    return _fold(f"Two predictions of each variant, made before the runs: {_counted(holds)}", table)
+    return _fold(
+        f"Two predictions for each variant, made before the runs: {_counted(holds)}", table
+    )
 
 
 def other_base(
@@ -294,7 +296,7 @@ def folded(table: pd.DataFrame, summary: str) -> Html:
     summary
         What one clicks on, and the table's name for screen readers.
     """
-    shown = table.rename_axis(index=None).to_html(border=0, classes="ff-numbers", na_rep=DASH)
+    shown = table.to_html(border=0, classes="ff-numbers", index_names=False, na_rep=DASH)
     shown = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), shown)
     return _fold(summary, _scrolling(shown, summary))
 
@@ -459,13 +461,13 @@ def _said(row: Mapping[str, Any] | None) -> str:
     came = direction(row)
     if came is None:
         came = f"{_sign(row)}, perhaps too small to matter" if _sure(row) else "undecided"
-    by = " by pair accuracy" if row["measure"] == "pair delay" else ""
+    by = " by pairs" if row["measure"] == "pair delay" else ""
     return f"{came}{by} {_numbers(row)}{_over(row)}"
 
 
 def _few(wait: Mapping[str, Any] | None) -> str:
     """What is said in place of a delay per layer that too few layers share."""
-    waited = f"; epochs of waiting {_numbers(wait)}" if wait else ""
+    waited = f"; average wait {_numbers(wait)}" if wait else ""
     return f"too few layers arrive{waited}"
 
 
@@ -493,8 +495,8 @@ def _numbers(row: Mapping[str, Any] | None) -> str:
 
 def _counted(holds: Sequence[bool | None]) -> str:
     """How many predictions came true, did not, and are undecided."""
-    parts = [f"{sum(one is kind for one in holds)} {words}" for kind, words in CAME.items()]
-    return f"{len(holds)} in all, {listed(parts)}"
+    true, false, rest = (sum(one is kind for one in holds) for kind in CAME)
+    return f"of {len(holds)}, {true} came true, {false} did not, {rest} undecided"
 
 
 def _mark(holds: bool | None) -> str:

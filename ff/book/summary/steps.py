@@ -79,20 +79,19 @@ def slope_table(rows: pd.DataFrame) -> pd.DataFrame:
         "deep": "deeper half",
         "ratio": "deeper over shallower",
     }
-    found = []
+    found: dict[str, dict[str, Any]] = {}
     ordered: Any = rows.sort_values(["hidden", "rate"])
     for (hidden, rate), part in ordered.groupby(["hidden", "rate"]):
         own = {row["segment"]: row for row in part.to_dict("records")}
-        cells = {
+        whole = own["all"]
+        found[f"{hidden} units, {_rate(rate)}"] = {
+            "seeds": whole["seeds"],
+            "layers": f"{whole['first_layer']:g} to {whole['last_layer']:g}",
+        } | {
             words: estimate(*(own[name][end] for end in ("slope", "low", "high")))
             for name, words in segments.items()
         }
-        whole = own["all"]
-        first = {"units": hidden, "rate": f"{rate:g}", "seeds": whole["seeds"]}
-        found.append(
-            first | {"layers": f"{whole['first_layer']:g} to {whole['last_layer']:g}"} | cells
-        )
-    return pd.DataFrame(found).set_index("units")
+    return pd.DataFrame.from_dict(found, orient="index")
 
 
 def falls_along(layers: pd.DataFrame) -> str:

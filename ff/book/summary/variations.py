@@ -140,9 +140,9 @@ def answer(
         f"<b>{len(which) or 'None'} of {len(set(study['variant']))} changes lower the delay that "
         f"each further layer adds, and {len(more) or 'none'} raise it.</b> "
         + (f"Those that lower it, with epochs per layer: {listed(which)}. " if which else "")
-        + "A more accurate readout does not need less delay: of the "
-        f"{len(better)} changes that raise its accuracy, {len(better & less) or 'none'} lower the "
-        f"delay per layer and {len(better & more) or 'none'} raise it."
+        + f"Of the {len(better)} changes that make the readout more accurate, "
+        f"{len(better & less) or 'none'} lower the delay per layer and "
+        f"{len(better & more) or 'none'} raise it."
     )
 
 

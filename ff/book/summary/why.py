@@ -64,10 +64,10 @@ def answer(records: Mapping[str, Records]) -> str:
 
     flat, waits = decided(place_of(last), "none"), decided(TRAINING, "more")
     claim = {
-        (True, True): "Depth alone does not make a layer late: it waits until the layers below it "
-        "are trained.",
+        (True, True): "Depth alone does not make a layer late; it waits for the layers below it to "
+        "be trained.",
         (True, False): "Depth alone does not make a layer late.",
-        (False, True): "A layer waits until the layers below it are trained.",
+        (False, True): "A layer waits for the layers below it to be trained.",
         (False, False): "What makes a deep layer late is not decided.",
     }[flat, waits]
     said = [
