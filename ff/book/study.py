@@ -296,7 +296,9 @@ def folded(table: pd.DataFrame, summary: str) -> Html:
     summary
         What one clicks on, and the table's name for screen readers.
     """
-    shown = table.to_html(border=0, classes="ff-numbers", index_names=False, na_rep=DASH)
+    shown = table.to_html(border=0, index_names=False, na_rep=DASH)
+    # Without the class of pandas, which the theme gives wide cells and a light card at night.
+    shown = shown.replace('class="dataframe"', 'class="ff-numbers"')
     shown = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), shown)
     return _fold(summary, _scrolling(shown, summary))
 
