@@ -16,6 +16,7 @@ from ff.book.markup import number
 from ff.book.study import (
     Outcome,
     expected,
+    folded,
     left_out,
     null_table,
     other_base,
@@ -25,13 +26,13 @@ from ff.book.study import (
     study_table,
     tuning_table,
 )
-from ff.book.summary import causes, growing, variations, why
+from ff.book.summary import causes, growing, steps, variations, why
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import Records
 from ff.records import table as records_table
 from ff.results import linear, other_data, tuning, variants, wide_variants
 from ff.stats import delay, study
-from ff.stats.growing import gains
+from ff.stats.growing import beside_together, gains
 
 BOOK = Path(__file__).parent.parent / "book"
 RUNS = {
@@ -128,7 +129,7 @@ def test_the_best_point_of_a_grid_has_no_diverged_seed_and_that_of_the_run_is_ma
     (tmp_path / "tuning").mkdir()
     pd.DataFrame(rows).to_parquet(tmp_path / "tuning" / "dark-label.parquet")
     table = tuning_table(tuning(tmp_path), {})
-    assert table["learning_rate"].tolist() == [1e-2, 1e-3], "from the best"
+    assert table["learning rate"].tolist() == [1e-2, 1e-3], "from the best"
     assert table["best"].tolist() == [table["best"].iloc[0], ""]
     assert table["accuracy"].iloc[0] == pytest.approx(0.8)
     assert set(table["points"]) == {3}
@@ -138,7 +139,7 @@ def test_the_best_point_of_a_grid_has_no_diverged_seed_and_that_of_the_run_is_ma
     }
     run = Records(pd.DataFrame(), pd.DataFrame(), runs=({"config": config},))
     table = tuning_table(tuning(tmp_path), {"dark-label": run}).reset_index()
-    assert table.loc[table["trained"] != "", "learning_rate"].tolist() == [1e-3]
+    assert table.loc[table["trained"] != "", "learning rate"].tolist() == [1e-3]
 
 
 def test_variants_whose_rate_was_chosen_are_compared_with_the_paper_at_its_best(records):
@@ -171,12 +172,12 @@ def test_what_changes_is_said_after_holm_only():
     flat = table(delay=(-1.0, -2.0, -0.5, 0.04), readout=(0.1, 0.0, 0.3, 0.06))
     both = pd.concat([steep.assign(variant="steep"), flat.assign(variant="flat-one")])
     assert html(variations.in_short(both, {"steep": "steep", "flat-one": "flat *"}, {}, of=9)) == (
-        "<p>2 of 9 variants have a result. What differs from the paper's network (*: from that at "
-        "three times its learning rate), after as many epochs, after Holm's correction over two "
-        "tests of all 9:</p><ul>"
-        "<li>less delay per layer: flat * (\N{MINUS SIGN}1)</li>"
-        "<li>more delay per layer: steep (+1)</li>"
-        "<li>a less accurate readout: steep (\N{MINUS SIGN}10 points)</li></ul>"
+        "<p>2 of 9 variants have a result. These differ from the paper's network (with a *: from "
+        "that at three times its learning rate), after Holm's correction over two tests of all 9; "
+        "in parentheses, by how many epochs per layer, or points of accuracy:</p><ul>"
+        "<li><b>less delay per layer</b>: flat * (\N{MINUS SIGN}1)</li>"
+        "<li><b>more delay per layer</b>: steep (+1)</li>"
+        "<li><b>a less accurate readout</b>: steep (\N{MINUS SIGN}10 points)</li></ul>"
     )
 
 
@@ -187,15 +188,15 @@ def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
     shown = html(
         variations.in_short(pd.concat([late, died]), {"late": "late", "died": "died"}, {}, of=2)
     )
-    assert "<li>fewer layers that reach 0.7 (of 15; not tested): late (1)</li>" in shown
-    assert "<li>seeds that have diverged and are left out (of 10): died (1)</li>" in shown
+    assert "reach 0.7</b> (how many of 15, on average; not tested): late (1)</li>" in shown
+    assert "diverged</b> and are left out (how many of 10): died (1)</li>" in shown
 
 
 def test_a_delay_by_pairs_is_said_where_it_stands_in():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = table(delay=nothing, pair_delay=(-0.5, -0.6, -0.4, 0.001))
     shown = html(variations.in_short(pairs, DARK, {}, of=1))
-    assert "less delay per layer: dark label (by pairs \N{MINUS SIGN}0.5)<" in shown
+    assert "less delay per layer</b>: dark label (by pairs \N{MINUS SIGN}0.5)<" in shown
 
 
 def test_a_delay_that_pairs_do_not_show_says_so():
@@ -254,15 +255,17 @@ def test_a_delay_that_differs_the_other_way_elsewhere_says_where():
 def test_more_delay_per_layer_is_not_taken_for_layers_that_arrive_later():
     both = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(-3.8, -4.2, -3.4, np.nan))
     shown = html(variations.in_short(both, DARK, {}, of=1))
-    assert "more delay per layer: dark label (+0.3; but layers arrive 3.8 epochs sooner)<" in shown
+    assert (
+        "more delay per layer</b>: dark label (+0.3; but layers arrive 3.8 epochs sooner)<" in shown
+    )
     same = table(delay=(0.3, 0.2, 0.4, 0.01), wait=(3.8, 3.4, 4.2, np.nan))
     assert "but layers" not in html(variations.in_short(same, DARK, {}, of=1))
 
 
-def test_a_sure_difference_that_is_less_than_matters_says_so():
+def test_a_sure_difference_that_is_too_small_to_matter_says_so():
     small = table(readout=(0.003, 0.002, 0.004, 0.001))
     shown = html(variations.in_short(small, DARK, {}, of=1))
-    assert "a more accurate readout: dark label (+0.3 points, less than matters)<" in shown
+    assert "more accurate readout</b>: dark label (+0.3 points, too small to matter)<" in shown
 
 
 def test_a_run_of_which_no_layer_learns_is_compared_with_nothing(records):
@@ -333,7 +336,7 @@ def test_parts_of_a_data_set_are_put_together_and_others_left_alone(records):
 # --- predictions
 
 
-EN_DASH = "\N{EN DASH}"
+EN_DASH, NO_BREAK = "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
 
 @pytest.mark.parametrize(
@@ -354,10 +357,16 @@ def test_a_prediction_is_held_against_the_difference_after_holm(difference, p, w
     """What is not shown to differ is the same only if the interval is within the margin."""
     found = table(delay=(difference, difference - 0.08, difference + 0.08, p))
     shown = html(predictions(found, {"dark-label": (word, "same")}, DARK))
-    cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown)
-    assert cells[2] == mark
-    assert cells[5] == EN_DASH, "the readout was not measured"
+    said = {"\N{CHECK MARK}": "came true", "\N{MULTIPLICATION X}": "did not", EN_DASH: "undecided"}
+    seen = re.findall(r'<span role="img" aria-label="([^"]*)">(.)</span>', shown)
+    assert seen == [(said[mark], mark), ("undecided", EN_DASH)], "the readout was not measured"
     assert "dark label" in shown
+    counts = {words: sum(one == words for one, _ in seen) for words in said.values()}
+    assert (
+        f"<summary>Two predictions for each variant, made before the runs: of 2, "
+        f"{counts['came true']} came true, {counts['did not']} did not, "
+        f"{counts['undecided']} undecided</summary>"
+    ) in shown
     assert shown.count("not measured") == 1
 
 
@@ -376,13 +385,11 @@ def test_pair_accuracy_stands_in_where_eq_3_is_undefined():
     nothing = (np.nan, np.nan, np.nan, np.nan)
     pairs = (-0.5, -0.6, -0.4, 0.001)
     found = table(delay=nothing, pair_delay=pairs, readout=(0.001, -0.001, 0.003, 0.9))
-    assert "by pair accuracy" not in html(
-        predictions(found, {"dark-label": ("less", "same")}, DARK)
-    )
+    assert "by pairs" not in html(predictions(found, {"dark-label": ("less", "same")}, DARK))
     found.loc[found["measure"] == "delay", "over"] = ""  # it was not measured at all
     shown = html(predictions(found, {"dark-label": ("less", "same")}, DARK))
     assert shown.count("\N{CHECK MARK}") == 2
-    assert "by pair accuracy" in shown
+    assert "less by pairs" in shown
     assert "+0.1" in shown, "accuracies are in percentage points"
 
 
@@ -394,7 +401,7 @@ def test_a_delay_over_too_few_layers_is_not_called_unmeasured():
     assert "not measured" not in shown
     waits = table(delay=nothing, wait=(19.1, 18.0, 20.2, np.nan)).assign(over="2")
     shown = html(predictions(waits, {"dark-label": ("more", "same")}, DARK))
-    assert "too few layers arrive; epochs of waiting +19.1 [18, 20.2]" in shown
+    assert "too few layers arrive; average wait +19.1 [18, 20.2]" in shown
 
 
 def test_the_null_table_holds_what_neither_test_tells_apart():
@@ -406,11 +413,34 @@ def test_the_null_table_holds_what_neither_test_tells_apart():
 
 
 def test_outcomes_say_what_came_true():
-    shown = html(outcomes([Outcome("a < b", "yes", True), Outcome("c", "no", False)], "On a & b"))
+    some = [Outcome("a < b", "yes", True), Outcome("c", "no", False), Outcome("d", "so", None)]
+    shown = html(outcomes([*some, some[0]], "On a & b"))
     assert 'aria-label="On a &amp; b"' in shown
     assert "a &lt; b" in shown
-    assert "came true" in shown
-    assert "did not" in shown
+    summary, table = shown.split("</summary>")
+    assert (
+        "On a &amp; b, made before the runs: of 4, 2 came true, 1 did not, 1 undecided" in summary
+    )
+    for words, count in {"came true": 2, "did not": 1, "undecided": 1}.items():
+        assert table.count(words) == count, "each row says in words what its sign means"
+
+
+def test_a_folded_table_keeps_its_intervals_on_one_line():
+    rows = pd.DataFrame({"a < b": ["1 [0, 2]", np.nan]}, index=pd.Index(["x", "y"], name="z"))
+    shown = html(folded(rows, "Some & more"))
+    assert shown.startswith('<details class="ff-fold"><summary>Some &amp; more</summary>')
+    assert f"<td>1 [0,{NO_BREAK}2]</td>" in shown
+    assert f"<td>{EN_DASH}</td>" in shown
+    assert "<th>a &lt; b</th>" in shown
+    assert "tabindex" in shown, "who has no mouse can scroll it"
+
+
+def test_a_table_of_the_study_may_show_some_measures_only():
+    rows = table(delay=(1.0, 0.5, 1.5, 0.01), pair_wait=(2.0, 1.0, 3.0, np.nan))
+    shown = study_table(rows, ["pair wait"])
+    assert list(shown.columns) == ["seeds", "wait by pairs"]
+    assert shown.loc["dark label", "wait by pairs"] == "+2 [1, 3]"
+    assert "delay, layers 2 to 9" in study_table(rows)
 
 
 @pytest.mark.parametrize("chapter", ["why", "variations", "growing"])
@@ -465,7 +495,7 @@ def test_what_is_said_of_the_interventions_is_computed():
     some = studied()
     trained, untrained, between, waiting = why.interventions(some, EXPECTED)
     assert trained.holds is True
-    assert "0.8 together" in trained.found
+    assert "0.8 where layers learn together" in trained.found
     assert untrained.holds is False, "layer 7 reaches 0.7 at epoch 28"
     assert "of layers 2 to 7 reaches 0.7 within 30 epochs" in untrained.found
     assert between.holds is True
@@ -476,7 +506,7 @@ def test_what_is_said_of_the_interventions_is_computed():
     for measure in ("wait", "pair wait"):
         assert f"{number(rows.loc[measure, 'difference'])} [" in waiting.found
     assert waiting.holds is None, "a premise that did not come true decides nothing"
-    assert "Not every premise above came true." in waiting.found
+    assert "not all of which came true." in waiting.found
     assert waiting.found.count("(lower bound)") == 2, "untrained, by both yardsticks"
 
 
@@ -594,7 +624,7 @@ def test_inputs_that_move_hold_a_layer_up_or_not(more, holds):
     some = studied() | {causes.MOVING: one_after_another(more)}
     found = why.moving(some, "So.")
     assert found.holds is holds
-    assert f"from its own start: by Eq. 3 {number(more)} [" in found.found
+    assert f"from its own start: {number(more)} [" in found.found
     assert why.moving(studied(), "So.").found == "Not measured."
     said = " ".join(why.conclusions(some))
     assert ("deeper layers take no longer than shallow ones" in said) == (holds is True)
@@ -605,23 +635,23 @@ def test_layers_that_are_all_late_are_not_called_on_time():
     slow = studied() | {causes.MOVING: one_after_another(0.01, first=9)}
     assert why.moving(slow, "So.").holds is True
     (said,) = [text for text in why.conclusions(slow) if "take no longer than shallow" in text]
-    assert "longer there than on the network frozen after 30 epochs: by Eq. 3 7.59 [" in said
+    assert "than on the network frozen after 30 epochs, on average: 7.59 [" in said
 
 
 def test_conclusions_are_drawn_where_both_yardsticks_decide():
     flat, steep, settling, waits, normalized = why.conclusions(studied())
-    assert flat.startswith("Depth alone does not make a layer late")
-    assert "own start, on a network frozen after 30 epochs (by Eq. 3 " in flat
-    assert "in epochs per layer: an untrained network (by Eq. 3 4 " in steep
-    assert "in epochs per layer: a network frozen after 10 epochs (by Eq. 3 0.4 " in settling
-    assert waits.startswith("A layer waits for the layers below it to be trained")
-    assert normalized.startswith("With layer normalization, layers that learn together arrive soon")
+    assert flat.startswith("<b>Depth alone does not make a layer late.</b>")
+    assert re.search(r"own start, on a network frozen after 30 epochs \(\S+ \[.*\] by Eq\. 3", flat)
+    assert re.search(r"an untrained network \(4 \[.*\] \(layers 2 to 7\) by Eq\. 3", steep)
+    assert "adds: a network frozen after 10 epochs (0.4 [" in settling
+    assert waits.startswith("<b>A layer waits for the layers below it to be trained.</b>")
+    assert "layers that learn together arrive sooner.</b>" in normalized
     slow = frozen(30, *(1.5 + 1.0 * np.arange(2, 17)))
     steep = {"paper": studied()["paper"], "on-frozen-30": slow}
     (only,) = why.conclusions(steep)
-    assert only.startswith("The deeper a layer's place, the longer it takes")
+    assert only.startswith("<b>Above layers that were trained less, deeper layers take longer.</b>")
     unsure = {"paper": studied()["paper"], "on-frozen-30": frozen(30, 3.0, *[99.0] * 14)}
-    assert why.conclusions(unsure) == ["No cause is decided by both yardsticks."]
+    assert why.conclusions(unsure) == ["No cause is decided both by Eq. 3 and by pairs."]
 
 
 def test_two_layers_make_no_slope():
@@ -639,25 +669,63 @@ def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_r
         ]
         return pd.DataFrame(rows)
 
-    numbers, conclusion = why.step_or_width(ratios(0.5, 1.5, 0.8, 2.0))
-    assert "100 units: 0.6 [0.5, 9] at 0.1 times the rate, 1.6 [1.5, 9] at 1 times" in numbers
+    numbers, conclusion = steps.step_or_width(ratios(0.5, 1.5, 0.8, 2.0))
+    assert (
+        "with 100 units 0.6 [0.5, 9] at 0.1 times the rate, 1.6 [1.5, 9] at the paper's rate"
+        in numbers
+    )
     assert "comes with larger steps, not with width alone" in conclusion
-    assert len(why.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
-    assert len(why.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
-    assert why.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
+    assert len(steps.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
+    assert len(steps.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
+    assert steps.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
 
 
 def test_how_long_layers_take_is_said_from_the_fastest_to_the_slowest():
-    untrained, on_ten, on_thirty, together = why.answers(studied())
-    assert untrained.startswith("On an untrained network, from its own start, a layer takes 8 ")
-    assert "takes 2.8 (layer 2) to 8.4 epochs (layer 16) by Eq. 3 and no" in on_ten
-    assert on_ten.endswith("no more than one epoch in every layer by pairs.")
-    assert "frozen after 30 epochs" in on_thirty
-    assert together.startswith("Where layers learn together, it takes 5.6 (layer 2) to")
-    late = {"paper": frozen(1, 3.0, 99.0, 99.0), "on-frozen-10": frozen(10, 99.0, 99.0, 99.0)}
-    never, some = why.answers(late)
-    assert "more epochs than there were in every layer by Eq. 3" in never
-    assert "(layer 2) to more epochs than there were (layers 3 and 4)" in some
+    some = studied()
+    found = why.how_long({"untrained": some["on-frozen-0"], "after 10": some["on-frozen-10"]})
+    assert found.loc["untrained", "by Eq. 3"] == "8 (layer 2) to never (layers 8 to 16)"
+    assert found.loc["after 10", "by Eq. 3"] == "2.8 (layer 2) to 8.4 (layer 16)"
+    assert found.loc["after 10", "by pairs"] == "at most 1, every layer"
+    late = why.how_long({"never": frozen(10, 99.0, 99.0, 99.0), "some": frozen(1, 3.0, 99.0, 99.0)})
+    assert late.loc["never", "by Eq. 3"] == "no layer arrives"
+    assert late.loc["some", "by Eq. 3"] == "3 (layer 2) to never (layers 3 and 4)"
+
+
+def test_the_answer_says_what_both_interventions_decide():
+    some = studied()
+    said = why.answer(some)
+    assert said.startswith("<b>Depth alone does not make a layer late; it waits for the layers")
+    assert "trained for 30 epochs and then frozen, the slowest of layers 2 to 16 takes 1.5" in said
+    assert (
+        "learn together, as in the paper, the slowest of layers 2 to 16 takes 16.8 epochs" in said
+    )
+    assert "never trained, 6 of layers 2 to 16 reach an accuracy of 0.7 within 30 epochs" in said
+    steep = {"paper": some["paper"], "on-frozen-30": frozen(30, *(1.5 * np.arange(2, 17)))}
+    assert why.answer(steep).startswith("<b>What makes a deep layer late is not decided.</b>")
+    never = some | {"on-frozen-0": frozen(0, *[99.0] * 15)}
+    assert "none of layers 2 to 16 reach" in why.answer(never)
+
+
+def test_average_waits_count_the_last_epoch_where_a_layer_does_not_arrive():
+    said = why.on_average({"half": frozen(5, 3.0, 99.0), "after each other": one_after_another(0)})
+    assert f"by Eq. 3: {number((3 + LAST) / 2)} (half) and 1.5 (after each other)" in said
+    assert "By pairs: " in said
+
+
+def test_layers_are_counted_by_whether_the_layer_below_had_arrived():
+    waits = pd.DataFrame(
+        {
+            "by": ["Eq. 3"] * 4 + ["pairs"] * 2,
+            "below": [0.9, 0.7, 0.6, 0.6, 0.5, 0.5],
+            "crossing": [2.0, 3.5, 20.0, np.nan, np.nan, np.nan],
+            "censored": [False, False, False, True, True, True],
+        }
+    )
+    assert why.on_good_layers(waits) == (
+        "By Eq. 3, 2 of the 2 layers whose layer below had reached 0.7 when it was frozen arrive, "
+        "the last after 3.5 epochs; of the 2 others 1 do. By pairs, 0 of the 0 layers whose layer "
+        "below had reached 0.7 when it was frozen arrive; of the 2 others 0 do."
+    )
 
 
 def test_networks_of_1000_units_go_by_the_name_of_what_was_changed(records):
@@ -706,25 +774,87 @@ def test_step_sizes_are_judged_by_falls_and_slopes():
             for h, r in rates
         ]
     )
-    fall, width = why.step_sizes(falls, slopes, EXPECTED)
+    fall, width = steps.step_sizes(falls, slopes, EXPECTED)
     assert fall.holds is None, "one stays at chance, where nothing can fall"
-    assert "of 0 (of 3) at 100 units and 0.1 times the rate" in fall.found
-    assert "100 [100, 100] % of 3 (of 3) at 1000 units and 1 times the rate" in fall.found
+    assert "of 0 (of 3) with 100 units at 0.1 times the rate" in fall.found
+    assert "100 [100, 100] % of 3 (of 3) with 1000 units at the paper's rate" in fall.found
+    table = steps.fall_table(falls)
+    assert table.loc["the paper's rate", "1000 units"] == "100 [100, 100] % of 3 (of 3)"
+    assert table.loc["0.1 times the rate", "100 units"].endswith("of 0 (of 3)")
     assert width.holds is None, "intervals overlap"
     slopes.loc[(slopes["hidden"] == 1000) & (slopes["rate"] == 0.1), ["low", "high"]] = 0.5, 0.6
-    assert why.step_sizes(falls, slopes, EXPECTED)[1].holds is True
+    assert steps.step_sizes(falls, slopes, EXPECTED)[1].holds is True
     awake = falls.assign(highest=0.9)
-    assert why.step_sizes(awake, slopes, EXPECTED)[0].holds is True
+    assert steps.step_sizes(awake, slopes, EXPECTED)[0].holds is True
     often = awake.assign(largest=0.2)
-    assert why.step_sizes(often, slopes, EXPECTED)[0].holds is False
+    assert steps.step_sizes(often, slopes, EXPECTED)[0].holds is False
     once = awake.copy()
     once.loc[(once["rate"] == 0.1) & (once["seed"] == 2), "largest"] = 0.2
-    assert why.step_sizes(once, slopes, EXPECTED)[0].holds is None, "one seed of three"
-    narrow = why.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED)
+    assert steps.step_sizes(once, slopes, EXPECTED)[0].holds is None, "one seed of three"
+    narrow = steps.step_sizes(falls[falls["hidden"] == 100], slopes[:0], EXPECTED)
     assert [one.found for one in narrow] == ["Not measured."] * 2
-    late = why.step_sizes(falls, slopes[:0], EXPECTED)[1]
+    late = steps.step_sizes(falls, slopes[:0], EXPECTED)[1]
     assert late.found == "Too few layers arrive."
     assert late.holds is None
+
+
+def test_slopes_stand_a_row_a_width_and_rate():
+    rows = causes.slopes(frozen(30, *(1.5 + 1.0 * np.arange(2, 17))).layers)
+    found = steps.slope_table(pd.concat([rows.assign(rate=rate) for rate in (1.0, 0.1)]))
+    assert list(found.index) == ["100 units, 0.1 times the rate", "100 units, the paper's rate"]
+    whole: Any = rows.set_index("segment").loc["all"]
+    assert found["delay per layer"].iloc[0].startswith(f"{number(whole['slope'])} [")
+    assert found["layers"].iloc[0] == "2 to 16"
+    assert steps.slope_table(rows[:0].assign(rate=1.0)).empty
+
+
+def test_falls_that_the_order_of_samples_shares_are_counted():
+    def layers(area: float) -> pd.DataFrame:
+        rows = [
+            {"hidden": 100, "seed": 1, "layer": layer, "epoch": epoch,
+             "validation_accuracy": 0.9 - fall, "validation_auroc": 0.9 - share * fall}
+            for layer, share in ((1, area), (9, 0.0))
+            for epoch, fall in ((1, 0.0), (2, 0.2))
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    said = steps.falls_along(layers(1.0))
+    assert "in 100 % of 1 falls in layers 1 to 8 and in 0 % of 1 falls in layers 9 to 16" in said
+    assert steps.falls_along(layers(1.0).query("epoch == 1")).endswith("does so, too, never.")
+
+
+def test_the_answer_counts_what_lowers_the_delay_and_what_helps():
+    nothing = {"own": 15.0, "over": "2 to 16"}
+    parts = {
+        "flat": table(delay=(-0.4, -0.5, -0.3, 0.01), readout=(0.0, -0.1, 0.1, 1.0)),
+        "steep": table(delay=(0.4, 0.3, 0.5, 0.01), readout=(0.1, 0.05, 0.15, 0.01)),
+        "same": table(delay=(0.0, -0.3, 0.3, 0.9), readout=(0.1, 0.05, 0.15, 0.01)),
+        "none": table(delay=(0.0, -0.3, 0.3, 0.9), readout=(0.0, -0.1, 0.1, 1.0)),
+    }
+    rows: Any = pd.concat([part.assign(variant=name, **nothing) for name, part in parts.items()])
+    names = {name: name for name in parts}
+    assert variations.answer(rows, names, {}) == (
+        "<b>1 of 4 changes lower the delay that each further layer adds, and 1 raise it.</b> "
+        "Those that lower it, with epochs per layer: flat (\N{MINUS SIGN}0.4). Of the 2 changes "
+        "that make the readout more accurate, none lower the delay per layer and 1 raise it."
+    )
+    assert variations.undecided(rows, names).startswith("1 of 4 variants are not told apart")
+    assert variations.undecided(rows, names).endswith(": none.")
+    assert "Every variant differs" in variations.undecided(rows, {"flat": "flat"})
+    assert variations.wide_in_short(rows) == (
+        "What differs after Holm's correction: less delay per layer (flat), more delay per layer "
+        "(steep) and a more accurate readout (steep and same)."
+    )
+    assert variations.wide_in_short(rows[:0]).endswith(": nothing.")
+
+
+def test_variants_without_a_result_are_named():
+    said = variations.not_compared(["relu-exact", "threshold-2", "a"], ["a"], ["threshold-2", "a"])
+    assert said == (
+        "Left out, since no layer learns, not even the first: threshold 2. "
+        "Not measured, or diverged in every seed: exact derivative of relu."
+    )
+    assert variations.not_compared(["a"], ["a"], ["a"]) == "No variant is left out."
 
 
 # --- growing
@@ -743,8 +873,8 @@ def test_growth_is_summed_up(records):
     assert list(own["layer"]) == [1, 2, 3, 4]
     assert own["most"].max() <= 6
     costs = growing.costs(grown, paper)
-    assert costs.iloc[-1]["updates"] == 4 * 6
-    assert costs.iloc[0]["updates"] == pytest.approx(own["mean"][:2].sum())
+    assert costs.iloc[-1]["updates of layers"] == 4 * 6
+    assert costs.iloc[0]["updates of layers"] == pytest.approx(own["mean"][:2].sum())
     gained = {column: gains(grown.readouts, f"{column}_accuracy") for column in IMAGES}
     shown: Any = growing.gain_table(gained)
     assert shown.loc[3, ("validation", "accuracy")] == (
@@ -755,7 +885,7 @@ def test_growth_is_summed_up(records):
     share: Any = last.mean()
     assert (
         f"layer {share.idxmax()} has the largest share of the logits' variance, "
-        f"{number(100 * share.max())} %, layer {share.idxmin()} the smallest"
+        f"{number(100 * share.max())} %, and layer {share.idxmin()} the smallest"
     ) in growing.contributions(paper)
 
 
@@ -766,7 +896,41 @@ def test_networks_stand_beside_a_classifier_without_layers(records):
     best = ways["grown"].set_index("depth")["mean"]
     said = growing.beside_pixels(pixels, ways)
     assert "gets 93 [" in said
-    assert f"at most {100 * best.max():.2f} % (grown, {best.idxmax()} layers): less than" in said
+    assert (
+        f"at most {100 * best.max():.2f} % (grown, {best.idxmax()} layers), which is less than"
+        in said
+    )
+
+
+def test_the_answer_on_growing_has_its_accuracy_its_cost_and_where_it_stops(records):
+    grown, paper = records["growing"], records["paper"]
+    said = growing.answer(grown, paper)
+    costs = growing.costs(grown, paper)["updates of layers"]
+    assert f"for {number(100 * costs['grown, 4 layers'] / costs.iloc[-1])} % of the updates" in said
+    last = [own.readouts.query("epoch == 6 and depth == 4") for own in (grown, paper)]
+    ours, theirs = (rows.set_index("seed")["test_accuracy"].astype(float) for rows in last)
+    assert f"ahead by {number(100 * (ours - theirs).mean())} [" in said
+    assert f"From {growing.needed(grown)} layers on" in said
+    assert growing.answer(grown, grown).startswith(
+        "<b>A network that is built layer by layer comes"
+    )
+
+
+def test_what_depth_adds_and_how_far_growing_is_ahead_is_said(records):
+    grown, paper = records["growing"], records["paper"]
+    ways = {"grown": growing.by_depth(grown), "together": growing.by_depth(paper)}
+    own: Any = growing.epochs(grown)
+    said = growing.with_depth(ways, own)
+    ends = 100 * ways["together"]["mean"].iloc[[0, -1]]
+    assert f"from {ends.iloc[0]:.2f} to {ends.iloc[1]:.2f} % (together)" in said
+    longest = own.loc[own["mean"].idxmax()]
+    assert f"Layer {longest['layer']:.0f} learns longest before it is frozen, " in said
+    table: Any = beside_together(grown, paper).query("depth == 4").set_index("cost")
+    said = growing.ahead(table.reset_index())
+    for cost, words in {"equal updates": "when that has had as", "whole": "after all its"}.items():
+        row = table.loc[cost]
+        assert f"{number(100 * row['difference'])} [" in said
+        assert f"{number(100 * row['high'])}] points {words}" in said
 
 
 # --- figures

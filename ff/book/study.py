@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -20,9 +21,11 @@ from ff.stats.study import HALVES, LAYERS
 __all__ = [
     "LEVEL",
     "Outcome",
+    "all_hold",
     "direction",
     "elsewhere",
     "expected",
+    "folded",
     "label",
     "left_out",
     "null_table",
@@ -35,6 +38,7 @@ __all__ = [
     "tuning_table",
 ]
 
+INTERVAL, NO_BREAK = re.compile(r"\[[^\]]+\]"), "\N{NO-BREAK SPACE}"
 LEVEL = 0.05  # of p values after Holm's correction
 # Smallest differences that matter: epochs per layer, and accuracy. Within them is "the same".
 MARGIN = {"delay": 0.1, "pair delay": 0.1, "readout": 0.005}
@@ -43,6 +47,17 @@ ABOUT = (("delay", "pair delay"), ("readout",))
 # Factor with which a measure is shown, in this order: accuracies in percentage points.
 EPOCHS = ("delay", "shallow delay", "deep delay", "delay at 0.8", "pair delay", "wait", "pair wait")
 UNITS = dict.fromkeys((*EPOCHS, "layers"), 1) | dict.fromkeys(("readout", "probe", "pairs"), 100)
+# What a measure is called in a table, where its name alone would not say it.
+HEADS = {
+    "shallow delay": "delay, layers 2 to 9",
+    "deep delay": "delay, layers 9 to 16",
+    "delay at 0.8": "delay to 0.8",
+    "pair delay": "delay by pairs",
+    "pair wait": "wait by pairs",
+    "layers": "layers that arrive",
+    "probe": "probes",
+    "pairs": "pairs told apart",
+}
 # Where a delay may differ the other way, and what that is called.
 ELSEWHERE = {
     "shallow delay": "in layers 2 to 9",
@@ -74,9 +89,13 @@ WORDS = {
     "peer-normalization-0": "no peer normalization",
     "momentum-0.09": "peer momentum 0.09",
     "fashion-mnist": "Fashion-MNIST",
+    "paper": "the paper's network",
 }
+# What settings of a grid are called in a table.
+SETTINGS = {"learning_rate": "learning rate", "downstream_learning_rate": "readout's rate"}
 CHECK, CROSS = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
 MARKS = {True: CHECK, False: CROSS, None: DASH}
+CAME = {True: "came true", False: "did not", None: "undecided"}
 
 
 class Outcome(NamedTuple):
@@ -93,6 +112,11 @@ class Outcome(NamedTuple):
     expected: str
     found: str
     holds: bool | None
+
+
+def all_hold(holds: Sequence[bool | None]) -> bool | None:
+    """Whether all hold: False if one does not, else None if one is undecided."""
+    return False if False in holds else None if None in holds else True
 
 
 def expected(chapter: str, folder: Path = RESULTS.parent) -> dict[str, Any]:
@@ -164,6 +188,8 @@ def predictions(
 ) -> Html:
     """Table of what was expected of each variant before it was trained, and what came.
 
+    It is folded behind one click; how many came true stands outside.
+
     Parameters
     ----------
     study
@@ -177,9 +203,9 @@ def predictions(
     names
         Words for each variant.
     """
-    rows = []
+    rows, holds = [], []
     for variant, words in expected.items():
-        cells = [names[variant]]
+        cells = [escape(names[variant])]
         for word, measures in zip(words, ABOUT, strict=True):
             measure = _measure(study, variant, measures)
             found = _row(study, variant, measure)
@@ -187,10 +213,14 @@ def predictions(
             said = _few(_row(study, variant, "wait")) if few else _said(found)
             if found is not None and measure == "delay" and (other := elsewhere(study, found)):
                 said += f"; {other}"
-            cells += [word, said, MARKS[_holds(word, found)]]
+            holds.append(_holds(word, found))
+            cells += [word, f"{_mark(holds[-1])} {escape(said)}"]
         rows.append(cells)
-    heads = ("", "delay: expected", "found", "", "readout: expected", "found", "")
-    return _table(heads, rows, "Predictions of each variant")
+    heads = ("", "delay: expected", "delay: found", "readout: expected", "readout: found")
+    table = _table(heads, rows, "Predictions of each variant")
+    return _fold(
+        f"Two predictions for each variant, made before the runs: {_counted(holds)}", table
+    )
 
 
 def other_base(
@@ -226,27 +256,57 @@ def _judged(study: pd.DataFrame, variant: str, words: tuple[str, str]) -> list[b
     ]
 
 
-def study_table(study: pd.DataFrame) -> pd.DataFrame:
+def study_table(study: pd.DataFrame, measures: Sequence[str] = tuple(UNITS)) -> pd.DataFrame:
     """The study's numbers, a row a variant, as text with intervals.
 
     A slope over fewer layers than others says over which.
+
+    Parameters
+    ----------
+    study
+        Result of `ff.stats.study.study`.
+    measures
+        Which of its measures to show, a column each. All of them are too wide for a page.
     """
     names = dict.fromkeys(study["variant"])
     seeds = [int(study.loc[study["variant"] == name, "seeds"].iloc[0]) for name in names]
-    cells = {measure: [_cell(_row(study, name, measure)) for name in names] for measure in UNITS}
+    cells = {
+        HEADS.get(measure, measure): [_cell(_row(study, name, measure)) for name in names]
+        for measure in measures
+    }
     index = pd.Index([label(name) for name in names], name="variant")
     return pd.DataFrame({"seeds": seeds, **cells}, index=index)
 
 
 def null_table(study: pd.DataFrame) -> pd.DataFrame:
-    """Variants of which neither test differs after Holm."""
+    """The delays and the readout of variants of which neither test differs after Holm."""
     sure = set(study.loc[study["p_holm"] < LEVEL, "variant"])
     rest: Any = study[[name not in sure for name in study["variant"]]]
-    return study_table(rest)
+    return study_table(rest, [measure for measures in ABOUT for measure in measures])
+
+
+def folded(table: pd.DataFrame, summary: str) -> Html:
+    """A table behind one click, which scrolls inside itself where it is wider than the page.
+
+    Parameters
+    ----------
+    table
+        Its cells are shown as they are: numbers are formatted before. An interval stays on one
+        line.
+    summary
+        What one clicks on, and the table's name for screen readers.
+    """
+    shown = table.to_html(border=0, index_names=False, na_rep=DASH)
+    # Without the class of pandas, which the theme gives wide cells and a light card at night.
+    shown = shown.replace('class="dataframe"', 'class="ff-numbers"')
+    shown = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), shown)
+    return _fold(summary, _scrolling(shown, summary))
 
 
 def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
     """Table of predictions in sentences, and of what came of them.
+
+    It is folded behind one click; how many came true stands outside.
 
     Parameters
     ----------
@@ -255,9 +315,13 @@ def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
     name
         Of the table, for screen readers: a page with several names each.
     """
-    marks = {True: f"{CHECK} came true", False: f"{CROSS} did not", None: DASH}
-    rows = [(one.expected, one.found, marks[one.holds]) for one in found]
-    return _table(("expected, before the runs", "found", ""), rows, name)
+    rows = [
+        (escape(one.expected), escape(one.found), f"{MARKS[one.holds]} {CAME[one.holds]}")
+        for one in found
+    ]
+    table = _table(("expected, before the runs", "found", ""), rows, name)
+    counted = _counted([one.holds for one in found])
+    return _fold(f"{name}, made before the runs: {counted}", table)
 
 
 def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.DataFrame:
@@ -275,7 +339,8 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
     DataFrame
         Rows for the three highest points of each variant and that of its run: variant, points (of
         its grid), the point, accuracy (mean over seeds, none of which has diverged), and marks:
-        ``best``, the highest, and ``trained``, that of the run.
+        ``best``, the highest, and ``trained``, that of the run. Settings have the names that a
+        reader sees.
     """
     keys = list(POINT)
     grouped: Any = points.groupby(["variant", *keys])["validation_accuracy"]
@@ -296,7 +361,8 @@ def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.Dat
     shown = table[["variant", *keys]].assign(points=size, accuracy=accuracy, **marked)
     order = ["variant", "points", *keys, "accuracy", *marks]
     chosen = shown.assign(rank=rank)[(rank <= 3) | trained].sort_values(["variant", "rank"])
-    return chosen[order].assign(variant=chosen["variant"].map(label)).set_index("variant")
+    shown = chosen[order].assign(variant=chosen["variant"].map(label)).set_index("variant")
+    return shown.rename(columns=SETTINGS)
 
 
 def left_out(others: Mapping[str, Records]) -> str:
@@ -396,14 +462,14 @@ def _said(row: Mapping[str, Any] | None) -> str:
         return "equal in every seed"
     came = direction(row)
     if came is None:
-        came = f"{_sign(row)}, perhaps less than matters" if _sure(row) else "undecided"
-    by = " by pair accuracy" if row["measure"] == "pair delay" else ""
+        came = f"{_sign(row)}, perhaps too small to matter" if _sure(row) else "undecided"
+    by = " by pairs" if row["measure"] == "pair delay" else ""
     return f"{came}{by} {_numbers(row)}{_over(row)}"
 
 
 def _few(wait: Mapping[str, Any] | None) -> str:
     """What is said in place of a delay per layer that too few layers share."""
-    waited = f"; epochs of waiting {_numbers(wait)}" if wait else ""
+    waited = f"; average wait {_numbers(wait)}" if wait else ""
     return f"too few layers arrive{waited}"
 
 
@@ -429,8 +495,30 @@ def _numbers(row: Mapping[str, Any] | None) -> str:
     return sign + estimate(*(factor * row[name] for name in ("difference", "low", "high")))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> Html:
-    """Table of text; a first column without a head names the rows.
+def _counted(holds: Sequence[bool | None]) -> str:
+    """How many predictions came true, did not, and are undecided."""
+    true, false, rest = (sum(one is kind for one in holds) for kind in CAME)
+    return f"of {len(holds)}, {true} came true, {false} did not, {rest} undecided"
+
+
+def _mark(holds: bool | None) -> str:
+    """The sign of a prediction that came true or did not, with words for screen readers."""
+    return f'<span role="img" aria-label="{CAME[holds]}">{MARKS[holds]}</span>'
+
+
+def _fold(summary: str, html: str) -> Html:
+    """HTML behind one click; the text to click on is always in sight."""
+    return Html(f'<details class="ff-fold"><summary>{escape(summary)}</summary>{html}</details>')
+
+
+def _scrolling(table: str, name: str) -> str:
+    """A table that scrolls inside itself, by keyboard, too."""
+    region = f'tabindex="0" role="region" aria-label="{escape(name)}"'
+    return f'<div class="ff-scroll-x" {region}>{table}</div>'
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
+    """Table of cells that are HTML already; a first column without a head names the rows.
 
     On a narrow window cells stand below each other, each after its column's head.
     """
@@ -438,13 +526,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> Ht
     body = ""
     for row in rows:
         cells = [
-            f'<td data-head="{escape(text)}">{escape(cell)}</td>'
+            f'<td data-head="{escape(text)}">{cell}</td>'
             for text, cell in zip(heads, row, strict=True)
         ]
         if not heads[0]:
-            cells[0] = f"<th scope=row>{escape(row[0])}</th>"
+            cells[0] = f"<th scope=row>{row[0]}</th>"
         body += f"<tr>{''.join(cells)}</tr>"
-    return Html(
-        f'<div class="ff-scroll-x" tabindex="0" role="region" aria-label="{escape(name)}">'
-        f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    table = f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return _scrolling(table, name)

@@ -1,6 +1,6 @@
 """Variants of the training: with what each is compared, and what they change, in a sentence."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,7 +13,17 @@ from ff.config import Config
 from ff.records import Records
 from ff.stats.study import LAYERS
 
-__all__ = ["BEST", "chosen", "in_short", "named", "pairs"]
+__all__ = [
+    "BEST",
+    "answer",
+    "chosen",
+    "in_short",
+    "named",
+    "not_compared",
+    "pairs",
+    "undecided",
+    "wide_in_short",
+]
 
 # The paper's network at its own best learning rate on the grid.
 BEST = "learning-rate-3x"
@@ -106,6 +116,41 @@ def chosen(pairs: Mapping[str, tuple[Records, Records]]) -> dict[str, str]:
     return found
 
 
+def answer(
+    study: pd.DataFrame,
+    names: Mapping[str, str],
+    pairs: Mapping[str, tuple[Records, Records]],
+) -> str:
+    """What lowers the delay per layer, and whether what helps the readout does so, as HTML.
+
+    Parameters
+    ----------
+    study, names, pairs
+        As of `in_short`.
+    """
+    delay, readout = (_sure(study, measures) for measures in DIRECTIONS)
+    lower = delay[delay["difference"] < 0]
+    less, more = (set(delay.loc[delay["difference"] * sign > 0, "variant"]) for sign in (-1, 1))
+    better = set(readout.loc[readout["difference"] > 0, "variant"])
+    which = [
+        escape(names[row["variant"]]) + _sizes(study, row, pairs)
+        for row in lower.to_dict("records")
+    ]
+    return (
+        f"<b>{len(which) or 'None'} of {len(set(study['variant']))} changes lower the delay that "
+        f"each further layer adds, and {len(more) or 'none'} raise it.</b> "
+        + (f"Those that lower it, with epochs per layer: {listed(which)}. " if which else "")
+        + f"Of the {len(better)} changes that make the readout more accurate, "
+        f"{len(better & less) or 'none'} lower the delay per layer and "
+        f"{len(better & more) or 'none'} raise it."
+    )
+
+
+def _sure(study: pd.DataFrame, measures: Sequence[str]) -> Any:
+    """Tests of these measures that remain after Holm's correction."""
+    return study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
+
+
 def in_short(
     study: pd.DataFrame,
     names: Mapping[str, str],
@@ -127,7 +172,7 @@ def in_short(
     """
     items = []
     for measures, words in DIRECTIONS.items():
-        sure: Any = study[study["measure"].isin(measures) & (study["p_holm"] < LEVEL)]
+        sure = _sure(study, measures)
         less = sure["difference"] < 0
         for word, chosen in zip(words, (less, ~less), strict=True):
             found = [
@@ -135,15 +180,79 @@ def in_short(
                 for row in sure[chosen].to_dict("records")
             ]
             if found:
-                items.append(f"{word}: {listed(found)}")
+                items.append(f"<b>{word}</b>: {listed(found)}")
     items += _incomplete(study, names)
     measured = len(study["variant"].unique())
     shown = "".join(f"<li>{item}</li>" for item in items) or "<li>nothing</li>"
     return Html(
-        f"<p>{measured} of {of} variants have a result. What differs from the paper's network (*: "
-        "from that at three times its learning rate), after as many epochs, after Holm's "
-        f"correction over two tests of all {of}:</p><ul>{shown}</ul>"
+        f"<p>{measured} of {of} variants have a result. These differ from the paper's network "
+        "(with a *: from that at three times its learning rate), after Holm's correction over two "
+        f"tests of all {of}; in parentheses, by how many epochs per layer, or points of accuracy:"
+        f"</p><ul>{shown}</ul>"
     )
+
+
+def not_compared(
+    expected: Collection[str], known: Collection[str], records: Collection[str]
+) -> str:
+    """Variants without a result, and why, in a sentence.
+
+    Parameters
+    ----------
+    expected
+        All that there should be.
+    known
+        Those that are compared.
+    records
+        Those that were trained.
+    """
+    absent = [name for name in expected if name not in known]
+    asleep = [label(name) for name in absent if name in records]
+    missing = [label(name) for name in absent if name not in records]
+    said = []
+    if asleep:
+        said.append(f"Left out, since no layer learns, not even the first: {listed(asleep)}.")
+    if missing:
+        said.append(f"Not measured, or diverged in every seed: {listed(missing)}.")
+    return " ".join(said) or "No variant is left out."
+
+
+def undecided(study: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Variants of which neither test differs after Holm, in a sentence.
+
+    Parameters
+    ----------
+    study, names
+        As of `in_short`.
+    """
+    sure = {name for measures in DIRECTIONS for name in _sure(study, measures)["variant"]}
+    rest = [names[name] for name in names if name not in sure]
+    if not rest:
+        return "Every variant differs from the network that it is compared with."
+    return (
+        f"{len(rest)} of {len(names)} variants are not told apart from the network that they are "
+        f"compared with: {listed(rest)}."
+    )
+
+
+def wide_in_short(study: pd.DataFrame) -> str:
+    """Which learning rates or variants differ at 1000 units, in a sentence.
+
+    Parameters
+    ----------
+    study
+        Result of `ff.stats.study.study`.
+    """
+    parts = []
+    for measures, words in DIRECTIONS.items():
+        sure = _sure(study, measures)
+        less = sure["difference"] < 0
+        parts += [
+            f"{word} ({listed(map(label, sure.loc[chosen, 'variant']))})"
+            for word, chosen in zip(words, (less, ~less), strict=True)
+            if chosen.any()
+        ]
+    return f"What differs after Holm's correction: {listed(parts or ['nothing'])}."
 
 
 def _incomplete(study: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
@@ -151,8 +260,9 @@ def _incomplete(study: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     every = study["seeds"].max()
     seeds: Any = study.groupby("variant", sort=False)["seeds"].first()
     arrive: Any = study[study["measure"] == "layers"].set_index("variant")
-    fewer = f"fewer layers that reach 0.7 (of {LAYERS[1] - LAYERS[0] + 1}; not tested)"
-    lost = f"seeds that have diverged and are left out (of {every})"
+    count = LAYERS[1] - LAYERS[0] + 1
+    fewer = f"<b>fewer layers that reach 0.7</b> (how many of {count}, on average; not tested)"
+    lost = f"<b>seeds that have diverged</b> and are left out (how many of {every})"
     counts = {fewer: arrive.loc[arrive["high"] < 0, "own"], lost: every - seeds[seeds < every]}
     return [
         f"{words}: {listed(f'{escape(names[name])} ({number(n)})' for name, n in found.items())}"
@@ -167,7 +277,7 @@ def _sizes(
     """What to know of a test's difference: how large it is, and where it is the other way round."""
     if row["measure"] == "readout":
         said = [f"{100 * row['difference']:+.2g} points".replace("-", MINUS)]
-        said += ["less than matters"] if direction(row) == "same" else []
+        said += ["too small to matter"] if direction(row) == "same" else []
         learned = _learned(pairs[row["variant"]][0]) if row["variant"] in pairs else np.ones(1)
         if not learned.all():
             said.append(f"{learned.sum():.0f} of {len(learned)} layers learn")

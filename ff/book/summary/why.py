@@ -1,13 +1,13 @@
 """Why deep layers are late: what the interventions decide, and what was expected, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate, layer_numbers, listed, number
-from ff.book.study import Outcome
+from ff.book.markup import layer_numbers, listed, number
+from ff.book.study import Outcome, all_hold
 from ff.book.summary.causes import (
     AT_ONCE,
     LAYER_NORM,
@@ -32,51 +32,77 @@ from ff.book.summary.causes import (
 )
 from ff.book.summary.variations import BEST
 from ff.records import Records
-from ff.stats.delay import mean_delay
-from ff.stats.intervals import Estimate, jackknife, leave_one_out
+from ff.stats.delay import TARGET, mean_delay
 
 __all__ = [
-    "AWAKE",
-    "answers",
+    "answer",
     "conclusions",
+    "how_long",
     "interventions",
     "moving",
     "normalization",
-    "step_or_width",
-    "step_sizes",
+    "on_average",
+    "on_good_layers",
 ]
 
 TOGETHER = 0.7  # epochs per layer that layers which learn together were expected to need at least
 LAST = 6  # layer above which none was expected to reach the target on an untrained network
 EARLY = 10  # epochs of the network below that were expected to bring more than half of the gain
 LESS = 0.2  # share of the delay per layer that layer normalization was expected to take away
-FALL = 0.05  # of accuracy from one epoch to the next, which counts as one
-OFTEN, FEW = 0.5, 0.1  # share of layers that fall: frequent is more, few is less
-AWAKE = 0.55  # accuracy from which a layer can fall by that much: the others stay at chance
 
 
-def answers(records: Mapping[str, Records]) -> list[str]:
-    """How long layers take on trained, frozen networks and together, a sentence each."""
+def answer(records: Mapping[str, Records]) -> str:
+    """What makes a deep layer late, as far as the interventions decide it, as HTML."""
+    runs = frozen_runs(records)
+    last = max(runs)
+    table = {
+        (row["cause"], row["by"]): row["decided"] for row in effects(records).to_dict("records")
+    }
+
+    def decided(cause: str, side: str) -> bool:
+        return all(table[cause, yardstick.by] == side for yardstick in YARDSTICKS)
+
+    flat, waits = decided(place_of(last), "none"), decided(TRAINING, "more")
+    claim = {
+        (True, True): "Depth alone does not make a layer late; it waits for the layers below it to "
+        "be trained.",
+        (True, False): "Depth alone does not make a layer late.",
+        (False, True): "A layer waits for the layers below it to be trained.",
+        (False, False): "What makes a deep layer late is not decided.",
+    }[flat, waits]
     said = [
-        f"On {network(epochs)}, from its own start, a layer takes {_ranges(own)}."
-        for epochs, own in frozen_runs(records).items()
+        f"Above layers that were trained for {last} epochs and then frozen, {_slowest(runs[last])}",
+        f"Where all layers learn together, as in the paper, {_slowest(records['paper'])}",
     ]
-    if MOVING in records:
-        said.append(
-            "Where each starts one epoch after the one below and all go on learning, from its own "
-            f"start, it takes {_ranges(records[MOVING])}."
+    if 0 in runs:
+        said.append(f"Above layers that were never trained, {_slowest(runs[0])}")
+    return f"<b>{claim}</b> {'. '.join(said)}. Epochs count from a layer's own start."
+
+
+def _slowest(own: Records) -> str:
+    """How long the slowest layer above the first takes by Eq. 3."""
+    delays: Any = delays_of(own).query(f"layer > 1 and by == '{YARDSTICKS[0].by}'")
+    arrived, last = int((~delays["censored"]).sum()), delays["last_epoch"].max()
+    which = f"layers 2 to {delays['layer'].max()}"
+    if arrived == len(delays):
+        return (
+            f"the slowest of {which} takes {number(delays['crossing'].max())} epochs to reach an "
+            f"accuracy of {TARGET}"
         )
-    return [*said, f"Where layers learn together, it takes {_ranges(records['paper'])}."]
+    return f"{arrived or 'none'} of {which} reach an accuracy of {TARGET} within {last} epochs"
 
 
 def conclusions(records: Mapping[str, Records]) -> list[str]:
-    """What the interventions decide, a sentence each; what is undecided is not mentioned."""
+    """What the interventions decide, each a claim and its numbers as HTML.
+
+    What is undecided is not mentioned.
+    """
     table = {(row["cause"], row["by"]): row for row in effects(records).to_dict("records")}
     both = [yardstick.by for yardstick in YARDSTICKS]
     runs = frozen_runs(records)
 
     def found(cause: str) -> str:
-        return " and ".join(f"by {by} {table[cause, by]['found']}" for by in both)
+        return " and ".join(f"{table[cause, by]['found']} by {by}" for by in both)
 
     def decided(cause: str) -> list[str]:
         return [table[cause, by]["decided"] for by in both]
@@ -89,13 +115,13 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
     said = []
     if flat := [epochs for epochs, own in by_place.items() if own == ["none", "none"]]:
         said.append(
-            f"Depth alone does not make a layer late: its place adds no more than {MOST} epochs "
-            f"per layer, from its own start, on {where(flat)}."
+            f"<b>Depth alone does not make a layer late.</b> Each further layer adds no more than "
+            f"{MOST} epochs, counted from its own start, on {where(flat)}."
         )
     if steep := [epochs for epochs, own in by_place.items() if own == ["more", "more"]]:
         said.append(
-            "The deeper a layer's place, the longer it takes from its own start on a network "
-            f"that does not change, in epochs per layer: {where(steep)}."
+            "<b>Above layers that were trained less, deeper layers take longer.</b> Epochs that "
+            f"each further layer adds, counted from its own start: {where(steep)}."
         )
     settling = [
         epochs
@@ -104,15 +130,15 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
     ]
     if settling:
         said.append(
-            "Deeper layers may be late by Eq. 3 alone: they tell the samples of a pair apart "
-            "within an epoch, and what takes longer is that their goodness settles on both sides "
-            f"of the threshold, in epochs per layer: {where(settling)}."
+            "<b>Deeper layers may be late by Eq. 3 alone.</b> They tell the two samples of a pair "
+            "apart within an epoch; what takes longer is that their goodness settles on both sides "
+            f"of the threshold. Epochs that each further layer adds: {where(settling)}."
         )
     moved = [_flat(records[MOVING], one) for one in YARDSTICKS] if MOVING in records else []
     if moved == [False, False]:
         said.append(
-            "Inputs that go on changing hold a layer up. Epochs that each further layer adds, from "
-            f"its own start, where each starts one epoch after the one below: "
+            "<b>Inputs that go on changing hold a layer up.</b> Epochs that each further layer "
+            "adds, counted from its own start, where each starts one epoch after the one below: "
             f"{found(MOVING_PLACE)}."
         )
     elif runs and moved == [True, True]:
@@ -121,56 +147,112 @@ def conclusions(records: Mapping[str, Records]) -> list[str]:
             wait_beside(own_epochs(records[MOVING]), runs[last], yardstick)
             for yardstick in YARDSTICKS
         ]
-        words = " and ".join(f"by {by} {wait}" for by, (wait, _) in zip(both, waits, strict=True))
+        words = " and ".join(f"{wait} by {by}" for by, (wait, _) in zip(both, waits, strict=True))
         said.append(
-            "Where each layer starts one epoch after the one below it, and all go on learning, "
-            "deeper layers take no longer than shallow ones. Epochs that each further layer adds, "
-            f"from its own start: {found(MOVING_PLACE)}. Epochs that a layer takes longer there "
-            f"than on the network frozen after {last} epochs: {words}."
+            "<b>Where each layer starts one epoch after the one below it, and all go on learning, "
+            "deeper layers take no longer than shallow ones.</b> Epochs that each further layer "
+            f"adds, counted from its own start: {found(MOVING_PLACE)}. How many epochs longer a "
+            f"layer takes there than on the network frozen after {last} epochs, on average: "
+            f"{words}."
         )
     for cause, sides in _SIDES.items():
         own = decided(cause)
         if own in (["more", "more"], ["less", "less"]):
             said.append(f"{sides[own[0]]}: {found(cause)}.")
-    return said or ["No cause is decided by both yardsticks."]
+    return said or ["No cause is decided both by Eq. 3 and by pairs."]
 
 
 # What is said of a cause by the side on which both yardsticks decide it, before the numbers.
 _SIDES = {
     TRAINING: {
-        "more": "A layer waits for the layers below it to be trained. Epochs that it takes longer "
-        "on an untrained network than on the one that was trained longest",
-        "less": "A layer takes longer where the layers below it are trained. Difference in epochs "
-        "of an untrained network from the one that was trained longest",
+        "more": "<b>A layer waits for the layers below it to be trained.</b> How many epochs "
+        "longer it takes on an untrained network than on the one that was trained longest, on "
+        "average",
+        "less": "<b>A layer takes longer where the layers below it are trained.</b> Difference in "
+        "epochs of an untrained network from the one that was trained longest, on average",
     },
     LAYER_NORM: {
-        "more": "With layer normalization, layers that learn together arrive later, both at three "
-        "times the paper's rate. Difference in epochs",
-        "less": "With layer normalization, layers that learn together arrive sooner, both at three "
-        "times the paper's rate. Difference in epochs",
+        "more": "<b>With layer normalization, layers that learn together arrive later.</b> "
+        "Difference in epochs, on average, both at three times the paper's learning rate",
+        "less": "<b>With layer normalization, layers that learn together arrive sooner.</b> "
+        "Difference in epochs, on average, both at three times the paper's learning rate",
     },
 }
 
 
-def _ranges(own: Records) -> str:
-    """From the fastest layer to the slowest, by both yardsticks."""
-    delays: Any = delays_of(own).query("layer > 1").set_index(["by", "layer"])["crossing"]
-    parts = [f"{_range(delays[yardstick.by])} by {yardstick.by}" for yardstick in YARDSTICKS]
-    return " and ".join(parts)
+def how_long(runs: Mapping[str, Records]) -> pd.DataFrame:
+    """From the fastest to the slowest of layers 2 to 16, in epochs from their own start.
+
+    Parameters
+    ----------
+    runs
+        By words for what is below the layers.
+
+    Returns
+    -------
+    DataFrame
+        Text, a row a run and a column a yardstick.
+    """
+    table = {}
+    for words, own in runs.items():
+        delays: Any = delays_of(own).query("layer > 1").set_index(["by", "layer"])["crossing"]
+        table[words] = {f"by {one.by}": _range(delays[one.by]) for one in YARDSTICKS}
+    return pd.DataFrame.from_dict(table, orient="index")
 
 
 def _range(crossings: Any) -> str:
-    """Such as "2.5 (layer 4) to 17.6 epochs (layer 16)"."""
+    """Such as "2.5 (layer 4) to 17.6 (layer 16)"."""
     late = crossings[crossings.isna()].index
     if len(late) == len(crossings):
-        return "more epochs than there were in every layer"
+        return "no layer arrives"
     first, last = crossings.idxmin(), crossings.idxmax()
     if not len(late) and crossings[last] <= 1:
-        return "no more than one epoch in every layer"
-    slow = f"{number(crossings[last])} epochs (layer {last})"
+        return "at most 1, every layer"
+    slow = f"{number(crossings[last])} (layer {last})"
     if len(late):
-        slow = f"more epochs than there were ({layer_numbers(late)})"
+        slow = f"never ({layer_numbers(late)})"
     return f"{number(crossings[first])} (layer {first}) to {slow}"
+
+
+def on_average(runs: Mapping[str, Records]) -> str:
+    """How many epochs layers above the first take on average, in several runs, in a sentence.
+
+    Parameters
+    ----------
+    runs
+        By words for each, such as those of a figure's legend.
+    """
+    counted = [own_epochs(own) for own in runs.values()]
+    rows = [by_measure(own, own) for own in counted]
+    first, second = (
+        [f"{number(row[one.wait]['own'])} ({words})" for words, row in zip(runs, rows, strict=True)]
+        for one in YARDSTICKS
+    )
+    return (
+        f"Epochs that layers above the first take on average, by Eq. 3: {listed(first)}. By pairs: "
+        f"{listed(second)}. A layer that does not arrive counts with the last epoch."
+    )
+
+
+def on_good_layers(waits: pd.DataFrame) -> str:
+    """How many layers arrive, by whether the layer below had reached the target when it was frozen.
+
+    Parameters
+    ----------
+    waits
+        Result of `ff.book.summary.causes.waits`.
+    """
+    said = []
+    for by, rows in waits.groupby("by", sort=False):
+        good: Any = rows["below"] >= TARGET
+        arrived: Any = rows[good & ~rows["censored"]]
+        said.append(
+            f"By {by}, {len(arrived)} of the {good.sum()} layers whose layer below had reached "
+            f"{TARGET} when it was frozen arrive"
+            + (f", the last after {number(arrived['crossing'].max())} epochs" * bool(len(arrived)))
+            + f"; of the {(~good).sum()} others {(~good & ~rows['censored']).sum()} do."
+        )
+    return " ".join(said)
 
 
 def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -> list[Outcome]:
@@ -194,7 +276,7 @@ def interventions(records: Mapping[str, Records], expected: Mapping[str, str]) -
     if {0, last} <= runs.keys() and len(runs) > 2:
         wait = {epochs: rows["wait"]["own"] for epochs, rows in compared.items()}
         found["intermediate"] = _intermediate(runs, wait, expected["intermediate"])
-        premises = _all([found[name].holds for name in ("trained", "untrained")])
+        premises = all_hold([found[name].holds for name in ("trained", "untrained")])
         found["waiting"] = _waiting(runs, base, premises, expected["waiting"])
     return list(found.values())
 
@@ -206,11 +288,12 @@ def _trained(epochs: int, row: Mapping[str, Any], expected: str) -> Outcome:
         return Outcome(expected, text, None)
     flat, slow = row["own"] <= MOST, row["base"] >= TOGETHER
     text = (
-        f"{number(row['own'])} epochs per layer on a network frozen after {epochs} epochs "
-        f"(layers {row['over']}), {number(row['base'])} together: difference {difference_of(row)}."
+        f"Each further layer adds {number(row['own'])} epochs on a network frozen after {epochs} "
+        f"epochs (layers {row['over']}), and {number(row['base'])} where layers learn together: "
+        f"difference {difference_of(row)}."
     )
     if flat and not slow:
-        text += f" The first half holds; layers together need less than {TOGETHER}."
+        text += f" The first half holds; layers that learn together need less than {TOGETHER}."
     return Outcome(expected, text, bool(flat and slow))
 
 
@@ -221,8 +304,8 @@ def _untrained(own: Records, compared: Mapping[str, dict], expected: str) -> Out
     reached = delays.loc[~delays["censored"], "layer"].to_numpy()
     which = f"of {layer_numbers(reached)}" if len(reached) else "of no layer above the first"
     parts = [
-        f"{number(one['own'])} epochs per layer instead of {number(one['base'])} together by "
-        f"{yardstick.by} (difference {difference_of(one)}, layers {one['over']})"
+        f"by {yardstick.by} {number(one['own'])} epochs instead of {number(one['base'])} where "
+        f"layers learn together (difference {difference_of(one)}, layers {one['over']})"
         for yardstick in YARDSTICKS
         if not np.isnan((one := compared[yardstick.delay])["own"])
     ]
@@ -232,7 +315,7 @@ def _untrained(own: Records, compared: Mapping[str, dict], expected: str) -> Out
         f"{delays['last_epoch'].iloc[0]} epochs"
         f"{', too few for a delay per layer by Eq. 3' if few else ''}."
     )
-    text += f" It adds {'; '.join(parts)}." if parts else ""
+    text += f" Each further layer adds {'; '.join(parts)}." if parts else ""
     steeper = None if few else bool(row["own"] > row["base"])
     return Outcome(expected, text, steeper if (reached <= LAST).all() else False)
 
@@ -247,15 +330,15 @@ def _intermediate(runs: Mapping[int, Records], wait: Mapping[int, float], expect
     means = ", ".join(f"{number(value)} after {epochs}" for epochs, value in wait.items())
     text = (
         f"{shorter.sum()} of {len(shorter)} layers are never later on a network that has learned "
-        "longer. Mean wait of layers above the first from their own start, counting "
-        f"{above[0]['last_epoch'].iloc[0]} epochs where a layer does not arrive: {means}."
+        "longer. Epochs that layers above the first take on average, from their own start, "
+        f"counting {above[0]['last_epoch'].iloc[0]} where a layer does not arrive: {means}."
     )
     steps = zip(neither.sum(axis=1), list(runs)[:-1], list(runs)[1:], strict=True)
     tied = [f"{count} ({low} against {high} epochs)" for count, low, high in steps if count]
     if tied:
         text += (
-            " Among them are layers that arrive on neither of two networks, so that it is not "
-            f"known on which they are later: {listed(tied)}."
+            " Some arrive on neither of two networks, so that it is not known on which they are "
+            f"later: {listed(tied)}."
         )
     gain, enough = wait[0] - wait[last], None
     if early and gain > 0:
@@ -288,10 +371,12 @@ def _waiting(
         which = f"on the network frozen after {epochs} epochs" if epochs else "on the untrained one"
         waited.append(f"{which} {' and '.join(words)}")
     text = (
-        "How many epochs longer a layer waits, from its own start, than where layers learn "
-        f"together: {'; '.join(waited)}."
+        "How many epochs longer a layer takes on average, from its own start, than where layers "
+        f"learn together: {'; '.join(waited)}."
     )
-    failed = "" if premises else " Not every premise above came true."
+    failed = (
+        "" if premises else " It follows from the predictions above, not all of which came true."
+    )
     return Outcome(expected, text + failed, premises or None)
 
 
@@ -302,7 +387,7 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
         "On an untrained network": (
             "on-frozen-0-normalization-layer",
             "on-frozen-0",
-            "The same, its second half.",
+            "The same, of layers on an untrained network.",
         ),
     }
     found = []
@@ -315,13 +400,13 @@ def normalization(records: Mapping[str, Records], expected: Mapping[str, str]) -
         for yardstick in YARDSTICKS:
             one = rows[yardstick.delay]
             slope = (
-                f"{number(one['own'])} epochs per layer instead of {number(one['base'])} "
-                f"(difference {difference_of(one)}, layers {one['over']})"
+                f"each further layer adds {number(one['own'])} epochs instead of "
+                f"{number(one['base'])} (difference {difference_of(one)}, layers {one['over']})"
                 if not np.isnan(one["own"])
                 else "too few layers arrive for a delay per layer"
             )
             longer, _ = wait_beside(records[own], records[base], yardstick)
-            parts.append(f"by {yardstick.by} {slope}, epochs of waiting differ by {longer}")
+            parts.append(f"by {yardstick.by} {slope}; the average wait differs by {longer}")
         row = rows["delay"]
         few = np.isnan(row["own"])
         holds = None if few else bool(row["own"] <= (1 - LESS) * row["base"])
@@ -341,10 +426,10 @@ def moving(records: Mapping[str, Records], expected: str) -> Outcome:
     """
     if MOVING not in records:
         return Outcome(expected, "Not measured.", None)
-    words = [f"by {one.by} {per_layer(records[MOVING], one)[0]}" for one in YARDSTICKS]
+    words = [f"{per_layer(records[MOVING], one)[0]} by {one.by}" for one in YARDSTICKS]
     text = (
-        f"Epochs that each further layer adds, from its own start: {' and '.join(words)}. Counted "
-        "from the common start they are one more."
+        f"Epochs that each further layer adds, counted from its own start: {' and '.join(words)}. "
+        "Counted from the common start they are one more."
     )
     return Outcome(expected, text, _flat(records[MOVING], YARDSTICKS[0]))
 
@@ -355,111 +440,3 @@ def _flat(own: Records, yardstick: Yardstick) -> bool | None:
     if row is None:
         return None
     return True if row["high"] < MOST else False if row["low"] > MOST else None
-
-
-def step_or_width(rows: pd.DataFrame) -> list[str]:
-    """How much more a deep layer adds than a shallow one, by width and by learning rate.
-
-    Parameters
-    ----------
-    rows
-        Results of `slopes` with a column ``rate``, in units of the paper's.
-    """
-    ratios: Any = rows[rows["segment"] == "ratio"]
-    ratios = ratios.sort_values(["hidden", "rate"])
-    said, slowed = [], []
-    for hidden, part in ratios.groupby("hidden"):
-        found = [
-            f"{estimate(row['slope'], row['low'], row['high'])} at {row['rate']:g} times the rate"
-            for row in part.to_dict("records")
-        ]
-        said.append(f"{hidden} units: {', '.join(found)}")
-        above = part["low"].to_numpy() > 1
-        slowed.append(above[-1] and not above[0])
-    if not said:
-        return []
-    sentences = [
-        "Epochs that a further layer adds in the deeper half of the layers that arrive, over those "
-        f"in the shallower half (1: the same). {'; '.join(said)}."
-    ]
-    if len(said) > 1 and all(slowed):
-        sentences.append(
-            "At each width a deep layer adds more than a shallow one at the highest rate, which is "
-            "not shown at the lowest at which enough layers arrive. So the contrast between "
-            "shallow and deep layers comes with larger steps, not with width alone; in part "
-            "because shallow layers gain more from them."
-        )
-    return sentences
-
-
-def step_sizes(
-    falls: pd.DataFrame, rows: pd.DataFrame, expected: Mapping[str, str]
-) -> list[Outcome]:
-    """What came of other learning rates at both widths.
-
-    Parameters
-    ----------
-    falls
-        Results of `ff.stats.study.falls` with a column ``rate``, in units of the paper's.
-    rows
-        Results of `slopes` with that column, too.
-    expected
-        Predictions by name: "falls" and "width".
-    """
-    fell = falls.assign(fell=falls["largest"] > FALL)
-    awake: Any = fell[fell["highest"] >= AWAKE]
-    of: Any = fell.groupby(["hidden", "rate"]).size()
-    count: Any = awake.groupby(["hidden", "rate"]).size().reindex(of.index, fill_value=0)
-    share = {which: _share(awake, *which) for which in of.index}
-    found = {name: Outcome(expected[name], "Not measured.", None) for name in ("falls", "width")}
-    if {(1000, 1.0), (1000, 0.1), (100, 1.0), (100, 0.1)} <= share.keys():
-        words, came = [], []
-        for which in sorted(key for key in share if key[1] in (0.1, 1.0)):
-            one = share[which]
-            percent = 100 * np.clip([one.value, one.low, one.high], 0, 1)
-            words.append(
-                f"{estimate(*percent)} % of {count[which]} (of {of[which]}) at {which[0]} units "
-                f"and {which[1]:g} times the rate"
-            )
-            often = which == (1000, 1.0)
-            margin = OFTEN if often else FEW
-            more, less = bool(one.low > margin), bool(one.high < margin)
-            known = (more or less) and 2 * count[which] > of[which]
-            came.append((more if often else less) if known else None)
-        text = (
-            f"Layers of a seed that fall by more than {FALL} at least once, of those that leave "
-            f"{AWAKE}: {', '.join(words)}. Frequent is more than half, few is less than a tenth, "
-            "each with the whole interval over seeds; where no more than half of the layers leave "
-            "chance, neither is said."
-        )
-        found["falls"] = Outcome(expected["falls"], text, _all(came))
-    whole: Any = rows[rows["segment"] == "all"]
-    found_at = {(row["hidden"], row["rate"]): row for row in whole.to_dict("records")}
-    needed = {(1000, 0.1), (100, 1.0)}
-    if needed <= share.keys():
-        found["width"] = Outcome(expected["width"], "Too few layers arrive.", None)
-    if needed <= found_at.keys():
-        wide, narrow = found_at[1000, 0.1], found_at[100, 1.0]
-        text = (
-            "Epochs per layer: 1000 units at a tenth of the rate "
-            f"{estimate(wide['slope'], wide['low'], wide['high'])}, 100 units at the paper's rate "
-            f"{estimate(narrow['slope'], narrow['low'], narrow['high'])}."
-        )
-        apart = wide["high"] < narrow["low"] or wide["low"] > narrow["high"]
-        holds = bool(wide["high"] < narrow["low"]) if apart else None
-        found["width"] = Outcome(expected["width"], text, holds)
-    return list(found.values())
-
-
-def _share(fell: pd.DataFrame, hidden: int, rate: float) -> Estimate:
-    """Share of the layers that fall, with its interval over seeds."""
-    rows: Any = fell[(fell["hidden"] == hidden) & (fell["rate"] == rate)].groupby("seed")["fell"]
-    falls, count = rows.sum().to_numpy(float), rows.size().to_numpy(float)
-    if not len(count):  # no layer leaves chance
-        return jackknife(np.full(2, np.nan))
-    return jackknife(leave_one_out(lambda weights: weights @ falls / (weights @ count), len(count)))
-
-
-def _all(holds: Sequence[bool | None]) -> bool | None:
-    """Whether all hold: False if one does not, else None if one is undecided."""
-    return False if False in holds else None if None in holds else True
