@@ -10,6 +10,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -112,10 +113,18 @@ class Figure(matplotlib.figure.Figure):
     ----------
     height
         In inches.
+
+    Attributes
+    ----------
+    alt
+        What is seen, for who cannot see it. Title of the SVG; the book's pages take it from there.
+    caption
+        What is drawn, for all. Description in the SVG; likewise.
     """
 
     def __init__(self, height: float) -> None:
         super().__init__(figsize=(WIDTH, height), layout="constrained")
+        self.alt = self.caption = ""
 
     @styled
     def draw(self, renderer: Any) -> None:
@@ -126,7 +135,9 @@ class Figure(matplotlib.figure.Figure):
     def _repr_svg_(self) -> str:
         file, nothing = io.StringIO(), dict.fromkeys(["Creator", "Date", "Format", "Type"])
         self.savefig(file, format="svg", metadata=nothing)
-        return _compact(file.getvalue())
+        said = {"title": self.alt, "desc": self.caption}
+        words = "".join(f"<{tag}>{escape(text)}</{tag}>\n" for tag, text in said.items() if text)
+        return re.sub(r"<svg [^>]*>\n", lambda svg: svg[0] + words, _compact(file.getvalue()))
 
 
 def _compact(svg: str) -> str:

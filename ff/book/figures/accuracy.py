@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ff.book.figures.shared import band, counted
+from ff.book.markup import listed
 from ff.book.style import INK, MUTED, Figure, count, layer_colorbar, legend, shade, styled
 from ff.errors import RecordsError
 from ff.quantities import words
@@ -88,6 +89,16 @@ def traces(
     axes.set_title(f"{depth} layers of {layer.hidden} units, {mean}")
     legend(figure, axes.get_legend_handles_labels()[0])
     layer_colorbar(figure, axes, depth)
+    figure.alt = (
+        f"{words(column).capitalize()} against epoch, one line for each of {depth} layers of "
+        f"{layer.hidden} units. {_at_the_end(layer, [1, depth])}. The dashed line of the readout "
+        f"ends at {readout.values[:, -1, 0].mean():.2f}."
+    )
+    bands = f" Bands: 95 % intervals of the mean of {seeds} seeds (Student's t)."
+    figure.caption = (
+        f"{words(column).capitalize()} of each layer as training goes on. The dashed line is the "
+        f"accuracy of the readout, that is, of the whole network.{bands if seeds > 1 else ''}"
+    )
     return figure
 
 
@@ -143,6 +154,17 @@ def panels(
     figure.supylabel(words(column), y=0.5 + 0.25 / height, fontsize="medium")
     legend(figure, drawn[0].get_legend_handles_labels()[0])
     layer_colorbar(figure, grid, None)
+    figure.alt = (
+        f"{words(column).capitalize()} against epoch, one line for each layer, in a panel for each "
+        f"network: {listed(map(str, depths))} layers from top to bottom. "
+        + " ".join(f"{_at_the_end(own, depths)} of {own.hidden} units." for own in widths)
+    )
+    figure.caption = (
+        "Layer accuracy as training goes on, mean over seeds (the paper's Figure 2). Color is the "
+        "layer's depth relative to the network's; the dashed line is the accuracy of the whole "
+        "network. A shallower network's layers are those of the deepest one, bit for bit: no layer "
+        "sees what is above it."
+    )
     return figure
 
 
@@ -193,7 +215,20 @@ def spread(
     what = f"mean ± one standard deviation of {seeds} seeds" if seeds > 1 else "1 seed"
     axes.set_title(f"{layer.keys[-1]} layers of {layer.hidden} units, {what}")
     figure.legend(loc="outside right center")
+    figure.alt = (
+        f"{words(column).capitalize()} against epoch for some of {layer.keys[-1]} layers of "
+        f"{layer.hidden} units. {_at_the_end(layer, layer.keys[shown])}."
+    )
+    bands = ", and one standard deviation over seeds to either side" if seeds > 1 else ""
+    figure.caption = f"Mean accuracy of some layers{bands} (in the form of the paper's Figure 3)."
     return figure
+
+
+def _at_the_end(cube: Cube, layers: Sequence[int]) -> str:
+    """Mean accuracy of some layers after the last epoch."""
+    last = dict(zip(cube.keys.tolist(), cube.values[:, -1].mean(axis=0), strict=True))
+    told = listed(f"{last[layer]:.2f} in layer {layer}" for layer in dict.fromkeys(layers))
+    return f"After {cube.epochs[-1]} epochs it is {told}"
 
 
 def _layer_color(layer: int, depth: int) -> Any:

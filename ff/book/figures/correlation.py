@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.markup import MINUS, listed
 from ff.book.style import MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 from ff.stats.correlation import STRONG
 
@@ -22,6 +23,11 @@ __all__ = [
 
 Coefficient = Literal["pearson", "spearman"]
 
+_WHAT = {
+    "pearson": "Pearson correlation of each layer's accuracy with that of the network",
+    "spearman": "Spearman's rank correlation of each layer's accuracy with that of the network",
+}
+_BAR = "Dotted: the paper's bar for a strong correlation."
 _SYMBOLS = {"pearson": "Pearson's r", "spearman": "Spearman's ρ"}
 
 
@@ -59,6 +65,9 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
     entries = [entry(f"{hidden} units", **look) for hidden, _, look in by_width(table)]
     axes.legend(handles=[*entries, _strong()], loc="best")
     legend(figure, depth_entries(markers))
+    figure.alt = f"Correlation against layer, one line for each network. {_told(table)}"
+    form = {"pearson": "5a", "spearman": "5b"}[coefficient]
+    figure.caption = f"{_WHAT[coefficient]} (the paper's Figure {form}). {_BAR}"
     return figure
 
 
@@ -91,6 +100,8 @@ def correlations_with_intervals(
             _draw_correlation(axes, rows, look, f"{depth} layers")
     _correlation_axes(grid, table, coefficient)
     _correlation_legend(figure, grid)
+    figure.alt = f"Correlation against layer, one line for each network. {_told(table)}"
+    figure.caption = f"{_WHAT[coefficient]}.{_bands(table)} {_BAR}"
     return figure
 
 
@@ -128,6 +139,13 @@ def correlation_kinds(
         axes.set_title(f"{depth} layers of {axes.get_title('left')}")
     _correlation_axes(grid, table, coefficient)
     _correlation_legend(figure, grid)
+    figure.alt = "Correlation against layer. " + " ".join(
+        f"{str(kind).capitalize()}: {_told(rows)}"
+        for kind, rows in table.groupby("kind", sort=False)
+    )
+    figure.caption = (
+        f"{_WHAT[coefficient]} of {depth} layers: {listed(kinds)}.{_bands(table)} {_BAR}"
+    )
     return figure
 
 
@@ -166,7 +184,39 @@ def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
         )
         axes.label_outer()
     legend(figure, grid[0].get_legend_handles_labels()[0])
+    best = (
+        table.loc[table["layer"].isin(layers)].sort_values("r").groupby(["hidden", "layer"]).last()
+    )
+    figure.alt = (
+        f"Correlation of gains against lag, a line for each of layers {listed(map(str, layers))}. "
+        "The lag at which it is greatest, layer by layer: "
+        + "; ".join(
+            f"at width {hidden} {listed(f'{lag:.0f}' for lag in own['lag'])}"
+            for hidden, own in best.groupby("hidden")
+        )
+        + "."
+    )
+    figure.caption = (
+        f"Correlation ({_SYMBOLS[coefficient]}) of the gains of some layers with the gains of the "
+        f"network of {greatest(table, 'depth')} layers, by how many epochs the layer follows."
+        f"{_bands(table)}"
+    )
     return figure
+
+
+def _told(table: pd.DataFrame) -> str:
+    """The first and the last layer of the deepest network of each width."""
+    texts = []
+    for hidden, rows in table.loc[table["depth"] == table["depth"].max()].groupby("hidden"):
+        there = rows.dropna(subset="r")
+        ends = there.iloc[sorted({0, len(there) - 1} if len(there) else ())].to_dict("records")
+        told = [f"{row['r']:.2f} in layer {row['layer']}".replace("-", MINUS) for row in ends]
+        texts.append(f"at width {hidden} {' and '.join(told) or 'there is none'}")
+    return f"In the network of {greatest(table, 'depth')} layers, it is {'; '.join(texts)}."
+
+
+def _bands(table: pd.DataFrame) -> str:
+    return " Bands are 95 % intervals over seeds." if table["low"].notna().any() else ""
 
 
 def _draw_correlation(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], label: str) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.markup import listed
 from ff.book.style import MARKERS, MUTED, Figure, count, entry, legend, shade, styled
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "delays",
     "delays_with_intervals",
     "draw_delay",
+    "limits",
     "median_delays",
     "sensitivity",
+    "told",
 ]
 
 DEPTHS = (2, 4, 8, 16, 32)  # Table 1 of the paper
@@ -65,6 +68,12 @@ def delays(delay: pd.DataFrame, depths: Sequence[int] = DEPTHS) -> Figure:
     axes.set_title(f"mean accuracy of {counted(delay['seeds'], 'seed')}")
     axes.legend(loc="lower right")  # delays rise with depth
     legend(figure, depth_entries(markers))
+    figure.alt = f"Epoch at which a layer reaches the target accuracy. {told(delay, 'epoch', 0)}"
+    figure.caption = (
+        "Epoch at which a layer reaches the target accuracy (the paper's Figure 4). Since a "
+        "layer's delay does not depend on the layers above it, the paper's lines of several depths "
+        "are one line here; each point has the marker of the shallowest network with such a layer."
+    )
     return figure
 
 
@@ -83,7 +92,16 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
         Bands are intervals over seeds, cut off at the last epoch. A layer that has not
         reached the target by then is an open upward triangle there: its delay is longer.
     """
-    return _with_bands(delay, f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals")
+    title = f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals"
+    figure = _with_bands(delay, title)
+    figure.alt = f"Epoch at which a layer crosses the target accuracy. {told(delay, 'crossing', 1)}"
+    figure.caption = (
+        f"Epoch at which a layer's mean accuracy crosses the target, between epochs on a straight "
+        "line. Bands hold the epochs at which the mean of all possible seeds may cross it: they "
+        f"begin where the upper end of its 95 % interval (Student's t) reaches the target and end "
+        f"where the lower end does.{limits(delay)}"
+    )
+    return figure
 
 
 @styled
@@ -105,7 +123,14 @@ def median_delays(medians: pd.DataFrame) -> Figure:
     names = {"median": "crossing", "low": "crossing_low", "high": "crossing_high"}
     table = medians.rename(columns=names).assign(censored=medians["median"].isna())
     seeds = counted(table["seeds"], "seed")
-    return _with_bands(table, f"median of {seeds}, intervals of at least 95 %")
+    figure = _with_bands(table, f"median of {seeds}, intervals of at least 95 %")
+    what = "Epoch by which a layer has reached the target accuracy in half of the seeds"
+    figure.alt = f"{what}. {told(table, 'crossing', 0)}"
+    figure.caption = (
+        f"{what} (Kaplan-Meier median). Bands are exact intervals of the median, between two of "
+        f"the seeds' delays, which cover 95 % or more.{limits(table)}"
+    )
+    return figure
 
 
 @styled
@@ -134,7 +159,50 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     delay_axes(grid, delay)
     handles = grid[0].get_legend_handles_labels()[0]
     figure.legend(handles=handles[::-1], title="target", loc="outside right center")
+    low, high = targets[0], targets[-1]
+    counts = [
+        f"at width {hidden} {reached[low]:.0f} reach {low:g} and {reached[high]:.0f} reach {high:g}"
+        for hidden, reached in (~delay["censored"])
+        .groupby([delay["hidden"], delay["target"]])
+        .sum()
+        .unstack()
+        .iterrows()
+    ]
+    figure.alt = (
+        f"Delay against layer, one line for each target from {low:g} to {high:g}: the higher the "
+        f"target, the later. Of {greatest(delay, 'layer')} layers, {'; '.join(counts)}."
+    )
+    ends = " A line ends where a layer does not reach the target within the run."
+    figure.caption = (
+        f"Delay by depth for target accuracies from {low:g} to {high:g}."
+        + ends * bool(np.any(delay["censored"]))
+    )
     return figure
+
+
+def told(delay: pd.DataFrame, column: str, digits: int) -> str:
+    """The first and the last layer of each width that has a delay, and how many have none."""
+    texts = []
+    for hidden, rows in delay.groupby("hidden"):
+        there = rows.dropna(subset=column)
+        told = [
+            f"layer {row['layer']} in epoch {row[column]:.{digits}f}"
+            for row in there.iloc[sorted({0, len(there) - 1} if len(there) else ())].to_dict(
+                "records"
+            )
+        ]
+        late = len(rows) - len(there)
+        told += [f"{late} of {len(rows)} layers not within the run"] if late else []
+        texts.append(f"At width {hidden}: {listed(told)}.")
+    return " ".join(texts)
+
+
+def limits(delay: pd.DataFrame) -> str:
+    """What bands and triangles at the last epoch mean, if there are any."""
+    last = greatest(delay, "last_epoch")
+    cut = f" They are cut at epoch {last}." if np.any(delay["crossing_high"] > last) else ""
+    late = " Open triangles: not reached by then." if np.any(delay["censored"]) else ""
+    return cut + (late if cut else late.replace("by then", f"by epoch {last}"))
 
 
 def _with_bands(delay: pd.DataFrame, title: str) -> Figure:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.markers import CARETUP
 
-from ff.book.figures.delay import delay_axes, delay_entries, draw_delay
+from ff.book.figures.delay import delay_axes, delay_entries, draw_delay, limits, told
 from ff.book.figures.shared import by_width, counted, width_panels
 from ff.book.style import LINES, MARKERS, MUTED, PALETTE, Figure, legend, styled
 from ff.stats.delay import TARGET, mean_delay
@@ -45,6 +45,17 @@ def slope_sensitivity(slope: pd.DataFrame) -> Figure:
     axes.set_title(f"mean accuracy of {counted(slope['seeds'], 'seed')}, 95 % intervals")
     axes.set(xlabel="target accuracy", ylabel="epochs of delay per layer")
     legend(figure, axes.get_legend_handles_labels()[0])
+    parts = []
+    for hidden, own in rows.dropna(subset="slope").groupby("hidden"):
+        ends = own.iloc[[0, -1]].to_dict("records")
+        values = " and ".join(f"{row['slope']:.2f} at target {row['target']:g}" for row in ends)
+        parts.append(f"At width {hidden}, {values}.")
+    figure.alt = " ".join(["Epochs of delay per layer against the target accuracy.", *parts])
+    arrows = " An arrowhead: the interval has no upper end." if np.isinf(rows["high"]).any() else ""
+    figure.caption = (
+        "Epochs of delay that each further layer adds, by target accuracy, with 95 % intervals "
+        f"over seeds (leaving each one out).{arrows}"
+    )
     return figure
 
 
@@ -92,4 +103,13 @@ def auroc_beside_accuracy(
     for axes in grid:
         axes.set_ylabel("epoch at target")
     legend(figure, delay_entries(grid[0], both))
+    figure.alt = " ".join(
+        f"Epoch at which {label} is reached, against the layer. {told(table, 'crossing', 1)}"
+        for table, _, label in criteria
+    )
+    figure.caption = (
+        f"Epoch at which validation AUROC reaches {auroc_target:g}, beside the epoch at which "
+        f"validation accuracy reaches {target:g}. Bands are 95 % intervals over seeds."
+        f"{limits(both)}"
+    )
     return figure
