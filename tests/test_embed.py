@@ -42,7 +42,7 @@ def test_traces_are_means_over_seeds_with_their_bands(records):
     ]
     for hidden, column in [(10, "train_accuracy"), (100, "validation_accuracy")]:
         numbers = measure(widths, hidden, column)
-        rows = records.layers[records.layers["hidden"] == hidden]
+        rows: Any = records.layers[records.layers["hidden"] == hidden]
         mean, low, _ = mean_band(synthetic.grid(rows, "layer", column))
         shown = (np.array(numbers["layers"]) + 0.5) * embed.ACCURACY
         np.testing.assert_allclose(shown.T, mean, rtol=0, atol=0.51 * embed.ACCURACY)

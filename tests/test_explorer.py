@@ -476,8 +476,9 @@ def test_a_picked_layer_has_its_band_and_its_words(tab, site, tables):
 
 def test_correlations_have_the_intervals_of_the_chapter(tab, site):
     visit(tab, site, f"#width={WIDTHS[0]}&layers=8&layer=5")
-    table = pooled(*(frame.query("hidden == @WIDTHS[0]") for frame in read("")))
-    for row in table.query("depth == 8 and layer == 5").itertuples():
+    table: Any = pooled(*(frame.query("hidden == @WIDTHS[0]") for frame in read("")))
+    rows: Any = table.query("depth == 8 and layer == 5")
+    for row in rows.itertuples():
         (low, high), text = (row.low, row.high), tab.locator(".ff-picked").inner_text()
         found = re.search(rf"{row.coefficient} \S+ \[(\S+), (\S+)\]", text, re.IGNORECASE)
         assert found, text
@@ -566,12 +567,14 @@ def test_a_table_of_records_that_is_dropped_is_compared(tab, site):
     settle(tab)
     assert 'layers of 100, a, "b".csv' in tab.locator("#ff-compare option:checked").inner_text()
     assert tab.locator("#ff-epoch").get_attribute("aria-valuetext") == "epoch 40"
+    caption = tab.locator(".ff-explorer .ff-caption").inner_text()
+    assert "(mean over 30 seeds, measured up to epoch 30) and of 3 layers of 100" in caption
     ours = shown(tab, second=True).iloc[:3]
     means = delay.mean_delay(records.layers)
     np.testing.assert_allclose(ours["crossing"], means["crossing"], atol=0.0051)
     np.testing.assert_allclose(ours["low"], means["crossing_low"], atol=0.0051)
     np.testing.assert_allclose(ours["high"], means["crossing_high"], atol=0.0051)
-    last = records.layers.query("epoch == 40").groupby("layer")["train_accuracy"].mean()
+    last: Any = records.layers.query("epoch == 40").groupby("layer")["train_accuracy"].mean()
     np.testing.assert_allclose(ours["accuracy"], last, atol=0.51e-4)
     assert 'a, "b".csv' in downloaded(tab)["condition"].unique()
     tab.locator("#ff-accuracy").select_option(label="Validation accuracy")

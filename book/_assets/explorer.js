@@ -315,8 +315,8 @@
       const own = columns.map((text) => html("th", { scope: "col" }, text));
       if (shown.length > 1) {
         const span = { scope: "colgroup", colspan: heads().length };
-        const names = shown.map(({ network }) => html("th", span, network.name));
-        head.replaceChildren(html("tr", {}, layers, ...names), html("tr", {}, ...own));
+        const groups = shown.map(({ network }) => html("th", span, network.name));
+        head.replaceChildren(html("tr", {}, layers, ...groups), html("tr", {}, ...own));
       } else {
         head.replaceChildren(html("tr", {}, layers, ...own));
       }
@@ -332,11 +332,16 @@
         const texts = shown.flatMap(({ rows }) => (rows[i] ? cells(rows[i]) : heads().map(() => "")));
         texts.forEach((text, j) => (row.cells[j + 1].textContent = text));
       });
-      const means = shown.map(
-        ({ network: { name, seeds } }) => name + (seeds ? ` (mean over ${many(seeds, "seed")})` : ""),
-      );
+      const names = shown.map(({ network: { name, seeds }, series }) => {
+        const last = series.epochs.at(-1);
+        const notes = [
+          ...(seeds ? [`mean over ${many(seeds, "seed")}`] : []),
+          ...(last < state.epoch ? [`measured up to epoch ${last}`] : []),
+        ];
+        return name + (notes.length ? ` (${notes.join(", ")})` : "");
+      });
       caption.textContent =
-        `${KINDS[state.kind].title} after ${many(state.epoch, "epoch")} of ${means.join(" and of ")}. ` +
+        `${KINDS[state.kind].title} after ${many(state.epoch, "epoch")} of ${names.join(" and of ")}. ` +
         `Target ${state.target.toFixed(2)}.`;
     }
 
