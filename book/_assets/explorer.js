@@ -181,12 +181,14 @@
         offerNetworks();
         const first = networks().includes(state.first) ? state.first : DEFAULTS.first;
         change({ first, second: own.at(-1) });
+        said.classList.remove("is-wrong");
         said.textContent = `${own.map(({ name }) => name).join("; ")}. Read here and sent nowhere.`;
       } catch (error) {
         said.textContent = `${given.name} cannot be compared. ${error.message}`;
+        said.classList.add("is-wrong");
       }
-      said.classList.toggle("is-wrong", !own.some(({ condition }) => condition === given.name));
     }
+    file.addEventListener("click", () => (file.value = "")); // the same file, changed, counts again
     file.addEventListener("change", () => file.files[0] && take(file.files[0]));
 
     function acceptDrops() {
@@ -203,7 +205,8 @@
         if (!carries(event)) return;
         event.preventDefault();
         root.classList.remove("is-target");
-        take(event.dataTransfer.files[0]);
+        const [given] = event.dataTransfer.files;
+        if (given) take(given);
       });
     }
 
@@ -312,13 +315,13 @@
     function drawTable(shown) {
       const columns = shown.flatMap(heads);
       const layers = html("th", { scope: "col", rowspan: shown.length }, "Layer");
-      const own = columns.map((text) => html("th", { scope: "col" }, text));
+      const titles = columns.map((text) => html("th", { scope: "col" }, text));
       if (shown.length > 1) {
         const span = { scope: "colgroup", colspan: heads().length };
         const groups = shown.map(({ network }) => html("th", span, network.name));
-        head.replaceChildren(html("tr", {}, layers, ...groups), html("tr", {}, ...own));
+        head.replaceChildren(html("tr", {}, layers, ...groups), html("tr", {}, ...titles));
       } else {
-        head.replaceChildren(html("tr", {}, layers, ...own));
+        head.replaceChildren(html("tr", {}, layers, ...titles));
       }
       table.classList.toggle("is-pair", shown.length > 1);
       if (body.rows[0]?.cells.length !== columns.length + 1) body.replaceChildren();

@@ -208,7 +208,8 @@ def _correlations(
     ]
     spans = [(int(layers.epochs[0]), int(last)) for last in layers.epochs]
     table = by_span(*rows, spans=spans, column=column, overall=overall)
-    table["half"] = FISHER.forward(table["high"]) - FISHER.forward(table["r"])
+    high, r = (FISHER.forward(table[name].to_numpy(float)) for name in ("high", "r"))
+    table["half"] = high - r
     found: dict[str, dict[str, list[list[int | None]]]] = {}
     keys = ["coefficient", "depth", "layer"]
     parts: Any = table.sort_values([*keys, "last_epoch"]).groupby(keys)
