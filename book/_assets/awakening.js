@@ -1,5 +1,5 @@
 /* Layers lighting up: a network as a tower of lamps, and beside it what the lamps have shown so
-   far, an epoch a column. Colors and the still picture for print are the style sheet's. */
+   far, an epoch a column, with axes. Colors and the still picture for print are the style sheet's. */
 "use strict";
 
 {
@@ -49,10 +49,23 @@
     preserveAspectRatio: "none",
     role: "img",
     "aria-label":
-      `Accuracy of ${depth} layers by epoch, as light. Layer 1 lights up first, deeper layers later: ` +
+      `Accuracy as light: ${depth} layers upwards, ${epochs.length} epochs to the right. Layer 1 lights up first, deeper layers later: ` +
       `${woke.filter((at) => at < epochs.length).length} of ${depth} reach ${target} within ${epochs.at(-1)} epochs.`,
   }, ...columns.flat(), make("path", { d: stairs.join("") }));
 
+  /** Numbers along an axis: the first, the last, and round ones that keep a distance from these. */
+  function axis(name, numbers, step, place) {
+    const last = numbers.length - 1;
+    const ticks = numbers.flatMap((number, i) => {
+      const round = number % step === 0 && Math.min(i, last - i) >= step / 2;
+      if (!round && i !== 0 && i !== last) return [];
+      return [make("span", { style: `${place}:${((i + 0.5) / numbers.length) * 100}%` }, String(number))];
+    });
+    return make("div", { class: `ff-ticks ff-${name}s`, "aria-hidden": "true" }, ...ticks);
+  }
+  const layerAxis = axis("layer", layers.map((_, layer) => layer + 1), 8, "bottom");
+  const epochAxis = axis("epoch", epochs, 5, "left");
+  const named = (name) => make("span", { class: `ff-${name}-name`, "aria-hidden": "true" }, name);
   const play = make("button", { type: "button", class: "ff-play" });
   const scrub = make("input", {
     type: "range",
@@ -63,7 +76,9 @@
   });
   const status = make("p", { class: "ff-status" });
   const note = make("p", { class: "ff-note-small" },
-    `Each of ${depth} layers of ${hidden} units is a lamp, the first at the bottom: dark at chance, bright when always right. ` +
+    `Each of ${depth} layers of ${hidden} units is a lamp: dark at chance `,
+    make("i", {}), // all colors between the two
+    " bright when always right. " +
     `The line is where accuracy reaches ${target}. Mean over ${seeds} seed${seeds > 1 ? "s" : ""}.`);
 
   let at = 0;
@@ -120,7 +135,7 @@
 
   root.append(
     status,
-    make("div", { class: "ff-stage" }, tower, field),
+    make("div", { class: "ff-stage" }, named("layer"), layerAxis, tower, field, epochAxis, named("epoch")),
     make("div", { class: "ff-transport" }, play, scrub),
     note,
   );

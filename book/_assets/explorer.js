@@ -1,537 +1,545 @@
-/* The explorer: mean traces of every layer, their delays and correlations, drawn from the numbers
-   embedded in the page. Delays are those of ff.delay.mean_delay; correlations come computed.
-   Colors are style sheet matters, so that the page's theme switch needs no script. */
+/* The explorer: what a reader chooses, in controls and an address, and the views that follow. Each
+   .ff-explorer of a page is one. With all views it is a page of its own, whose address keeps what is
+   shown; with some of them it is part of a chapter and links to that page. */
 "use strict";
 
 {
-  const KINDS = {
-    train_accuracy: ["training", "Training accuracy"], // in an address, on the page
-    validation_accuracy: ["validation", "Validation accuracy"],
-    validation_auroc: ["auroc", "Validation AUROC"],
-  };
-  const STRONG = 0.7; // as in ff.correlation
-  const LOW = 0.4; // bottom of the accuracy axis
+  const { KINDS, clamp, distinct } = ExplorerNetworks;
+  const { html, svg, set, symbol, mark, LOW } = ExplorerCharts;
   const TARGETS = { min: 0.5, max: 0.99, step: 0.01 };
+  const LARGEST = 50e6; // bytes of a file that a browser reads at once without effort
 
-  const root = document.querySelector(".ff-explorer");
-  const data = JSON.parse(root.querySelector("script").textContent);
-  const networks = Object.keys(data)
-    .map(Number)
-    .sort((a, b) => a - b)
-    .flatMap((width) => {
-      const [first] = Object.values(data[width].accuracies);
-      const depths = Object.keys(first.networks).map(Number);
-      return depths.sort((a, b) => a - b).map((layers) => ({ width, layers }));
-    });
+  document.querySelectorAll(".ff-explorer").forEach((root, place) => {
+    const data = JSON.parse(root.querySelector("script").textContent);
+    const whole = data.views.length === 4;
+    const aims = data.views.some((view) => view !== "correlations"); // whether a target matters
+    const embedded = ExplorerNetworks.embedded(data.widths);
+    let own = []; // networks of the reader's file
 
-  /* ---- State and its address ------------------------------------------------------------- */
+    /* ---- State and its address ----------------------------------------------------------- */
 
-  const accuracies = (state) => data[state.width].accuracies;
-  const series = (state) => accuracies(state)[state.kind];
-  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+    const networks = () => [...embedded, ...own];
+    const pair = ({ first, second }) => (second ? [first, second] : [first]);
+    const kinds = (state) =>
+      Object.keys(KINDS).filter((kind) => pair(state).every(({ measures }) => kind in measures));
+    const epochs = (state) =>
+      distinct(pair(state).flatMap(({ measures }) => measures[state.kind].epochs));
+    const deepest = (state) => Math.max(...pair(state).map(({ layers }) => layers));
 
-  const DEFAULTS = { ...networks.at(-1), kind: "train_accuracy", target: 0.7, layer: 0 };
-  DEFAULTS.epoch = series(DEFAULTS).epochs.at(-1);
-
-  /** State that an address asks for; whatever it does not say, or says wrongly, is the default. */
-  function parse(hash) {
-    const asked = new URLSearchParams(hash.slice(1));
-    const number = (name) => {
-      const text = asked.get(name);
-      return text && /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+    const DEFAULTS = {
+      first: embedded.findLast(({ condition }) => condition === embedded[0].condition),
+      second: null,
+      target: 0.7,
+      layer: 0,
     };
-    const width = number("width") in data ? number("width") : DEFAULTS.width;
-    const depths = networks.filter((one) => one.width === width).map((one) => one.layers);
-    const layers = depths.includes(number("layers")) ? number("layers") : depths.at(-1);
-    const state = { ...DEFAULTS, width, layers };
-    const kind = Object.keys(KINDS).find((key) => KINDS[key][0] === asked.get("accuracy"));
-    if (kind in accuracies(state)) state.kind = kind;
-    const target = number("target");
-    if (target >= TARGETS.min && target <= TARGETS.max) state.target = Math.round(target * 100) / 100;
-    const { epochs } = series(state);
-    state.epoch = epochs.includes(number("epoch")) ? number("epoch") : epochs.at(-1);
-    const layer = number("layer");
-    if (Number.isInteger(layer) && layer <= state.layers) state.layer = layer;
-    return state;
-  }
+    DEFAULTS.kind = kinds(DEFAULTS)[0];
+    DEFAULTS.epoch = epochs(DEFAULTS).at(-1);
 
-  function address(state) {
-    const parts = {
-      width: state.width,
-      layers: state.layers,
-      accuracy: KINDS[state.kind][0],
-      target: state.target.toFixed(2),
-      epoch: state.epoch,
-      ...(state.layer && { layer: state.layer }),
-    };
-    return `#${new URLSearchParams(parts)}`;
-  }
+    /** State that an address asks for; whatever it does not say, or says wrongly, is the default. */
+    function parse(text) {
+      const asked = new URLSearchParams(text.replace(/^#/, ""));
+      const number = (name) =>
+        /^\d+(\.\d+)?$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : NaN;
+      const narrow = (list, key, ...wanted) => {
+        const found = wanted.map((value) => list.filter((network) => network[key] === value));
+        return found.find(({ length }) => length) ?? list;
+      };
+      const network = (which) => {
+        const { first } = DEFAULTS;
+        const same = narrow(embedded, "condition", asked.get(`condition${which}`), first.condition);
+        const wide = narrow(same, "hidden", number(`width${which}`), first.hidden);
+        return narrow(wide, "layers", number(`layers${which}`)).at(-1);
+      };
+      const state = { ...DEFAULTS, first: network("") };
+      if (embedded.some(({ hidden }) => hidden === number("width2"))) state.second = network("2");
+      const kind = kinds(state).find((key) => KINDS[key].slug === asked.get("accuracy"));
+      if (kind) state.kind = kind;
+      const target = number("target");
+      if (target >= TARGETS.min && target <= TARGETS.max) {
+        state.target = Math.round(target * 100) / 100;
+      }
+      const all = epochs(state);
+      state.epoch = all.includes(number("epoch")) ? number("epoch") : all.at(-1);
+      const layer = number("layer");
+      if (Number.isInteger(layer) && layer <= deepest(state)) state.layer = layer;
+      return state;
+    }
 
-  /* ---- Numbers ---------------------------------------------------------------------------- */
+    /** The address of a state. A network of the reader's file is nowhere but here: it is left out. */
+    function address(state) {
+      const network = (one, which) =>
+        one && !own.includes(one)
+          ? {
+              [`width${which}`]: one.hidden,
+              [`layers${which}`]: one.layers,
+              ...(one.condition && { [`condition${which}`]: one.condition }),
+            }
+          : {};
+      const parts = {
+        ...network(state.first, ""),
+        ...network(state.second, "2"),
+        accuracy: KINDS[state.kind].slug,
+        target: state.target.toFixed(2),
+        epoch: state.epoch,
+        ...(state.layer && { layer: state.layer }),
+      };
+      return `#${new URLSearchParams(parts)}`;
+    }
 
-  /** First epoch at which a trace reaches the target and where it crosses it on the way, among its
-      first `count` values. Compared as float32, like the records. */
-  function reach(trace, epochs, target, count) {
-    const aim = Math.fround(target);
-    const after = trace.findIndex((value, i) => i < count && Math.fround(value) >= aim);
-    if (after < 0) return { epoch: null, crossing: null };
-    const before = Math.max(after - 1, 0);
-    const rise = trace[after] - trace[before];
-    const share = rise > 0 ? clamp((target - trace[before]) / rise, 0, 1) : 1;
-    const crossing = epochs[before] + share * (epochs[after] - epochs[before]);
-    return { epoch: epochs[after], crossing };
-  }
+    let state = parse((whole && location.hash) || data.shown);
+    function tell() {
+      if (whole) history.replaceState(null, "", address(state));
+    }
+    if (location.hash) tell(); // what it says wrongly is not kept
 
-  /** A row for each layer of the chosen network, as if training had ended at the chosen epoch. */
-  function numbers(state) {
-    const { epochs, layers, pearson, spearman } = series(state);
-    const at = epochs.indexOf(state.epoch);
-    return layers.slice(0, state.layers).map((trace, i) => ({
-      layer: i + 1,
-      accuracy: trace[at],
-      ...reach(trace, epochs, state.target, at + 1),
-      pearson: pearson[state.layers][i][at],
-      spearman: spearman[state.layers][i][at],
-    }));
-  }
+    function change(part) {
+      const ended = state.epoch === epochs(state).at(-1);
+      state = { ...state, ...part };
+      if (!kinds(state).includes(state.kind)) state.kind = kinds(state)[0];
+      const all = epochs(state);
+      if (ended || !all.includes(state.epoch)) state.epoch = part.epoch ?? all.at(-1);
+      state.layer = Math.min(state.layer, deepest(state));
+      tell();
+      schedule();
+    }
 
-  /* ---- Making elements -------------------------------------------------------------------- */
+    /* ---- Controls ------------------------------------------------------------------------ */
 
-  const SVG = "http://www.w3.org/2000/svg";
+    const id = (name) => `ff-${name}${place ? `-${place + 1}` : ""}`;
 
-  function fill(node, attributes, children) {
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    node.append(...children);
-    return node;
-  }
-  const html = (tag, attributes = {}, ...children) =>
-    fill(document.createElement(tag), attributes, children);
-  const svg = (tag, attributes = {}, ...children) =>
-    fill(document.createElementNS(SVG, tag), attributes, children);
-  const path = (points) => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+    function choice(label, name, choose) {
+      const input = html("select", { id: id(name) });
+      input.addEventListener("change", () => choose(Number(input.value)));
+      return { input, box: html("div", {}, html("label", { for: id(name) }, label), input) };
+    }
+    function offer({ input }, texts) {
+      input.replaceChildren(...texts.map((text, value) => html("option", { value }, text)));
+    }
 
-  /** Where a layer's color lies between the first's and the last's. */
-  const share = (layer, layers) => `--share:${((layer - 1) / Math.max(layers - 1, 1)).toFixed(3)}`;
+    function slider(label, name, attributes, choose) {
+      const input = html("input", { type: "range", id: id(name), ...attributes });
+      const output = html("output", { for: id(name) });
+      input.addEventListener("input", () => choose(input.valueAsNumber));
+      const text = html("label", { for: id(name) }, `${label} `);
+      return { input, output, box: html("div", {}, html("span", {}, text, output), input) };
+    }
 
-  /** Ticks at 1 and at round numbers up to the last. */
-  function count(last) {
-    const step = [1, 2, 5, 10, 20, 50, 100].find((size) => last / size <= 8) ?? last;
-    const round = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step);
-    return [...new Set([1, ...round])];
-  }
+    const network = choice("Network", "network", (i) => change({ first: networks()[i] }));
+    const compared = choice("Compare with", "compare", (i) =>
+      change({ second: networks()[i - 1] ?? null }),
+    );
+    const kind = choice("Measure", "accuracy", (i) => change({ kind: Object.keys(KINDS)[i] }));
+    const target = slider("Target", "target", TARGETS, (value) => change({ target: value }));
+    const epoch = slider("Epoch", "epoch", { min: 0, step: 1 }, (at) =>
+      change({ epoch: epochs(state)[at] }),
+    );
+    const layer = slider("Layer", "layer", { min: 0, step: 1 }, (value) => change({ layer: value }));
 
-  /* ---- Controls --------------------------------------------------------------------------- */
+    function offerNetworks() {
+      const names = networks().map(({ name }) => name);
+      offer(network, names);
+      offer(compared, ["none", ...names]);
+    }
+    offerNetworks();
+    offer(kind, Object.values(KINDS).map(({ title }) => title));
 
-  let state = parse(location.hash);
-  const tell = () => history.replaceState(null, "", address(state));
-  if (location.hash) tell(); // what it says wrongly is not kept
+    function drawControls() {
+      const all = epochs(state);
+      network.input.value = networks().indexOf(state.first);
+      compared.input.value = networks().indexOf(state.second) + 1;
+      kind.input.value = Object.keys(KINDS).indexOf(state.kind);
+      Object.keys(KINDS).forEach((key, i) => {
+        kind.input.options[i].disabled = !kinds(state).includes(key);
+      });
+      target.input.value = state.target;
+      target.output.textContent = state.target.toFixed(2);
+      epoch.input.max = all.length - 1;
+      epoch.input.value = all.indexOf(state.epoch);
+      epoch.input.setAttribute("aria-valuetext", `epoch ${state.epoch}`);
+      epoch.output.textContent = state.epoch;
+      layer.input.max = deepest(state);
+      layer.input.value = state.layer;
+    }
 
-  function change(part) {
-    state = { ...state, ...part };
-    const { epochs } = series(state);
-    if (!epochs.includes(state.epoch)) state.epoch = epochs.at(-1);
-    state.layer = Math.min(state.layer, state.layers);
-    tell();
-    schedule();
-  }
+    /* ---- The reader's own file ------------------------------------------------------------ */
 
-  function choice(label, id, options, choose) {
-    const items = options.map((text, value) => html("option", { value }, text));
-    const input = html("select", { id: `ff-${id}` }, ...items);
-    input.addEventListener("change", () => choose(Number(input.value)));
-    return { input, box: html("div", {}, html("label", { for: `ff-${id}` }, label), input) };
-  }
+    const file = html("input", { type: "file", accept: ".csv,text/csv", id: id("file") });
+    const said = html("span", { role: "status" });
+    const ownFile = html(
+      "p",
+      { class: "ff-own" },
+      html("label", { for: id("file") }, "Your own CSV, dropped here or chosen:"),
+      file,
+      said,
+    );
 
-  function slider(label, id, attributes, choose) {
-    const input = html("input", { type: "range", id: `ff-${id}`, ...attributes });
-    const output = html("output", { for: `ff-${id}` });
-    input.addEventListener("input", () => choose(input.valueAsNumber));
-    const text = html("label", { for: `ff-${id}` }, `${label} `);
-    return { input, output, box: html("div", {}, html("span", {}, text, output), input) };
-  }
-
-  const network = choice(
-    "Network",
-    "network",
-    networks.map(({ width, layers }) => `${layers} layers of ${width}`),
-    (i) => change(networks[i]),
-  );
-  const kind = choice(
-    "Measure",
-    "accuracy",
-    Object.values(KINDS).map(([, name]) => name),
-    (i) => change({ kind: Object.keys(KINDS)[i] }),
-  );
-  const target = slider("Target", "target", TARGETS, (value) => change({ target: value }));
-  const epoch = slider("Epoch", "epoch", { min: 0, step: 1 }, (at) =>
-    change({ epoch: series(state).epochs[at] }),
-  );
-  const layer = slider("Layer", "layer", { min: 0, step: 1 }, (value) => change({ layer: value }));
-
-  /* ---- Charts ----------------------------------------------------------------------------- */
-
-  const MARGIN = { top: 12, right: 14, bottom: 40, left: 46 };
-
-  /** An empty chart that knows its size in CSS pixels, and scales of its own. */
-  function chart(title, name, height) {
-    const picture = svg("svg", { role: "img", height });
-    const figure = html("figure", { class: name }, html("figcaption", {}, title), picture);
-    return {
-      figure,
-      picture,
-      caption: figure.firstChild,
-      drawn: picture.appendChild(svg("g")),
-      height,
-      /** Draw the axes anew and return functions from values to pixels. */
-      axes(xTicks, yTicks, [x0, x1], [y0, y1], xLabel) {
-        const width = Math.max(picture.clientWidth, 200);
-        picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-        const right = width - MARGIN.right;
-        const bottom = height - MARGIN.bottom;
-        const x = (value) =>
-          MARGIN.left + ((value - x0) / (x1 - x0 || 1)) * (right - MARGIN.left);
-        const y = (value) => bottom - ((value - y0) / (y1 - y0 || 1)) * (bottom - MARGIN.top);
-        const axis = svg("g", { class: "ff-axis" });
-        for (const [value, text] of yTicks) {
-          axis.append(
-            svg("line", { x1: MARGIN.left, x2: right, y1: y(value), y2: y(value) }),
-            svg("text", { x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, text),
-          );
-        }
-        for (const value of xTicks) {
-          axis.append(svg("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, value));
-        }
-        const middle = (MARGIN.left + right) / 2;
-        axis.append(
-          svg("text", { x: middle, y: height - 5, "text-anchor": "middle" }, xLabel),
-        );
-        this.drawn.replaceChildren(axis);
-        Object.assign(this, { x, y, left: MARGIN.left, right, top: MARGIN.top, bottom });
-        this.from = {
-          x: (pixel) => x0 + ((pixel - MARGIN.left) / (right - MARGIN.left)) * (x1 - x0),
-          y: (pixel) => y0 + ((bottom - pixel) / (bottom - MARGIN.top)) * (y1 - y0),
-        };
-      },
-      /** The pointer's place in the chart's own pixels. */
-      at(event) {
-        const box = picture.getBoundingClientRect();
-        return [event.clientX - box.left, event.clientY - box.top];
-      },
-    };
-  }
-
-  const traces = chart("", "ff-traces", 340);
-  const delays = chart("", "ff-delays", 260);
-  const correlations = chart("", "ff-correlations", 260);
-
-  const mark = (number, node) => {
-    node.dataset.layer = number;
-    node.setAttribute("style", share(number, state.layers));
-    return node;
-  };
-
-  function drawTraces(rows) {
-    const { epochs, layers, networks: whole } = series(state);
-    const last = epochs.at(-1);
-    const ticks = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].map((value) => [value, value.toFixed(1)]);
-    traces.axes(count(last), ticks, [epochs[0], last], [LOW, 1], "epoch");
-    const seen = epochs.indexOf(state.epoch) + 1;
-    const line = (trace, name, from, to) => {
-      const points = trace.slice(from, to).map((value, i) => [
-        traces.x(epochs[from + i]),
-        traces.y(Math.max(value, LOW)),
-      ]);
-      return svg("polyline", { class: name, points: path(points) });
-    };
-    const both = (trace, name) => [
-      line(trace, `${name} ff-later`, Math.max(seen - 1, 0), epochs.length),
-      line(trace, name, 0, seen),
-    ];
-    traces.drawn.append(...both(whole[state.layers], "ff-network"));
-    for (const row of [...rows].reverse()) {
-      for (const part of both(layers[row.layer - 1], "ff-line")) {
-        traces.drawn.append(mark(row.layer, part));
+    async function take(given) {
+      try {
+        if (given.size > LARGEST) throw new Error(`It is larger than ${LARGEST / 1e6} MB.`);
+        const found = ExplorerNetworks.own(await given.text(), given.name);
+        own = found;
+        offerNetworks();
+        const first = networks().includes(state.first) ? state.first : DEFAULTS.first;
+        change({ first, second: own.at(-1) });
+        said.classList.remove("is-wrong");
+        said.textContent = `${own.map(({ name }) => name).join("; ")}. Read here and sent nowhere.`;
+      } catch (error) {
+        said.textContent = `${given.name} cannot be compared. ${error.message}`;
+        said.classList.add("is-wrong");
       }
     }
-    const x = traces.x(state.epoch);
-    const y = traces.y(state.target);
-    for (const handle of [epochLine, epochGrip]) {
-      fill(handle, { x1: x, x2: x, y1: traces.top, y2: traces.bottom }, []);
-    }
-    fill(epochKnob, { cx: x, cy: traces.bottom }, []);
-    for (const handle of [targetLine, targetGrip]) {
-      fill(handle, { x1: traces.left, x2: traces.right, y1: y, y2: y }, []);
-    }
-    fill(targetKnob, { cx: traces.left, cy: y }, []);
-    const awake = rows.filter((row) => row.epoch !== null).length;
-    const reached = `${awake} of ${state.layers} layers have reached ${state.target.toFixed(2)}`;
-    status.textContent = `By epoch ${state.epoch}, ${reached}.`;
-    traces.picture.setAttribute(
-      "aria-label",
-      `${KINDS[state.kind][1]} of each layer against the epoch. By epoch ${state.epoch}, ${reached}.`,
-    );
-  }
+    file.addEventListener("click", () => (file.value = "")); // the same file, changed, counts again
+    file.addEventListener("change", () => file.files[0] && take(file.files[0]));
 
-  function drawDelays(rows) {
-    const { epochs } = series(state);
-    const end = Math.max(state.epoch, epochs[0] + 1);
-    const ticks = count(end).map((value) => [value, String(value)]);
-    const top = end + (end - epochs[0]) * 0.06; // room for the triangles
-    delays.axes(count(state.layers), ticks, [0.5, state.layers + 0.5], [epochs[0], top], "layer");
-    const reached = rows.filter((row) => row.crossing !== null);
-    const points = reached.map((row) => [delays.x(row.layer), delays.y(row.crossing)]);
-    delays.drawn.append(svg("polyline", { class: "ff-path", points: path(points) }));
-    for (const row of rows) {
-      const x = delays.x(row.layer);
-      const shape =
-        row.crossing === null
-          ? svg("path", { class: "ff-missed", d: `M${x - 5},${delays.top + 11}h10l-5,-9z` })
-          : svg("circle", { class: "ff-dot", cx: x, cy: delays.y(row.crossing), r: 4.5 });
-      delays.drawn.append(mark(row.layer, shape));
-    }
-    const deepest = reached.length
-      ? `Layer ${reached.at(-1).layer} reached it at ${reached.at(-1).crossing.toFixed(1)}.`
-      : "No layer has reached it.";
-    delays.picture.setAttribute(
-      "aria-label",
-      `Epoch at which each layer reaches ${state.target.toFixed(2)}, against the layer. ${deepest}`,
-    );
-  }
-
-  function drawCorrelations(rows) {
-    const values = rows.flatMap((row) => [row.pearson, row.spearman]).filter((r) => r !== null);
-    const low = Math.min(0, Math.floor(Math.min(...values, 0) * 4) / 4);
-    const ticks = [];
-    for (let r = low; r <= 1; r += 0.25) {
-      ticks.push([r, r < 0 ? `\u2212${-r.toFixed(2)}` : r.toFixed(2)]);
-    }
-    const chart = correlations;
-    chart.axes(count(state.layers), ticks, [0.5, state.layers + 0.5], [low, 1], "layer");
-    const y = chart.y(STRONG);
-    chart.drawn.append(
-      svg("line", { class: "ff-strong", x1: chart.left, x2: chart.right, y1: y, y2: y }),
-    );
-    for (const [coefficient, name] of [["spearman", "ff-ring"], ["pearson", "ff-dot"]]) {
-      const shown = rows.filter((row) => row[coefficient] !== null);
-      const points = shown.map((row) => [chart.x(row.layer), chart.y(row[coefficient])]);
-      chart.drawn.append(svg("polyline", { class: "ff-path", points: path(points) }));
-      shown.forEach((row, i) => {
-        const [cx, cy] = points[i];
-        chart.drawn.append(mark(row.layer, svg("circle", { class: name, cx, cy, r: 4 })));
+    function acceptDrops() {
+      const carries = (event) => event.dataTransfer.types.includes("Files");
+      addEventListener("dragover", (event) => {
+        if (!carries(event)) return;
+        event.preventDefault(); // or the browser opens the file in place of the page
+        root.classList.add("is-target");
+      });
+      addEventListener("dragleave", (event) => {
+        if (!event.relatedTarget) root.classList.remove("is-target"); // out of the window
+      });
+      addEventListener("drop", (event) => {
+        if (!carries(event)) return;
+        event.preventDefault();
+        root.classList.remove("is-target");
+        const [given] = event.dataTransfer.files;
+        if (given) take(given);
       });
     }
-    const strong = rows.filter((row) => Math.abs(row.pearson) > STRONG).length;
-    chart.picture.setAttribute(
-      "aria-label",
-      "Pearson and Spearman correlation of each layer's accuracy with the network's, against the " +
-        `layer. Pearson's exceeds ${STRONG} in ${strong} of ${state.layers} layers.`,
-    );
-  }
 
-  /* ---- Table ------------------------------------------------------------------------------ */
+    /* ---- Words ----------------------------------------------------------------------------- */
 
-  const HEADS = ["Layer", "Accuracy", "Epoch reached", "Crossing", "Pearson", "Spearman"];
-  const body = html("tbody");
-  const caption = html("caption");
-  const table = html(
-    "table",
-    { class: "table" },
-    caption,
-    html("thead", {}, html("tr", {}, ...HEADS.map((head) => html("th", { scope: "col" }, head)))),
-    body,
-  );
+    const digits = (value, places) =>
+      value === null || value === Infinity ? "\u2013" : value.toFixed(places).replace("-", "\u2212");
+    const interval = (low, high, places) =>
+      low === null || low === Infinity
+        ? "\u2013"
+        : `[${digits(low, places)}, ${high === Infinity ? `> ${state.epoch}` : digits(high, places)}]`;
+    const known = (text) => (text === "\u2013" ? "" : ` ${text}`);
+    const many = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
 
-  /** The cells of one row as a person reads them. */
-  function cells(row) {
-    const digits = (value, places, none) =>
-      value === null ? none : value.toFixed(places).replace("-", "\u2212");
-    return [
-      digits(row.accuracy, 4),
-      row.epoch === null ? "not reached" : String(row.epoch),
-      digits(row.crossing, 2, "\u2013"),
-      digits(row.pearson, 3, "\u2013"),
-      digits(row.spearman, 3, "\u2013"),
+    const key = html("p", { class: "ff-key" });
+    const status = html("p", { class: "ff-status", role: "status" });
+    const picked = html("p", { class: "ff-picked" });
+
+    /** What line and mark stand for. */
+    function drawKey(shown) {
+      const sample = (name, second, ...marks) => {
+        const line = svg("line", { class: name, x1: 0, x2: 34, y1: 6, y2: 6 });
+        for (const node of [line, ...marks]) node.classList.toggle("is-second", second);
+        return svg("svg", { viewBox: "0 0 34 12", "aria-hidden": "true" }, line, ...marks);
+      };
+      const entries = shown.map(({ network, second }) =>
+        html("span", {}, sample("ff-line", second, symbol("circle", 17, 6)), network.name),
+      );
+      if (data.views.includes("traces")) {
+        for (const { network, series, second } of shown) {
+          if (!series.readouts?.[network.layers]) continue;
+          const text = shown.length > 1 ? `readout of ${network.name}` : "the network's readout";
+          entries.push(html("span", {}, sample("ff-readout", second), text));
+        }
+      }
+      key.replaceChildren(...entries);
+    }
+
+    function drawStatus(shown) {
+      const [first, ...others] = shown.map(({ rows }) => {
+        const reached = rows.filter((row) => row.epoch < Infinity).length;
+        return `${reached} of ${rows.length} layers`;
+      });
+      const second = others.map((text) => `; of the second network, ${text}`).join("");
+      status.textContent = `By epoch ${state.epoch}, ${first} have reached ${state.target.toFixed(2)}${second}.`;
+    }
+
+    /** All that is known of a layer. */
+    function describe(number) {
+      const texts = shown.map(({ rows }) => {
+        const row = rows[number - 1];
+        if (!row) return "no such layer";
+        const crosses =
+          row.crossing < Infinity
+            ? `crosses ${state.target.toFixed(2)} at epoch ${digits(row.crossing, 2)}`
+            : `has not reached ${state.target.toFixed(2)}`;
+        const delay = crosses + known(interval(row.crossing_low, row.crossing_high, 2));
+        const parts = aims ? [delay] : [];
+        for (const name of ["pearson", "spearman"]) {
+          if (row[name] === null) continue;
+          const ends = known(interval(row[`${name}_low`], row[`${name}_high`], 3));
+          parts.push(`${name[0].toUpperCase()}${name.slice(1)} ${digits(row[name], 3)}${ends}`);
+        }
+        return parts.join(", ");
+      });
+      return `Layer ${number}: ${texts.join("; second network: ")}.`;
+    }
+
+    /* ---- Table ------------------------------------------------------------------------------ */
+
+    const head = html("thead");
+    const body = html("tbody");
+    // Above what scrolls, where all of it can be read.
+    const caption = html("p", { class: "ff-caption", id: id("caption") });
+    const table = html("table", { class: "table", "aria-labelledby": id("caption") }, head, body);
+
+    const heads = () => [
+      KINDS[state.kind].head,
+      "Epoch reached",
+      "Crossing",
+      "95\u00a0% interval",
+      "Pearson",
+      "Spearman",
     ];
-  }
+    const cells = (row) => [
+      digits(row.accuracy, 4),
+      row.epoch < Infinity ? String(row.epoch) : "not reached",
+      digits(row.crossing, 2),
+      interval(row.crossing_low, row.crossing_high, 2),
+      digits(row.pearson, 3),
+      digits(row.spearman, 3),
+    ];
 
-  function drawTable(rows) {
-    while (body.rows.length > rows.length) body.lastChild.remove();
-    while (body.rows.length < rows.length) {
-      const number = body.rows.length + 1;
+    function line(number, columns) {
       const pick = html("button", { type: "button" }, String(number));
       pick.addEventListener("click", () => toggle(number));
       pick.addEventListener("focus", () => highlight(number));
       pick.addEventListener("blur", () => highlight(null));
-      const row = html("tr", {}, html("th", { scope: "row" }, pick), ...HEADS.slice(1).map(() => html("td")));
+      const data = Array.from({ length: columns }, () => html("td"));
+      const row = html("tr", {}, html("th", { scope: "row" }, pick), ...data);
       row.addEventListener("pointerenter", () => highlight(number));
       row.addEventListener("pointerleave", () => highlight(null));
-      body.append(row);
+      return row;
     }
-    rows.forEach((row, i) => {
-      const line = mark(row.layer, body.rows[i]);
-      line.querySelector("button").setAttribute("aria-pressed", row.layer === state.layer);
-      cells(row).forEach((text, j) => (line.cells[j + 1].textContent = text));
-    });
-    const { seeds } = data[state.width];
-    const many = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
-    caption.textContent =
-      `${KINDS[state.kind][1]} of ${state.layers} layers of ${state.width} units after ` +
-      `${many(state.epoch, "epoch")}, mean over ${many(seeds, "seed")}. Target ${state.target.toFixed(2)}.`;
-  }
 
-  const save = html("a", { download: "explorer.csv" }, "Download these numbers as CSV");
-  save.addEventListener("click", () => {
-    const keys = ["layer", "accuracy", "epoch", "crossing", "pearson", "spearman"];
-    const lines = [keys, ...numbers(state).map((row) => keys.map((key) => row[key] ?? ""))];
-    save.href = `data:text/csv,${encodeURIComponent(lines.map((line) => line.join()).join("\n"))}`;
-  });
-  save.href = "data:text/csv,"; // a link only with an address; the click writes the numbers
-
-  /* ---- Highlighting ----------------------------------------------------------------------- */
-
-  let pointed = null;
-
-  function highlight(number) {
-    pointed = number;
-    const shown = pointed ?? (state.layer || null);
-    root.classList.toggle("has-pick", shown !== null);
-    for (const node of root.querySelectorAll("[data-layer]")) {
-      node.classList.toggle("is-picked", Number(node.dataset.layer) === shown);
+    function drawTable(shown) {
+      const columns = shown.flatMap(heads);
+      const layers = html("th", { scope: "col", rowspan: shown.length }, "Layer");
+      const titles = columns.map((text) => html("th", { scope: "col" }, text));
+      if (shown.length > 1) {
+        const span = { scope: "colgroup", colspan: heads().length };
+        const groups = shown.map(({ network }) => html("th", span, network.name));
+        head.replaceChildren(html("tr", {}, layers, ...groups), html("tr", {}, ...titles));
+      } else {
+        head.replaceChildren(html("tr", {}, layers, ...titles));
+      }
+      table.classList.toggle("is-pair", shown.length > 1);
+      if (body.rows[0]?.cells.length !== columns.length + 1) body.replaceChildren();
+      while (body.rows.length > deepest(state)) body.lastChild.remove();
+      while (body.rows.length < deepest(state)) {
+        body.append(line(body.rows.length + 1, columns.length));
+      }
+      [...body.rows].forEach((row, i) => {
+        mark(row, i + 1, deepest(state));
+        row.querySelector("button").setAttribute("aria-pressed", i + 1 === state.layer);
+        const texts = shown.flatMap(({ rows }) => (rows[i] ? cells(rows[i]) : heads().map(() => "")));
+        texts.forEach((text, j) => (row.cells[j + 1].textContent = text));
+      });
+      const names = shown.map(({ network: { name, seeds }, series }) => {
+        const last = series.epochs.at(-1);
+        const notes = [
+          ...(seeds ? [`mean over ${many(seeds, "seed")}`] : []),
+          ...(last < state.epoch ? [`measured up to epoch ${last}`] : []),
+        ];
+        return name + (notes.length ? ` (${notes.join(", ")})` : "");
+      });
+      caption.textContent =
+        `${KINDS[state.kind].title} after ${many(state.epoch, "epoch")} of ${names.join(" and of ")}. ` +
+        `Target ${state.target.toFixed(2)}.`;
     }
-    layer.output.textContent = shown ?? "all";
-  }
 
-  const toggle = (number) => change({ layer: state.layer === number ? 0 : number });
+    const save = html("a", { download: "explorer.csv" }, "Download these numbers as CSV");
+    save.addEventListener("click", () => {
+      const ends = ["crossing", "pearson", "spearman"].flatMap((name) =>
+        ["", "_low", "_high"].map((end) => name + end),
+      );
+      const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+      const written = (value, key) => {
+        if (value === Infinity) return /_(low|high)$/.test(key) ? "inf" : ""; // as the chapters do
+        return value === null ? "" : Number(value.toPrecision(6));
+      };
+      const lines = scene().shown.flatMap(({ network, rows }) => {
+        const { condition, hidden = "", layers } = network;
+        return rows.map((row) => [
+          ...[quoted(condition), hidden, layers, row.layer],
+          ...["accuracy", "epoch", ...ends].map((key) => written(row[key], key)),
+        ]);
+      });
+      const names = ["condition", "hidden", "layers", "layer", state.kind, "epoch", ...ends];
+      const text = [names, ...lines].map((line) => line.join()).join("\n");
+      save.href = `data:text/csv;charset=utf-8,${encodeURIComponent(text)}`;
+    });
+    save.href = "data:text/csv,"; // a link only with an address; the click writes the numbers
 
-  /** The layer whose trace is nearest to the pointer, if one is near. */
-  function nearestTrace(event) {
-    const [x, y] = traces.at(event);
-    const { epochs, layers } = series(state);
-    const at = epochs.reduce(
-      (best, value, i) =>
-        Math.abs(traces.x(value) - x) < Math.abs(traces.x(epochs[best]) - x) ? i : best,
-      0,
+    const more = html("a", {}, "Open in the explorer, with every view and measure");
+
+    /* ---- Highlighting ----------------------------------------------------------------------- */
+
+    let pointed = null;
+
+    function highlight(number) {
+      pointed = number;
+      const one = pointed ?? (state.layer || null);
+      root.classList.toggle("has-pick", one !== null);
+      for (const node of root.querySelectorAll("[data-layer]")) {
+        node.classList.toggle("is-picked", Number(node.dataset.layer) === one);
+      }
+      layer.output.textContent = one ?? "all";
+      picked.textContent = one ? describe(one) : "Point at a layer to find it in every view; press it to keep it.";
+      const text = state.layer ? describe(state.layer) : "all layers";
+      layer.input.setAttribute("aria-valuetext", text);
+    }
+
+    const toggle = (number) => change({ layer: state.layer === number ? 0 : number });
+
+    /** The layer whose trace is nearest to the pointer, if one is near. */
+    function nearestTrace(event) {
+      const [x, y] = views.traces.at(event);
+      let best = { away: 16, number: null }; // pixels
+      for (const { network, series } of shown) {
+        const place = (value) => Math.abs(views.traces.x(value) - x);
+        const near = series.epochs.reduce((a, b) => (place(b) < place(a) ? b : a));
+        const at = series.epochs.indexOf(near);
+        series.layers.slice(0, network.layers).forEach((trace, i) => {
+          const away = Math.abs(views.traces.y(Math.max(trace[at], LOW)) - y);
+          if (away < best.away) best = { away, number: i + 1 };
+        });
+      }
+      return best.number;
+    }
+
+    function nearestColumn(event, view) {
+      const number = Math.round(view.from.x(view.at(event)[0]));
+      return number >= 1 && number <= deepest(state) ? number : null;
+    }
+
+    function follow(view, nearest) {
+      view.picture.addEventListener("pointermove", (event) => {
+        if (!event.target.closest(".ff-grip")) highlight(nearest(event, view));
+      });
+      view.picture.addEventListener("pointerleave", () => highlight(null));
+      view.picture.addEventListener("click", (event) => {
+        const number = event.target.closest(".ff-grip") ? null : nearest(event, view);
+        if (number) toggle(number);
+      });
+    }
+
+    /* ---- Lines to drag ---------------------------------------------------------------------- */
+
+    /** A line over the traces with its knob, and a broad one without color to take hold of. */
+    function handle(name, move) {
+      const line = svg("line", { class: `ff-${name}` });
+      const knob = svg("circle", { class: "ff-knob", r: 6 });
+      const grip = svg("line", { class: `ff-grip ff-grip-${name}` });
+      // `touch-action` does not count for a line in SVG: the page would scroll and take the touch away.
+      grip.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+      grip.addEventListener("pointerdown", (event) => {
+        event.preventDefault(); // no selection of text
+        grip.setPointerCapture(event.pointerId);
+      });
+      grip.addEventListener("pointermove", (event) => {
+        if (grip.hasPointerCapture(event.pointerId)) move(...views.traces.at(event));
+      });
+      return {
+        nodes: [line, knob, grip],
+        put(ends, [cx, cy]) {
+          set(line, ends);
+          set(grip, ends);
+          set(knob, { cx, cy });
+        },
+      };
+    }
+
+    const targetLine = handle("target", (_, y) => {
+      const value = Math.round(views.traces.from.y(y) * 100) / 100;
+      change({ target: clamp(value, TARGETS.min, TARGETS.max) });
+    });
+    const epochLine = handle("epoch", (x) => {
+      const wanted = views.traces.from.x(x);
+      const away = (value) => Math.abs(value - wanted);
+      change({ epoch: epochs(state).reduce((a, b) => (away(b) < away(a) ? b : a)) });
+    });
+
+    function drawHandles({ x, y, left, right, top, bottom }) {
+      const [at, aim] = [x(state.epoch), y(state.target)];
+      epochLine.put({ x1: at, x2: at, y1: top, y2: bottom }, [at, bottom]);
+      targetLine.put({ x1: left, x2: right, y1: aim, y2: aim }, [left, aim]);
+    }
+
+    /* ---- The page --------------------------------------------------------------------------- */
+
+    const views = {};
+    for (const name of ["traces", "delays", "correlations"]) {
+      if (!data.views.includes(name)) continue;
+      views[name] = ExplorerCharts[name]();
+      follow(views[name], name === "traces" ? nearestTrace : nearestColumn);
+    }
+    views.traces?.picture.append(...epochLine.nodes, ...targetLine.nodes);
+
+    let shown = []; // as in the scene that is drawn
+
+    function scene() {
+      const shown = pair(state).map((network, i) => ({
+        network,
+        series: network.measures[state.kind],
+        rows: ExplorerNetworks.rows(network, state),
+        second: i === 1,
+      }));
+      return { ...state, epochs: epochs(state), deepest: deepest(state), shown };
+    }
+
+    function draw() {
+      const now = scene();
+      shown = now.shown;
+      drawControls();
+      drawKey(shown);
+      for (const view of Object.values(views)) view.draw(now);
+      if (views.traces) drawHandles(views.traces);
+      drawStatus(shown);
+      if (data.views.includes("table")) drawTable(shown);
+      const there = document.documentElement.dataset.content_root ?? "";
+      more.href = `${there}explorer.html${address(state)}`;
+      root.classList.toggle("has-few", deepest(state) <= 4);
+      highlight(pointed);
+    }
+
+    let waiting = 0;
+    /** Draw once before the next frame, however many changes come until then. */
+    function schedule() {
+      cancelAnimationFrame(waiting);
+      waiting = requestAnimationFrame(draw);
+    }
+
+    const several = Object.keys(embedded[0].measures).length > 1;
+    const group = { class: "ff-controls", role: "group", "aria-label": "What is shown" };
+    const choices = [network.box, compared.box, ...(several ? [kind.box] : [])];
+    const sliders = [...(aims ? [target.box] : []), epoch.box, layer.box];
+    root.append(
+      html("div", group, html("div", {}, ...choices), html("div", {}, ...sliders)),
+      ...(whole ? [ownFile] : []),
+      key,
+      ...(views.traces ? [views.traces.figure] : []),
+      ...(aims ? [status] : []),
+      picked,
     );
-    const away = layers
-      .slice(0, state.layers)
-      .map((trace) => Math.abs(traces.y(Math.max(trace[at], LOW)) - y));
-    const nearest = away.indexOf(Math.min(...away));
-    return away[nearest] < 16 ? nearest + 1 : null;
-  }
-
-  function nearestColumn(event, view) {
-    const number = Math.round(view.from.x(view.at(event)[0]));
-    return number >= 1 && number <= state.layers ? number : null;
-  }
-
-  for (const [view, nearest] of [
-    [traces, nearestTrace],
-    [delays, (event) => nearestColumn(event, delays)],
-    [correlations, (event) => nearestColumn(event, correlations)],
-  ]) {
-    view.picture.addEventListener("pointermove", (event) => {
-      if (!event.target.closest(".ff-grip")) highlight(nearest(event));
-    });
-    view.picture.addEventListener("pointerleave", () => highlight(null));
-    view.picture.addEventListener("click", (event) => {
-      const number = event.target.closest(".ff-grip") ? null : nearest(event);
-      if (number) toggle(number);
-    });
-  }
-
-  /* ---- Lines to drag ---------------------------------------------------------------------- */
-
-  const epochLine = svg("line", { class: "ff-epoch" });
-  const targetLine = svg("line", { class: "ff-target" });
-  const epochGrip = svg("line", { class: "ff-grip ff-grip-epoch" });
-  const targetGrip = svg("line", { class: "ff-grip ff-grip-target" });
-  const epochKnob = svg("circle", { class: "ff-knob", r: 6 });
-  const targetKnob = svg("circle", { class: "ff-knob", r: 6 });
-  traces.picture.append(epochLine, targetLine, epochKnob, targetKnob, epochGrip, targetGrip);
-
-  function drag(grip, move) {
-    // `touch-action` does not count for a line in SVG: the page would scroll and take the touch away.
-    grip.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-    grip.addEventListener("pointerdown", (event) => {
-      event.preventDefault(); // no selection of text
-      grip.setPointerCapture(event.pointerId);
-    });
-    grip.addEventListener("pointermove", (event) => {
-      if (grip.hasPointerCapture(event.pointerId)) move(...traces.at(event));
-    });
-  }
-
-  drag(targetGrip, (_, y) => {
-    const value = Math.round(traces.from.y(y) * 100) / 100;
-    change({ target: clamp(value, TARGETS.min, TARGETS.max) });
+    const others = [views.delays, views.correlations].filter(Boolean);
+    if (others.length) root.append(html("div", { class: "ff-pair" }, ...others.map((view) => view.figure)));
+    if (data.views.includes("table")) {
+      const numbers = { class: "ff-scroll", tabindex: 0, role: "region", "aria-label": "Numbers shown" };
+      root.append(caption, html("div", numbers, table), html("p", { class: "ff-download" }, save));
+    }
+    if (whole) {
+      acceptDrops();
+      addEventListener("hashchange", () => {
+        // A link to a part of the page ("skip to main content") says nothing about what is shown.
+        if (location.hash.includes("=")) state = parse(location.hash);
+        tell();
+        schedule();
+      });
+    } else {
+      root.append(html("p", { class: "ff-download" }, more));
+    }
+    new ResizeObserver(schedule).observe(root);
+    draw();
   });
-  drag(epochGrip, (x) => {
-    const wanted = traces.from.x(x);
-    const { epochs } = series(state);
-    const nearest = epochs.reduce((best, value) =>
-      Math.abs(value - wanted) < Math.abs(best - wanted) ? value : best,
-    );
-    change({ epoch: nearest });
-  });
-
-  /* ---- The page --------------------------------------------------------------------------- */
-
-  const status = html("p", { class: "ff-status", role: "status" });
-
-  function draw() {
-    const { epochs } = series(state);
-    const at = epochs.indexOf(state.epoch);
-    network.input.value = networks.findIndex(
-      ({ width, layers }) => width === state.width && layers === state.layers,
-    );
-    kind.input.value = Object.keys(KINDS).indexOf(state.kind);
-    Object.keys(KINDS).forEach((key, i) => {
-      kind.input.options[i].disabled = !(key in accuracies(state));
-    });
-    target.input.value = state.target;
-    target.output.textContent = state.target.toFixed(2);
-    epoch.input.max = epochs.length - 1;
-    epoch.input.value = at;
-    epoch.input.setAttribute("aria-valuetext", `epoch ${state.epoch}`);
-    epoch.output.textContent = state.epoch;
-    layer.input.max = state.layers;
-    layer.input.value = state.layer;
-    layer.input.setAttribute("aria-valuetext", state.layer ? `layer ${state.layer}` : "all layers");
-
-    traces.caption.textContent = `${KINDS[state.kind][1]} by epoch; dashed: the network's readout`;
-    delays.caption.textContent = `Delay: epoch at which a layer crosses ${state.target.toFixed(2)}; triangles: not yet`;
-    correlations.caption.textContent = `Correlation with the network over epochs ${epochs[0]} to ${state.epoch}; filled Pearson, open Spearman`;
-    const rows = numbers(state);
-    drawTraces(rows);
-    drawDelays(rows);
-    drawCorrelations(rows);
-    drawTable(rows);
-    highlight(pointed);
-  }
-
-  let waiting = 0;
-  /** Draw once before the next frame, however many changes come until then. */
-  function schedule() {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(draw);
-  }
-
-  const controls = html("div", { class: "ff-controls", role: "group", "aria-label": "What is shown" });
-  controls.append(network.box, kind.box, target.box, epoch.box, layer.box);
-  root.append(
-    controls,
-    traces.figure,
-    status,
-    html("div", { class: "ff-pair" }, delays.figure, correlations.figure),
-    html("div", { class: "ff-scroll", tabindex: 0, role: "region", "aria-label": "Numbers shown" }, table),
-    html("p", { class: "ff-download" }, save),
-  );
-  addEventListener("hashchange", () => {
-    // A link to a part of the page ("skip to main content") says nothing about what is shown.
-    if (location.hash.includes("=")) state = parse(location.hash);
-    tell();
-    schedule();
-  });
-  new ResizeObserver(schedule).observe(root);
-  draw();
 }

@@ -1,11 +1,12 @@
 """Measurements as compact JSON inside a page, for the scripts of the site to draw without a kernel.
 
-The scripts compute delays from the mean traces. Correlations need every seed, thirty times the
-data, so they are computed here, for each epoch at which a run could have ended.
+The scripts compute delays and their intervals from mean traces and their bands. Correlations need
+every seed, thirty times the data, so they are computed here, for each epoch at which a run could
+have ended. Numbers are whole multiples of a small unit, which takes half the bytes of decimals.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,17 @@ from ff.records import Records
 from ff.stats.correlation import by_span
 from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
+from ff.stats.intervals import FISHER, mean_band
 
-__all__ = ["ACCURACIES", "awakening", "explorer", "measurements"]
+__all__ = [
+    "ACCURACIES",
+    "ACCURACY",
+    "CORRELATION",
+    "VIEWS",
+    "awakening",
+    "explorer",
+    "measurements",
+]
 
 # What counts as a layer's accuracy, and what it is compared with of the network.
 ACCURACIES = {
@@ -25,54 +35,113 @@ ACCURACIES = {
     "validation_accuracy": "validation_accuracy",
     "validation_auroc": "validation_accuracy",
 }
+VIEWS = ("traces", "delays", "correlations", "table")
+ACCURACY, CORRELATION = 1e-5, 1e-3  # units of the numbers, as in explorer-networks.js
 
 
-def measurements(records: Records) -> dict[str, Any]:
-    """Everything that the explorer page shows, as lists of numbers.
+def measurements(
+    records: Records,
+    condition: str = "",
+    *,
+    measures: Collection[str] = tuple(ACCURACIES),
+    correlated: Collection[str] = tuple(ACCURACIES),
+) -> list[dict[str, Any]]:
+    """What the explorer shows of one condition, as lists of whole numbers.
 
     Parameters
     ----------
     records
         Measurements of any number of widths and depths.
+    condition
+        What a reader calls it; empty for the defaults.
+    measures
+        Which of `ACCURACIES` to take; what was not measured is left out.
+    correlated
+        Of which of them the correlations are taken, too.
 
     Returns
     -------
-    dict
-        For each width ``seeds`` and ``accuracies``; for each of `ACCURACIES` that was measured
-        ``epochs``, ``layers`` (mean over seeds: a list of epochs for each layer), ``networks``
-        (the same for each depth), and for each depth ``pearson`` and ``spearman``: for each layer
-        the pooled correlation over all epochs up to the first, the second, ... and the last.
-        None stands for what does not exist. Accuracies have the precision of the records,
-        correlations three decimals.
+    list of dict
+        One for each width: condition, hidden, seeds and ``measures``; there for each measure
+        ``epochs``, ``layers`` (mean over seeds: a list by epoch for each layer), ``half`` (the same
+        of half the width of the mean's 95 % interval; None with a single seed) and ``readouts``
+        (mean of the network's accuracy, for each depth). Accuracies count `ACCURACY`; means are
+        rounded down, so that a mean reaches a target of two decimals exactly when its number does.
+        Of a correlated measure also, for each depth, ``pearson`` and ``spearman``: for each layer
+        the pooled correlation over all epochs up to the first, the second, ... and the last, in
+        units of `CORRELATION`, None where it does not exist. Of the default condition's training
+        accuracy there are ``pearson_half`` and ``spearman_half``, too: half the width of its 95 %
+        interval on Fisher's scale, where it is symmetric.
     """
-    found: dict[str, Any] = {}
+    widths: dict[int, dict[str, Any]] = {}
     for column, overall in ACCURACIES.items():
-        if _unmeasured(records.layers, column) or _unmeasured(records.readouts, overall):
+        absent = _unmeasured(records.layers, column) or _unmeasured(records.readouts, overall)
+        if column not in measures or absent:
             continue
         networks = {cube.hidden: cube for cube in cubes(records.readouts, "depth", overall)}
         for layers in cubes(records.layers, "layer", column):
             network = networks[layers.hidden]
-            width = found.setdefault(
-                str(layers.hidden), {"seeds": len(layers.seeds), "accuracies": {}}
-            )
-            width["accuracies"][column] = {
+            own = {"condition": condition, "hidden": layers.hidden, "seeds": len(layers.seeds)}
+            found = widths.setdefault(layers.hidden, own | {"measures": {}})
+            found["measures"][column] = {
                 "epochs": layers.epochs.tolist(),
                 "layers": _means(layers),
-                "networks": dict(zip(map(str, network.keys), _means(network), strict=True)),
-                **_correlations(records, layers, column, overall),
+                "half": _halves(layers),
+                "readouts": dict(zip(map(str, network.keys), _means(network), strict=True)),
             }
-    return found
+            if column in correlated:
+                table = _correlations(records, layers, column, overall)
+                bands = column == "train_accuracy" and not condition and len(layers.seeds) > 1
+                found["measures"][column] |= {
+                    name: lists for name, lists in table.items() if bands or "half" not in name
+                }
+    return list(widths.values())
 
 
-def explorer(records: Records) -> Html:
-    """What ``explorer.js`` turns into the explorer.
+def explorer(
+    records: Records,
+    others: Mapping[str, Records] | None = None,
+    *,
+    views: Collection[str] = VIEWS,
+    measures: Collection[str] = tuple(ACCURACIES),
+    shown: str = "",
+) -> Html:
+    """What ``explorer.js`` turns into the explorer, or into some of its views on a chapter's page.
 
     Parameters
     ----------
     records
-        As in `measurements`.
+        Measurements of the default condition, of any number of widths and depths.
+    others
+        Those of other conditions, by what a reader calls them. Their correlations are those of
+        training accuracy alone, without intervals.
+    views
+        Which of `VIEWS` to show. Some alone are for a page of text: they leave the page's address
+        alone, have no file to choose and link to the explorer's own page, which shows the same.
+    measures
+        Which of `ACCURACIES` a reader can choose among.
+    shown
+        What to begin with, as the address of the explorer's page has it behind the ``#``:
+        ``"width=1000&layers=32&width2=100&layers2=32&target=0.80"``.
+
+    Raises
+    ------
+    ValueError
+        There is no such view or measure.
     """
-    return _embed("ff-explorer", measurements(records))
+    for asked, known in [(views, VIEWS), (measures, ACCURACIES)]:
+        if unknown := sorted(set(asked) - set(known)):
+            raise ValueError(f"take some of {', '.join(known)} but not {', '.join(unknown)}")
+    conditions = {"": records, **(others or {})}
+    widths = []
+    for name, own in conditions.items():
+        # Correlations are most of the bytes.
+        chosen = ("train_accuracy",) if name else measures
+        correlated = chosen if {"correlations", "table"} & set(views) else ()
+        widths += measurements(own, name, measures=measures, correlated=correlated)
+    ordered = [view for view in VIEWS if view in views]
+    name = "ff-explorer" if len(ordered) == len(VIEWS) else "ff-explorer is-part"
+    return _embed(name, {"views": ordered, "shown": shown, "widths": widths})
 
 
 def awakening(records: Records) -> Html:
@@ -85,6 +154,7 @@ def awakening(records: Records) -> Html:
     """
     found = cubes(records.layers, "layer", "train_accuracy")
     layers = max(found, key=lambda cube: (len(cube.seeds), cube.hidden))
+    means = layers.values.mean(axis=0).T.astype(np.float32)
     return _embed(
         "ff-awakening",
         {
@@ -92,13 +162,15 @@ def awakening(records: Records) -> Html:
             "seeds": len(layers.seeds),
             "target": TARGET,
             "epochs": layers.epochs.tolist(),
-            "layers": _means(layers),
+            # In the fewest digits that name the float32.
+            "layers": [[float(str(value)) for value in trace] for trace in means],
         },
     )
 
 
 def _embed(name: str, data: Mapping[str, Any]) -> Html:
-    numbers = json.dumps(data, separators=(",", ":"))
+    # A "</script>" within a name must not end the element.
+    numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return Html(
         f'<div class="{name}"><script type="application/json">{numbers}</script>'
         "<noscript>This view needs JavaScript; the chapters show the same numbers as figures."
@@ -110,15 +182,25 @@ def _unmeasured(rows: pd.DataFrame, column: str) -> bool:
     return column not in rows or bool(rows[column].isna().all())
 
 
-def _means(cube: Cube) -> list[list[float]]:
-    """Mean over seeds: for each key a list by epoch, in the fewest digits that name the float32."""
+def _means(cube: Cube) -> list[list[int]]:
+    """Mean over seeds: for each key a list by epoch."""
     means = cube.values.mean(axis=0).T.astype(np.float32)
-    return [[float(str(value)) for value in trace] for trace in means]
+    # The fewest digits that name the float32: that of 0.7 is not a little less than 0.7. They end
+    # before the ninth decimal, so that a hundredth of that is lost in no product.
+    exact = np.array([[float(str(value)) for value in trace] for trace in means])
+    return np.floor(exact / ACCURACY + 1e-5).astype(int).tolist()
+
+
+def _halves(cube: Cube) -> list[list[int]] | None:
+    if len(cube.seeds) == 1:
+        return None
+    mean, _, high = mean_band(cube.values)
+    return np.rint((high - mean).T / ACCURACY).astype(int).tolist()
 
 
 def _correlations(
     records: Records, layers: Cube, column: str, overall: str
-) -> dict[str, dict[str, list[list[float | None]]]]:
+) -> dict[str, dict[str, list[list[int | None]]]]:
     tables: list[Any] = [records.layers, records.readouts]
     rows = [
         table[(table["hidden"] == layers.hidden) & table["epoch"].isin(layers.epochs)]
@@ -126,10 +208,13 @@ def _correlations(
     ]
     spans = [(int(layers.epochs[0]), int(last)) for last in layers.epochs]
     table = by_span(*rows, spans=spans, column=column, overall=overall)
-    found: dict[str, dict[str, list[list[float | None]]]] = {}
+    high, r = (FISHER.forward(table[name].to_numpy(float)) for name in ("high", "r"))
+    table["half"] = high - r
+    found: dict[str, dict[str, list[list[int | None]]]] = {}
     keys = ["coefficient", "depth", "layer"]
     parts: Any = table.sort_values([*keys, "last_epoch"]).groupby(keys)
     for (coefficient, depth, _), part in parts:
-        values = [None if np.isnan(r) else round(float(r), 3) for r in part["r"]]
-        found.setdefault(coefficient, {}).setdefault(str(depth), []).append(values)
+        for name, numbers in [(coefficient, part["r"]), (f"{coefficient}_half", part["half"])]:
+            units = [None if np.isnan(r) else round(r / CORRELATION) for r in numbers]
+            found.setdefault(name, {}).setdefault(str(depth), []).append(units)
     return found
