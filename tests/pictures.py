@@ -16,7 +16,7 @@ def save(page: Any, application: str, theme: str) -> None:
     """Write a picture of an application in few colors, which keeps it small and its text sharp."""
     picture = io.BytesIO(page.locator(f".ff-{application}").screenshot())
     image = Image.open(picture).convert("RGB")
-    image = ImageOps.expand(image, MARGIN, image.getpixel((0, 0)))
+    image = ImageOps.expand(image, MARGIN, tuple(image.tobytes()[:3]))  # the background
     path = ROOT / "book" / "_assets" / f"live-{application}-{theme.lower()}.png"
     image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {image.width} by {image.height} pixels, {path.stat().st_size / 1e3:.0f} kB")

@@ -1,10 +1,11 @@
 """The Sphinx extension that makes BibTeX from CITATION.cff."""
 
 from pathlib import Path
+from typing import Any
 
 import citation  # pyright: ignore[reportMissingImports]
 import pytest
-from pybtex.database import Entry, parse_string
+from pybtex.database import parse_string
 
 from ff.params import read_yaml
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 OURS = read_yaml(ROOT / "CITATION.cff")
 
 
-def parsed(work: dict) -> tuple[str, Entry]:
+def parsed(work: dict) -> tuple[str, Any]:
     ((key, entry),) = parse_string(citation.bibtex(work), "bibtex").entries.items()
     return key, entry
 

@@ -20,10 +20,23 @@ HTML = """
 
 def test_text_is_what_a_reader_sees_and_its_places_are_found():
     text, places = excerpts.extract(HTML)
-    assert text.strip() == "Delay Layer ff.x, with \\theta. Rows 0.5 1"
+    assert text.strip() == "Delay Layer ff.x, with θ. Rows 0.5 1"
     assert "  " not in text
     assert places.keys() == {"a", "b"}
     assert text[places["b"] :].split() == ["Rows", "0.5", "1"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        (r"\(\theta_\mathrm{a}\)", "θ_a"),
+        (r"\(r \in \mathbb{R}^D\)", "r ∈ R^D"),
+        (r"\(\max y\)", "max y"),
+        (r"\(\lVert\hat{y}\rVert^2\)", "‖y‖^2"),
+    ],
+)
+def test_formulas_are_spelled_out(formula, text):
+    assert excerpts.spell(formula) == text
 
 
 def test_a_page_without_an_article_has_no_text():

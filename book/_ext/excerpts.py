@@ -7,10 +7,12 @@ it to Sphinx's search.
 
 import json
 import re
+from html.entities import html5
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -19,6 +21,18 @@ LEFT_OUT = "script, style, svg, div.math, .headerlink"
 # Elements within a line of text; before any other a word ends.
 INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
 PLACES = {"section", "dt", "span"}  # what a result may lead to
+
+LOOKS = re.compile(r"math\w+|operatorname|hat|bar|big[lr]|cdot")  # TeX's commands without a sign
+
+
+def spell(formula: str) -> str:
+    """A formula in TeX as text: its letters, such as θ for ``theta``, and names such as ``max``."""
+
+    def sign(command: re.Match[str]) -> str:
+        name = re.sub(r"[lr](?=[vV]ert)", "", command[1])
+        return "" if LOOKS.fullmatch(name) else html5.get(f"{name};", name)
+
+    return re.sub(r"\\\W|[{}]", "", re.sub(r"\\([a-zA-Z]+)", sign, formula))
 
 
 def extract(html: str) -> tuple[str, dict[str, int]]:
@@ -29,7 +43,7 @@ def extract(html: str) -> tuple[str, dict[str, int]]:
     for element in article.select(LEFT_OUT):
         element.decompose()
     for formula in article.select("span.math"):
-        formula.string = formula.get_text()[2:-2]  # without \\( and \\)
+        formula.string = spell(formula.get_text())
     text, places = "", {}
     for node in article.descendants:
         if isinstance(node, Tag) and node.name in PLACES and "id" in node.attrs:
