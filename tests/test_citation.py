@@ -56,3 +56,19 @@ def test_several_authors_are_told_apart():
     key, entry = parsed({"title": "A: b", "authors": people, "year": 1843})
     assert key == "king1843"
     assert [str(person) for person in entry.persons["author"]] == ["King, Ada", "{The ff authors}"]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_one_press_copies_both_entries(site, chromium):
+    tab = chromium.new_page()
+    tab.goto((site / "intro.html").as_uri())
+    block = tab.locator("section#how-to-cite .highlight-bibtex")
+    block.hover()
+    block.get_by_role("button", name="Copy").click()
+    tab.evaluate("document.body.append(document.createElement('textarea'))")
+    tab.locator("body > textarea").focus()
+    tab.keyboard.press("Control+V")
+    copied = parse_string(tab.locator("body > textarea").input_value(), "bibtex")
+    assert list(copied.entries) == ["ff", "adamson2025"]
+    tab.close()

@@ -1,5 +1,6 @@
 """The Sphinx extension that says at the foot of every page what it was made from."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -70,7 +71,7 @@ def test_measurements_are_dated_from_the_first_to_the_last_run(tmp_path):
 
 def test_text_is_escaped_and_links_have_names():
     line = BeautifulSoup(colophon.line(["a < b"], {"There": "x?a=1&b=2"}), "html.parser")
-    assert line.get_text() == "a < b · There"
+    assert [part.get_text() for part in line("li")] == ["a < b", "There"]
     assert [link["href"] for link in line("a")] == ["x?a=1&b=2"]
 
 
@@ -102,11 +103,12 @@ def configure(clone: Path, url: str = "") -> None:
     (clone / "_config.yml").write_text(yaml.safe_dump(config))
 
 
-def foot(page: Path) -> tuple[str, dict[str, str]]:
-    """The line at the foot of a page, and its links."""
+def foot(page: Path) -> tuple[list[str], dict[str, str]]:
+    """What the line at the foot of a page says, and its links."""
     line = BeautifulSoup(page.read_text("utf-8"), "html.parser").select_one("footer .ff-colophon")
     assert line, page
-    return line.get_text(), {link.get_text(): str(link["href"]) for link in line("a")}
+    parts = [part.get_text() for part in line("li")]
+    return parts, {link.get_text(): str(link["href"]) for link in line("a")}
 
 
 @pytest.mark.slow
@@ -116,9 +118,8 @@ def test_pages_are_written_again_only_when_the_line_says_something_else(book):
     done = build(book.parent, "-n")
     assert done.returncode == 0, done.stdout + done.stderr
     head = git(book, "rev-parse", "HEAD")[:7]
-    text, links = foot(other)
-    assert f"ff {version('ff')}, commit {head}" in text
-    assert "MIT license" in text
+    parts, links = foot(other)
+    assert parts[1:] == ["MIT license", f"ff {version('ff')}, commit {head}", "How to cite"]
     assert links == {"How to cite": "../intro.html#how-to-cite"}
     assert foot(site / "intro.html")[1] == {"How to cite": "#how-to-cite"}
     assert foot(site / "search.html")[1] == {"How to cite": "intro.html#how-to-cite"}
@@ -129,9 +130,20 @@ def test_pages_are_written_again_only_when_the_line_says_something_else(book):
 
     git(book, "commit", "-qm", "Nothing", "--allow-empty")
     assert build(book.parent, "-n").returncode == 0
-    assert f"commit {git(book, 'rev-parse', 'HEAD')[:7]}" in foot(other)[0]
+    assert foot(other)[0][2].endswith(f", commit {git(book, 'rev-parse', 'HEAD')[:7]}")
 
     configure(book.parent, "https://github.com/someone/forward")
     assert build(book.parent, "-n").returncode == 0
-    assert "with later edits" in foot(other)[0]
+    assert foot(other)[0][2].endswith(" with later edits")
     assert foot(other)[1]["Repository"] == "https://github.com/someone/forward"
+
+
+@pytest.mark.slow
+def test_every_page_of_the_site_says_what_it_was_made_from(site):
+    pages = [page for page in site.rglob("*.html") if "_static" not in page.parts]
+    assert len(pages) > 10
+    for page in pages:
+        if page.name != "index.html":  # leads on to another page at once
+            parts, links = foot(page)
+            assert re.fullmatch(r"measured [\d-]{10} to [\d-]{10}", parts[3])
+            assert links["How to cite"].endswith("intro.html#how-to-cite".removeprefix(page.name))

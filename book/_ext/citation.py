@@ -1,6 +1,5 @@
 """Sphinx extension: the directive `citation` shows how to cite, as BibTeX from CITATION.cff."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,10 @@ def bibtex(work: dict[str, Any]) -> str:
         archive, _, number = identifier["value"].partition(":")
         found |= {"eprint": number, "archiveprefix": archive}
     found["url"] = work.get("url") or work.get("repository-code", "")
-    fields = [f"{name} = {{{value}}}," for name, value in found.items() if value]
-    lines = [textwrap.fill(field, 76, subsequent_indent="    ") for field in fields]
+    lines = [f"  {name} = {{{value}}},\n" for name, value in found.items() if value]
     key = f"{family}{year}" if family else work["title"].split(":")[0]
     # None has appeared in a journal, and classic BibTeX knows no entry for software.
-    return f"@misc{{{key},\n{textwrap.indent(chr(10).join(lines), '  ')}\n}}"
+    return f"@misc{{{key},\n{''.join(lines)}}}"
 
 
 class Citation(SphinxDirective):

@@ -56,10 +56,10 @@ def collect(app: Sphinx, config: Config) -> None:
 
 
 def line(facts: list[str], links: dict[str, str]) -> str:
-    """The line as HTML: facts, then links by their text."""
+    """The line as HTML: a list of facts, then of links by their text."""
     parts = [escape(fact) for fact in facts]
     parts += [f'<a href="{escape(url)}">{escape(text)}</a>' for text, url in links.items()]
-    return f'<p class="ff-colophon">{" · ".join(f"<span>{part}</span>" for part in parts)}</p>'
+    return f'<ul class="ff-colophon">{"".join(f"<li>{part}</li>" for part in parts)}</ul>'
 
 
 def finish(
