@@ -65,12 +65,12 @@ def address(runtime: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def opened(url: str, width: int = 1400) -> Iterator[Any]:
+def opened(url: str) -> Iterator[Any]:
     """The notebook in a browser, all cells run."""
     playwright = import_module("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 2400})
+        page = browser.new_page(viewport={"width": 1400, "height": 2400})
         page.set_default_timeout(PATIENCE)
         page.goto(url)
         page.get_by_role("heading", name="Explore, live").wait_for()
