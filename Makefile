@@ -6,6 +6,7 @@
 # make env    install the locked environment into .venv (the targets above do it when needed)
 # make generated  write what is made from ff.Config: params/schema.json, the parameters of book/train.ipynb
 # make numbers    write what follows from the results: what one finds in README.md, what params/ tells to expect
+# make pictures   take the pictures of the live applications again; needs Chromium
 # make lock   resolve requirements.lock anew; needs uv
 # make clean  remove everything that was built; .venv stays
 #
@@ -21,7 +22,7 @@ BIN = .venv/bin
 STAMP = .venv/.installed
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
-.PHONY: book test retest audit lint env generated numbers lock clean
+.PHONY: book test retest audit lint env generated numbers pictures lock clean
 
 book: $(STAMP)
 	$(BIN)/jupyter-book build book/ -W --keep-going -n
@@ -62,6 +63,9 @@ generated: $(STAMP)
 
 numbers: $(STAMP)
 	$(BIN)/python -m ff.book.computed
+
+pictures: $(STAMP)
+	$(BIN)/python tests/pictures.py
 
 lock:
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \

@@ -136,7 +136,14 @@ def built(book: Path, failure: Exception | None = None) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["method.md", "_toc.yml", "_assets/book.css", "../_config.yml", "../ff/new.py", "../params/x"],
+    [
+        "method.md",
+        "_toc.yml",
+        "_assets/book.css",
+        "../_config.yml",
+        "../CITATION.cff",
+        "../ff/new.py",
+    ],
 )
 def test_a_site_is_stale_as_soon_as_a_source_is_another(book, name):
     site, path = built(book), book / name
@@ -174,7 +181,7 @@ def test_a_site_whose_build_failed_is_stale(book):
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
 def test_the_sources_are_the_files_that_git_does_not_ignore():
-    places = ["book", "ff", "params", "_config.yml"]
+    places = ["book", "ff", "params", "_config.yml", "CITATION.cff"]
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *places]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     expected = {path for name in listed.split("\0") if name and (path := ROOT / name).is_file()}

@@ -44,7 +44,7 @@ LOGGER = logging.getLogger(__name__)
 DATA = ("results", "precision", "devices", "variations")
 INPUTS = ("../ff", "../params", *DATA, "_ext/executed.py")
 # What the site as a whole depends on, and where it keeps the hash of that.
-SOURCES = (".", "../ff", "../params", "../_config.yml")
+SOURCES = (".", "../ff", "../params", "../_config.yml", "../CITATION.cff")
 BUILT_FROM = ".built-from"
 # Files and folders that git ignores: they are made from the others, or hold nothing of the book.
 IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store", "runs", "records"}

@@ -1,0 +1,83 @@
+"""Sphinx extension: a line at the foot of every page that says what the page was made from.
+
+It holds the version of `ff`, the commit that the site was built from, the days of the measurements,
+the license and, where they exist, links to the repository and to how to cite. The time of the build
+is not among them: pages that did not change are not written again, and the line of all pages is
+written again only when it says something else.
+"""
+
+from html import escape
+from importlib.metadata import metadata
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from executed import DATA
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from ff.records import below, provenance
+from ff.versions import commit, short_commit
+
+SOURCES = ("book", "ff", "params", "_config.yml", "CITATION.cff")
+CITE = "how-to-cite"  # label of the section that the line links to
+
+
+def origin(root: Path) -> str:
+    """Version of the package, and commit of the repository in that folder if it is one."""
+    package = metadata("ff")
+    found = commit(root, *SOURCES)
+    if found == "unknown":
+        return f"ff {package['Version']}"
+    edited = " with later edits" if found.endswith("+") else ""
+    return f"ff {package['Version']}, commit {short_commit(found).removesuffix('+')}{edited}"
+
+
+def measured(book: Path) -> str:
+    """First and last day on which a run was started whose measurements the book holds."""
+    days = {
+        run["started"][:10]
+        for name in DATA
+        for folder in below(book / name)
+        for run in provenance(folder / "layers.parquet")
+    }
+    return " to ".join(dict.fromkeys([min(days), max(days)])) if days else ""
+
+
+def collect(app: Sphinx, config: Config) -> None:
+    """Find out what is the same on all pages."""
+    days = measured(Path(app.srcdir))
+    config.colophon = [
+        f"© {config.copyright} {config.author}",
+        f"{metadata('ff')['License-Expression']} license",
+        origin(Path(app.srcdir).parent),
+        *([f"measured {days}"] if days else []),
+    ]
+
+
+def line(facts: list[str], links: dict[str, str]) -> str:
+    """The line as HTML: a list of facts, then of links by their text."""
+    parts = [escape(fact) for fact in facts]
+    parts += [f'<a href="{escape(url)}">{escape(text)}</a>' for text, url in links.items()]
+    return f'<ul class="ff-colophon">{"".join(f"<li>{part}</li>" for part in parts)}</ul>'
+
+
+def finish(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Give a page its line, which the theme's template shows."""
+    links = {}
+    if url := app.config.html_theme_options.get("repository_url"):
+        links["Repository"] = url
+    cite, anchor = app.env.get_domain("std").anonlabels.get(CITE, ("", ""))  # type: ignore[attr-defined]
+    if cite:
+        links["How to cite"] = f"{app.builder.get_relative_uri(page, cite)}#{anchor}"
+    context["theme_extra_footer"] = line(app.config.colophon, links)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.add_config_value("colophon", [], "html", list)  # another value: all pages are written again
+    app.connect("config-inited", collect)
+    app.connect("html-page-context", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,81 @@
+"""Sphinx extension: excerpts in the results of a search, also where the site is read from disk.
+
+Sphinx's search page fetches each page that it has found to show some lines of it, which a browser
+refuses for files. Here the text of all pages is part of the search page, and ``excerpts.js`` hands
+it to Sphinx's search.
+"""
+
+import json
+import re
+from html.entities import html5
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
+from docutils import nodes
+from sphinx.application import Sphinx
+
+# Unreadable in a line of text: scripts, drawings, formulas, and the theme's signs beside headings.
+LEFT_OUT = "script, style, svg, div.math, .headerlink"
+# Elements within a line of text; before any other a word ends.
+INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
+PLACES = {"section", "dt", "span"}  # what a result may lead to
+
+LOOKS = re.compile(r"math\w+|operatorname|hat|bar|big[lr]|cdot")  # TeX's commands without a sign
+
+
+def spell(formula: str) -> str:
+    """A formula in TeX as text: its letters, such as θ for ``theta``, and names such as ``max``."""
+
+    def sign(command: re.Match[str]) -> str:
+        name = re.sub(r"[lr](?=[vV]ert)", "", command[1])
+        return "" if LOOKS.fullmatch(name) else html5.get(f"{name};", name)
+
+    return re.sub(r"\\\W|[{}]", "", re.sub(r"\\([a-zA-Z]+)", sign, formula))
+
+
+def extract(html: str) -> tuple[str, dict[str, int]]:
+    """Text of a page, and where in it each place begins that a link can lead to."""
+    article = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
+    if article is None:
+        return "", {}
+    for element in article.select(LEFT_OUT):
+        element.decompose()
+    for formula in article.select("span.math"):
+        formula.string = spell(formula.get_text())
+    text, places = "", {}
+    for node in article.descendants:
+        if isinstance(node, Tag) and node.name in PLACES and "id" in node.attrs:
+            places[node["id"]] = len(text)
+        if isinstance(node, Tag):
+            more = "" if node.name in INLINE else " "
+        else:
+            more = str(node) if type(node) is NavigableString else ""  # others are comments
+        text += re.sub(r"\s+", " ", f"{text[-1:]}{more}")[len(text[-1:]) :]
+    return text, places
+
+
+def supply(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Put into the search page, which is written last, the text of the pages that it can find."""
+    if page != "search":
+        return
+    names = sorted(
+        name for name in app.env.found_docs if "nosearch" not in app.env.metadata.get(name, {})
+    )
+    texts = {
+        f"./{name}.html": extract((Path(app.outdir) / f"{name}.html").read_text("utf-8"))
+        for name in names
+    }
+    data = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    data = data.replace("<", "\\u003c")  # no text of a page may end the script
+    app.add_js_file(None, body=f"const FF_PAGES = {data};")
+    app.add_js_file("excerpts.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("html-page-context", supply)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
