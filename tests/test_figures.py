@@ -370,3 +370,51 @@ def test_a_readout_that_starts_low_leaves_the_room_to_the_layers() -> None:
     assert 0.4 < bottom < 0.5
     ends_low = readouts.assign(train_accuracy=0.1)
     assert figures.traces(records.layers, ends_low, 4).axes[0].get_ylim()[0] < 0.1
+
+
+def test_words_of_delays_count_what_is_drawn() -> None:
+    records = synthetic.records(**SLOW)  # layer 6 does not reach 0.7
+    figure = figures.delays_with_intervals(delay.mean_delay(records.layers))
+    crossing = delay.mean_delay(records.layers).set_index("layer")["crossing"]
+    assert f"layer 1 in epoch {crossing[1]:.1f}, layer 5 in epoch {crossing[5]:.1f}" in figure.alt
+    assert figure.alt.endswith("and 1 of 6 layers not within the run.")
+    assert "Open triangles: not reached by" in figure.caption
+    early = figures.delays_with_intervals(delay.mean_delay(records.layers.query("layer < 4")))
+    assert "not within the run" not in early.alt
+    assert "triangle" not in early.caption
+
+
+def test_words_of_traces_tell_where_layers_end_and_of_bands_only_if_there_are_any() -> None:
+    records = synthetic.records()
+    figure = figures.traces(records.layers, records.readouts, 4)
+    last: pd.Series = (
+        records.layers.query("epoch == epoch.max()").groupby("layer")["train_accuracy"].mean()
+    )
+    assert f"it is {last[1]:.2f} in layer 1 and {last[4]:.2f} in layer 4." in figure.alt
+    assert f"of {records.layers['seed'].nunique()} seeds" in figure.caption
+    one = figures.traces(
+        *(rows.query("seed == 1") for rows in (records.layers, records.readouts)), 4
+    )
+    assert "interval" not in one.caption
+
+
+def test_words_of_correlations_name_the_first_and_the_last_layer() -> None:
+    records = synthetic.records()
+    table = correlation.pooled(records.layers, records.readouts)
+    deepest = table.query("coefficient == 'pearson' and depth == depth.max()").set_index("layer")[
+        "r"
+    ]
+    ends = f"{deepest.iloc[0]:.2f} in layer 1 and {deepest.iloc[-1]:.2f} in layer"
+    for draw in (figures.correlations, figures.correlations_with_intervals):
+        assert f"{ends} {deepest.index[-1]}".replace("-", "\N{MINUS SIGN}") in draw(table).alt
+    assert "Bands are" in figures.correlations_with_intervals(table).caption
+    blind = table.assign(low=np.nan, high=np.nan)
+    assert "Bands" not in figures.correlations_with_intervals(blind).caption
+
+
+def test_words_stand_in_the_svg() -> None:
+    figure = Figure(1)
+    figure.alt, figure.caption = "a < b", "c & d"
+    svg = figure._repr_svg_()
+    assert "<title>a &lt; b</title>\n<desc>c &amp; d</desc>" in svg
+    assert "<title>" not in Figure(1)._repr_svg_()

@@ -339,6 +339,65 @@ def test_every_run_is_in_sight(site, chromium, width):
 
 
 @pytest.mark.browser
+def test_code_is_one_click_away_on_chapters_and_open_where_it_is_the_subject(site, chromium):
+    tab = chromium.new_page(viewport={"width": 1400, "height": 900})
+    for name in ("rq1_delay", "why", "runs/configuration/layers-0032-hidden-1000"):
+        tab.goto((site / f"{name}.html").as_uri())
+        code = tab.locator(".cell_input pre")
+        assert code.count() > 5
+        assert not any(code.nth(i).is_visible() for i in range(code.count())), name
+        tab.locator(".cell > details > summary").first.click()
+        assert code.first.is_visible()
+        tab.emulate_media(media="print")
+        tab.wait_for_function(
+            "[...document.querySelectorAll('.cell > details')].every(part => part.open)"
+        )
+        tab.emulate_media(media="screen")
+        assert tab.locator(".cell > details[open]").count() == 1
+    tab.goto((site / "runs" / "train" / "quick.html").as_uri())
+    assert tab.locator(".cell_input pre").first.is_visible()
+    tab.close()
+
+
+@pytest.mark.browser
+def test_a_switch_shows_one_figure_at_a_time_and_paper_all(site, chromium):
+    tab = chromium.new_page(viewport={"width": 1400, "height": 900})
+    tab.goto((site / "rq1_delay.html").as_uri())
+    views = tab.locator(".sd-tab-set").first
+    shown = "all => all.map(image => image.getBoundingClientRect().width > 0)"
+    images = views.locator("img")
+    assert images.evaluate_all(shown) == [True, False, False]
+    views.get_by_text("As in the paper").click()
+    assert images.evaluate_all(shown) == [False, True, False]
+    tab.emulate_media(media="print")
+    assert images.evaluate_all(shown) == [True, True, True]
+    tab.close()
+
+
+def test_figures_count_from_one_on_each_page(pages):
+    several = 0
+    for page in pages:
+        labels = [mark.get_text().strip() for mark in parse(page).select(".caption-number")]
+        numbers = [label for label in labels if label.startswith("Figure")]
+        assert numbers == [f"Figure {i}" for i in range(1, len(numbers) + 1)], page.name
+        several += len(numbers) > 1
+    assert several > 3
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (420, 1800)])
+def test_what_is_found_is_read_in_a_minute(site, chromium, width, height):
+    tab = chromium.new_page(viewport={"width": width, "height": 900})
+    tab.goto((site / "intro.html").as_uri())
+    paragraphs = tab.locator(".ff-minute p")
+    assert paragraphs.count() == 5
+    for part in (paragraphs.last, tab.locator("img.ff-idea")):
+        box = part.bounding_box()
+        assert box["y"] + box["height"] <= height, f"ends at {box['y'] + box['height']:.0f}"
+    tab.close()
+
+
+@pytest.mark.browser
 def test_a_dark_page_is_printed_light(site, chromium):
     tab = chromium.new_page(color_scheme="dark")
     tab.goto((site / "intro.html").as_uri())
