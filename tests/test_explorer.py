@@ -752,17 +752,6 @@ def test_layers_light_up_pause_and_are_scrubbed(tab, site, tables):
     assert play.inner_text() == "Play"
 
 
-def test_the_first_screen_shows_the_figure_and_verdicts(tab, site):
-    tab.goto((site / "intro.html").as_uri())
-    for name in (".ff-field", ".ff-summary"):
-        box = tab.locator(name).bounding_box()
-        assert box["y"] + box["height"] < 900, f"{name} ends below the fold: {box}"
-    ends = tab.locator(".ff-verdicts tbody tr").evaluate_all(
-        "rows => rows.map(row => row.getBoundingClientRect().bottom)"
-    )
-    assert sum(end < 900 for end in ends) >= 4, ends
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_lamps_are_dark_at_chance_and_axes_name_layers_and_epochs(tab, site, scheme):
     tab.set_viewport_size({"width": 420, "height": 800})
