@@ -17,8 +17,9 @@ import described  # pyright: ignore[reportMissingImports]
 def described_as(folder: Path, figure: Figure, alt: str = "", caption: str = "") -> nodes.figure:
     """A figure on a page, after the extension has seen it."""
     (folder / "drawn.svg").write_text(figure._repr_svg_(), encoding="utf-8")
-    document, node = new_document("page"), nodes.figure()
-    node += nodes.image(uri="/drawn.svg", **({"alt": alt} if alt else {}))
+    document, node, output = new_document("page"), nodes.figure(), nodes.container()
+    output += nodes.image(uri="/drawn.svg", **({"alt": alt} if alt else {}))
+    node += output
     if caption:
         node += nodes.caption("", caption)
     document += node
@@ -34,18 +35,18 @@ def drawn(alt: str = "", caption: str = "") -> Figure:
 
 def test_a_figure_brings_its_words_along(tmp_path):
     node = described_as(tmp_path, drawn("a < b & c", "What is drawn: x < y."))
-    assert node[0]["alt"] == "a < b & c"
+    assert node[0][0]["alt"] == "a < b & c"
     assert [child.astext() for child in node[1:]] == ["What is drawn: x < y."]
     assert isinstance(node[1], nodes.caption)
 
 
 def test_what_a_cell_says_comes_first(tmp_path):
     node = described_as(tmp_path, drawn("general", "general"), "of this page", "of this page, too")
-    assert node[0]["alt"] == "of this page"
+    assert node[0][0]["alt"] == "of this page"
     assert [child.astext() for child in node[1:]] == ["of this page, too"]
 
 
 def test_a_figure_without_words_is_left_alone(tmp_path):
     node = described_as(tmp_path, drawn())
-    assert "alt" not in node[0]
+    assert "alt" not in node[0][0]
     assert len(node) == 1

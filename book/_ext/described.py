@@ -24,8 +24,11 @@ def describe(app: Sphinx, doctree: nodes.document) -> None:
         if "title" in said and not image.get("alt"):
             image["alt"] = said["title"]
         figure = image.parent
-        captioned = any(isinstance(child, nodes.caption) for child in figure)
-        if isinstance(figure, nodes.figure) and "desc" in said and not captioned:
+        while figure is not None and not isinstance(figure, nodes.figure):
+            figure = figure.parent  # between them, containers of the notebook's output
+        if figure is None or "desc" not in said:
+            continue
+        if figure.first_child_matching_class(nodes.caption) is None:
             figure += nodes.caption("", said["desc"])
 
 

@@ -162,7 +162,7 @@ def _statements() -> dict[str, str]:
 
 
 def _width(width: str) -> str:
-    return "Width " + width.replace("-", MINUS)
+    return "Width " + width.replace("-", "against")
 
 
 def _sign(row: dict[Any, Any]) -> str:
