@@ -169,7 +169,7 @@ def test_what_is_compared_with_nothing_is_shown_alone():
     page = targets(wall)._repr_html_()
     assert "on a GPU<br><small>extrapolated from 1 and 5 epochs &lt;&amp;&gt;</small>" in page
     assert "<b>95.0 s</b>" in page
-    assert "<td>at most 120 s<br>" in page
+    assert '<td data-head="Our target">at most 120 s<br>' in page
     assert "against" not in page
 
 

@@ -82,10 +82,11 @@ def differences(table: pd.DataFrame) -> pd.DataFrame:
     for row in table.to_dict("records"):
         digits = 2 if row["quantity"].startswith("delay") else 4
         shown = {name: f"{row[name]:.{digits}f}".replace("-", MINUS) for name in NUMBERS}
+        network = f"{row['layers']} layers of {row['hidden']} units"
+        how = [row[name] for name in ("precision", "device") if name in row]
         rows.append(
             {
-                **({"run": f"{row['precision']}, {row['device']}"} if "precision" in row else {}),
-                "network": f"{row['layers']} layers of {row['hidden']} units",
+                "network": ", ".join([network, *how]),
                 "seeds": row["seeds"],
                 "quantity": row["quantity"],
                 "mean of the reference": shown["reference"],

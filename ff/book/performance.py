@@ -75,5 +75,6 @@ def _target(row: dict[Any, Any]) -> str:
         f"<tr><td>{escape(row['label'])}{how}</td>"
         f"<td><b>{escape(row['ratio'])}</b> {result}<br>"
         f"<small>{escape(values)}</small></td>"
-        f"<td>{escape(row['target'])}<br>{badge(look, row['verdict'])}</td></tr>"
+        f'<td data-head="{HEADS[-1]}">'
+        f"{escape(row['target'])}<br>{badge(look, row['verdict'])}</td></tr>"
     )
