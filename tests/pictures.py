@@ -14,12 +14,14 @@ MARGIN = 12
 
 
 def save(page: Any, application: str, kind: str) -> None:
-    """Write a picture of an application in few colors, which keeps it small and its text sharp."""
+    """Write a picture of an application, with a margin."""
     picture = io.BytesIO(page.locator(f".ff-{application}").screenshot())
     image = Image.open(picture).convert("RGB")
-    image = ImageOps.expand(image, MARGIN, tuple(image.tobytes()[:3]))  # the background
+    background = "getComputedStyle(document.body).getPropertyValue('--jp-layout-color0')"
+    image = ImageOps.expand(image, MARGIN, page.evaluate(background))
     path = ROOT / "book" / "_assets" / f"live-{application}-{kind}.png"
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    # Few colors make it small; refined by k-means, they are those of the application.
+    image.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {image.width} by {image.height} pixels, {path.stat().st_size / 1e3:.0f} kB")
 
 
@@ -31,7 +33,8 @@ for theme in ("Light", "Dark"):
     ):
         page.locator(".ff-lab").get_by_role("button", name="Play").click()
         page.get_by_text("30 of 30 epochs").wait_for()
+        page.mouse.move(0, 0)  # away from the charts, where it would pick a layer
         for suffix, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 2400})
+            page.set_viewport_size({"width": width, "height": 5000})
             save(page, "lab", theme.lower() + suffix)
             save(page, "results", theme.lower() + suffix)
