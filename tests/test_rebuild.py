@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,7 +65,7 @@ def built(project: Path) -> dict[str, tuple[str, list[str], str]]:
         assert link
         assert row
         drawn = (page.parent / str(image["src"])).read_text(encoding="utf-8")
-        table = unquote(str(link["href"]).partition(",")[2])
+        table = (page.parent / str(link["href"])).read_text(encoding="utf-8")
         found[name] = (drawn, table.splitlines(), row.get_text())
     return found
 

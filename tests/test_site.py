@@ -129,9 +129,9 @@ def test_pages_are_light(pages):
     heavy = []
     for page in pages:
         own, whole = weight(pages, page)
-        if own > 700_000 or whole > 3_000_000:
+        if own > 500_000 or whole > 3_000_000:
             heavy.append(f"{page.name}: {own / 1e3:.0f} kB of ours, {whole / 1e3:.0f} kB in all")
-    assert not heavy, "at most 700 kB of ours and 3 MB in all:\n" + "\n".join(heavy)
+    assert not heavy, "at most 500 kB of ours and 3 MB in all:\n" + "\n".join(heavy)
 
 
 def test_every_figure_can_be_saved(pages):

@@ -1,15 +1,20 @@
 """The Sphinx extension that offers figures, and notebooks on Binder and Colab."""
 
+import os
 import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from jupyter_book.config import get_final_config
 from packaging.specifiers import SpecifierSet
+
+from ff.book.markup import download
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -116,3 +121,17 @@ def test_figures_without_a_name_are_numbered():
 def test_other_pictures_stay_as_they_are():
     body = '<img alt="" src="_images/photo.png" /><img alt="" src="_static/logo.svg" />'
     assert takeaway.offer_figures(body, "quick") == body
+
+
+@pytest.mark.parametrize("page", ["rq1_delay", "runs/configuration/layers-0002-hidden-0100"])
+def test_a_table_becomes_a_file_beside_the_page(page, tmp_path):
+    table = pd.DataFrame({"kind": ["a < b", "c, d & e"], "r": [0.1, -2.5]})
+    before = f"<p>Text</p>{download(table, 'some-kinds')._repr_html_()}"
+    body = takeaway.offer_tables(before, page, tmp_path)
+    (link,) = BeautifulSoup(body, "html.parser")("a")
+    assert link["download"] == "some-kinds.csv"
+    file = Path(os.path.normpath(tmp_path / Path(page).parent / str(link["href"])))
+    assert file == tmp_path / "_downloads" / page / "some-kinds.csv"
+    pd.testing.assert_frame_equal(pd.read_csv(file), table)
+    assert "data:" not in body
+    assert body.startswith("<p>Text</p>")

@@ -1,16 +1,20 @@
 """Sphinx extension: what a reader can take along from a page, or open elsewhere.
 
-Every SVG figure gets a link that saves it. Where `_config.yml` names a repository, notebooks get
-the theme's buttons for Binder and Colab; without one there is nothing to open, and no button. An
-executed copy is not in the repository: its buttons open the notebook that it is a copy of. Colab
-opens the notebook alone: its page says how to fetch the rest.
+Every SVG figure gets a link that saves it. The numbers of a table, which a notebook holds in their
+link, become a file beside the page: who does not want them need not load them.
+
+Where `_config.yml` names a repository, notebooks get the theme's buttons for Binder and Colab;
+without one there is nothing to open, and no button. An executed copy is not in the repository: its
+buttons open the notebook that it is a copy of. Colab opens the notebook alone: its page says how to
+fetch the rest.
 """
 
 import re
-from html import escape
+from html import escape, unescape
 from itertools import count
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote, unquote
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,6 +24,10 @@ from sphinx.config import Config
 IMAGE = re.compile(
     r'(?:<a class="[^"]*image-reference[^>]*>\s*)?'
     r'(?P<image><img [^>]*?src="(?P<file>[^"]*_images/[^"]+\.svg)"[^>]*>)(?:\s*</a>)?'
+)
+# A table as `ff.book.markup.download` writes it.
+TABLE = re.compile(
+    r'<a download="(?P<name>[^"]+)\.csv" href="data:text/csv;charset=utf-8,(?P<data>[^"]*)">'
 )
 NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*$')
 COPY = re.compile(r"runs/([^/]+)/[^/]+(?=\.ipynb$)")
@@ -82,6 +90,21 @@ def offer_figures(body: str, page: str) -> str:
     return IMAGE.sub(offer, body)
 
 
+def offer_tables(body: str, page: str, out: Path) -> str:
+    """Put the tables that a page's links hold into files, to which the links lead then."""
+    folder = Path("_downloads", *PurePosixPath(page).parts)
+    up = "../" * page.count("/")
+
+    def offer(link: re.Match[str]) -> str:
+        file = out / folder / f"{unescape(link['name'])}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(unquote(unescape(link["data"])), encoding="utf-8")
+        place = quote(f"{up}{(folder / file.name).as_posix()}")
+        return f'<a download="{link["name"]}.csv" href="{place}">'
+
+    return TABLE.sub(offer, body)
+
+
 def finish(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -92,6 +115,7 @@ def finish(
         place = options.get("repository_url", ""), options.get("repository_branch", "main")
         body = explain_colab(context["body"], buttons, *place)
         context["header_buttons"] = buttons
+        body = offer_tables(body, page, Path(app.outdir))
         context["body"] = offer_figures(body, PurePosixPath(page).name)
 
 
