@@ -209,13 +209,14 @@ def test_medians_are_told_beside_the_mean():
     # The mean of 0.9, 0.9 and 0.5 is 0.77: the mean of a layer is there with its second seed.
     (text,) = words(summary.medians(*both_tables(layers)))
     assert text == (
-        "100 units (3 seeds): of 3 layers, 2 reach 0.7 in half of the seeds, and 2 by their mean. "
-        "Where a layer does both, the epochs differ by at most 0."
+        "100 units (3 seeds): 2 of 3 layers reach 0.7 in at least half of the seeds; the "
+        "mean over seeds reaches it in 2. "
+        "Where both do, the epochs differ by at most 0."
     )
     later = reaching([2, 3, 4], [4, 5, 9], at=0.75)  # the mean of 0.75, 0.75 and 0.5 is 0.67
     (text,) = words(summary.medians(*both_tables(later)))
     assert text.endswith(
-        "2 by their mean. Where a layer does both, the epochs differ by at most 4."
+        "the mean over seeds reaches it in 2. Where both do, the epochs differ by at most 4."
     )
 
 
@@ -223,8 +224,9 @@ def test_layers_that_half_of_the_seeds_bring_there_are_not_those_of_the_mean():
     layers = reaching([2, 3, 4], [4, 5, 0], [6, 0, 0], at=0.75)  # 0.75, 0.75 and 0.5 make 0.67
     (text,) = words(summary.medians(*both_tables(layers)))
     assert text == (
-        "100 units (3 seeds): of 3 layers, 2 reach 0.7 in half of the seeds, and 1 by their mean. "
-        "Where a layer does both, the epochs differ by at most 1."
+        "100 units (3 seeds): 2 of 3 layers reach 0.7 in at least half of the seeds; the "
+        "mean over seeds reaches it in 1. "
+        "Where both do, the epochs differ by at most 1."
     )
 
 
@@ -254,7 +256,7 @@ def test_orders_are_counted_and_the_fewest_seeds_are_told():
     assert re.findall(r"0\.\d{3}\b", text)[0] == f"{ties:.3f}"
     least = f"{2**-4:.3g}"
     assert text.endswith(
-        f" at most; 5 seeds, the fewest of a comparison, cannot give less than {least} unadjusted."
+        f" at most; with 5 seeds, the fewest of a comparison, no unadjusted p can be below {least}."
     )
 
 
@@ -263,7 +265,9 @@ def test_a_p_too_small_for_three_decimals_is_escaped():
     assert f"{2.0**-11:.3g}" == "0.000488"
     assert " &lt; 0.001" in shown._repr_html_()
     (text,) = words(shown)
-    assert "; 12 seeds, the fewest of a comparison, cannot give less than 0.000488 unadj" in text
+    assert (
+        "; with 12 seeds, the fewest of a comparison, no unadjusted p can be below 0.000488" in text
+    )
 
 
 def test_layers_that_no_seed_reaches_are_not_compared():
@@ -273,7 +277,7 @@ def test_layers_that_no_seed_reaches_are_not_compared():
     assert "in 1 of 2 comparisons" not in text
     assert text.startswith("100 units: in 2 of 2 comparisons")
     assert text.endswith(
-        "; 1 seed, the fewest of a comparison, cannot give less than 1 unadjusted."
+        "; with 1 seed, the fewest of a comparison, no unadjusted p can be below 1."
     )
 
 
@@ -442,12 +446,13 @@ def test_bands_are_counted_that_are_apart():
     ):
         of, meet = apart(own, (1, 4, 8))
         assert 0 < sum(meet.values()) < of < 24, "an example worth its name"
-        where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
+        where = [f"layers {a} and {b} ({n})" for (a, b), n in meet.items() if n]
         assert len(where) == 2
         assert text == (
             f"{width} units: the shallower neighbor's band lies above the deeper one's in "
-            f"{of - sum(meet.values())} of {of} comparisons, one an epoch from when the shallower "
-            f"layer has left chance. It does not between {where[0]} and {where[1]}."
+            f"{of - sum(meet.values())} of {of} comparisons, one for each pair and epoch "
+            f"once the shallower layer has left chance. Those in which it does not are between "
+            f"{where[0]} and {where[1]}."
         )
 
 
@@ -470,8 +475,8 @@ def bands(*means: float, half: float = 0.1) -> Any:
 )
 def test_the_band_of_the_shallower_layer_is_to_lie_above(means: tuple[float, float], told: str):
     (text,) = words(summary.overlaps(bands(*means)))
-    assert f"lies above the deeper one's in {told} comparisons, one an epoch" in text
-    assert ("It does not between layers 1 and 4 in 2." in text) == told.startswith("0")
+    assert f"lies above the deeper one's in {told} comparisons, one for each pair and epoch" in text
+    assert ("does not are between layers 1 and 4 (2)." in text) == told.startswith("0")
     assert ("does not" in text) == told.startswith("0")
 
 
@@ -533,8 +538,8 @@ def test_what_was_expected_comes_true_or_not(crossing: list[float], slope: float
     ends = f"[{three(slope - 0.5)}, {three(slope + 0.5)}]"
     told = f"{three(slope)} {ends}" if known else "\N{EN DASH}"
     assert text == (
-        f"{true} of the three came true: {len(known)} of 3 layers reach 0.7, the last of them "
-        f"after {last} epochs, and the ratio is {told}."
+        f"{true} of the three predictions came true: {len(known)} of 3 layers reach 0.7, the last "
+        f"of them after {last} epochs, and the ratio is {told}."
     )
 
 
@@ -544,7 +549,7 @@ def test_a_prediction_is_held_against_records():
     assert not 1.1 <= ratio(layers) <= 1.35, "an example worth its name"
     (text,) = words(summary.prediction(delay.mean_delay(layers), row))
     assert text == (
-        "1 of the three came true: 4 of 4 layers reach 0.7, the last of them after "
+        "1 of the three predictions came true: 4 of 4 layers reach 0.7, the last of them after "
         f"{three(max(crossings(layers)))} epochs, and the ratio is {three(ratio(layers))}."
     )
 

@@ -45,6 +45,7 @@ def measurements(
     *,
     measures: Collection[str] = tuple(ACCURACIES),
     correlated: Collection[str] = tuple(ACCURACIES),
+    intervals: bool = True,
 ) -> list[dict[str, Any]]:
     """What the explorer shows of one condition, as lists of whole numbers.
 
@@ -58,6 +59,8 @@ def measurements(
         Which of `ACCURACIES` to take; what was not measured is left out.
     correlated
         Of which of them the correlations are taken, too.
+    intervals
+        Whether the default condition's training accuracy has intervals of its correlations.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def measurements(
             }
             if column in correlated:
                 table = _correlations(records, layers, column, overall)
-                bands = column == "train_accuracy" and not condition and len(layers.seeds) > 1
+                first = column == "train_accuracy" and not condition
+                bands = intervals and first and len(layers.seeds) > 1
                 found["measures"][column] |= {
                     name: lists for name, lists in table.items() if bands or "half" not in name
                 }
@@ -132,15 +136,17 @@ def explorer(
     for asked, known in [(views, VIEWS), (measures, ACCURACIES)]:
         if unknown := sorted(set(asked) - set(known)):
             raise ValueError(f"take some of {', '.join(known)} but not {', '.join(unknown)}")
+    ordered = [view for view in VIEWS if view in views]
+    whole = len(ordered) == len(VIEWS)
     conditions = {"": records, **(others or {})}
     widths = []
     for name, own in conditions.items():
         # Correlations are most of the bytes.
         chosen = ("train_accuracy",) if name else measures
         correlated = chosen if {"correlations", "table"} & set(views) else ()
-        widths += measurements(own, name, measures=measures, correlated=correlated)
-    ordered = [view for view in VIEWS if view in views]
-    name = "ff-explorer" if len(ordered) == len(VIEWS) else "ff-explorer is-part"
+        # A chapter has the intervals of its correlations in figures of its own.
+        widths += measurements(own, name, measures=measures, correlated=correlated, intervals=whole)
+    name = "ff-explorer" if whole else "ff-explorer is-part"
     return _embed(name, {"views": ordered, "shown": shown, "widths": widths})
 
 

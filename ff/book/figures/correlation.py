@@ -58,7 +58,7 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
     for hidden, own, look in by_width(table):
         for depth, rows in own.groupby("depth"):
             look |= {"marker": markers[depth], "gid": f"width-{hidden}-depth-{depth}"}
-            axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1)
+            axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1, markevery=_every(rows))
     _correlation_axes([axes], table, coefficient)
     pairs = counted(table["seeds"] * table["epochs"], "pair")
     axes.set_title(f"{counted(table['seeds'], 'seed')}, {pairs}")
@@ -221,7 +221,13 @@ def _bands(table: pd.DataFrame) -> str:
 
 def _draw_correlation(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], label: str) -> None:
     band(axes, rows["layer"], rows["low"], rows["high"], look["color"])
-    axes.plot(rows["layer"], rows["r"], **look, linewidth=1.1, label=label)
+    look |= {"linewidth": 1.1, "label": label, "markevery": _every(rows)}
+    axes.plot(rows["layer"], rows["r"], **look)
+
+
+def _every(rows: pd.DataFrame) -> slice:
+    """Which points of a line have a marker: every other one of many, and the last."""
+    return slice(1, None, 2) if len(rows) > 16 else slice(None)
 
 
 def _correlation_axes(grid: Sequence[Axes], table: pd.DataFrame, coefficient: str) -> None:

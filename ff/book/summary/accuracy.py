@@ -97,12 +97,12 @@ def overlaps(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
             epochs += int(counted.sum())
         if not epochs:
             return f"{name(own)} there are no neighbors to compare."
-        where = [f"layers {a} and {b} in {n}" for (a, b), n in meet.items() if n]
-        told = f" It does not between {listed(where)}." if where else ""
+        where = [f"layers {a} and {b} ({n})" for (a, b), n in meet.items() if n]
+        told = f" Those in which it does not are between {listed(where)}." if where else ""
         return (
             f"{name(own)} the shallower neighbor's band lies above the deeper one's in "
-            f"{epochs - sum(meet.values())} of {epochs} comparisons, one an epoch from when the "
-            f"shallower layer has left chance.{told}"
+            f"{epochs - sum(meet.values())} of {epochs} comparisons, one for each pair and epoch "
+            f"once the shallower layer has left chance.{told}"
         )
 
     return paragraphs(text(own) for own in widths(layers))

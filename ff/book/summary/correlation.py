@@ -145,15 +145,14 @@ def within(table: pd.DataFrame) -> Html:
     def text(own: pd.DataFrame) -> str:
         rows = own.loc[own["coefficient"] == "pearson"]
         parts = [
-            f"{found['r'].mean():.2f} in that of {depth}".replace("-", MINUS)
+            f"{found['r'].mean():.2f} in that of {depth} layers".replace("-", MINUS)
             for depth, found in rows.groupby("depth")
             if found["r"].notna().any()
         ]
         if not parts:
             return f"{whose(own)} within epochs, there is nothing to correlate."
         return (
-            f"{whose(own)} by the number of layers of the network, the mean r of its layers within "
-            f"epochs is {listed(parts)}."
+            f"{whose(own)} the mean r of the layers within epochs is, by network, {listed(parts)}."
         )
 
     return paragraphs(text(own) for own in widths(table))

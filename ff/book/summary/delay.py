@@ -57,9 +57,10 @@ def medians(means: pd.DataFrame, medians: pd.DataFrame) -> Html:
         if apart.isna().all():
             return f"{whose(own)} in no layer both half of the seeds and the mean reach {TARGET}."
         return (
-            f"{whose(own)} of {len(own)} layers, {own['median'].notna().sum()} reach {TARGET} in "
-            f"half of the seeds, and {own['epoch'].notna().sum()} by their mean. Where a layer "
-            f"does both, the epochs differ by at most {apart.max():.0f}."
+            f"{whose(own)} {own['median'].notna().sum()} of {len(own)} layers reach {TARGET} in at "
+            f"least half of the seeds; the mean over seeds reaches it in "
+            f"{own['epoch'].notna().sum()}. Where both do, the epochs differ by at most "
+            f"{apart.max():.0f}."
         )
 
     both = means.merge(medians[["hidden", "layer", "median"]], on=["hidden", "layer"])
@@ -84,9 +85,9 @@ def orders(tests: pd.DataFrame) -> Html:
         few = f"{seeds} seed{'s' if seeds > 1 else ''}"
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
-            f"every seed in which that is known. After Holm, {p_value(known['p_holm'].max())} at "
-            f"most; {few}, the fewest of a comparison, cannot give less than "
-            f"{number(known['least_p'].max())} unadjusted."
+            f"every seed in which that is known. Adjusted by Holm, "
+            f"{p_value(known['p_holm'].max())} at most; with {few}, the fewest of a comparison, no "
+            f"unadjusted p can be below {number(known['least_p'].max())}."
         )
 
     return paragraphs(text(own) for own in widths(tests))
