@@ -294,8 +294,7 @@ def test_what_is_wider_than_a_phone_says_that_it_scrolls(pages, chromium):
         scrolling = tab.evaluate(
             """() => [...document.querySelectorAll("article *")].filter(part =>
                 ["auto", "scroll"].includes(getComputedStyle(part).overflowX)
-                && part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0
-                && !part.closest(".ff-explorer"))
+                && part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0)
               .map(part => {
                 const look = getComputedStyle(part);
                 const shadow = /local.*scroll/.test(look.backgroundAttachment)

@@ -113,8 +113,10 @@ const ExplorerCharts = (() => {
 
     /** A line of two parts: up to the chosen epoch, and what comes later. */
     function line(name, trace, epochs, until) {
-      const points = trace.map((value, i) => [view.x(epochs[i]), height(value)]);
-      const seen = epochs.filter((epoch) => epoch <= until).length;
+      // What lies below the axis comes in from beneath: an accuracy of the readout in its first epochs.
+      const from = Math.max(trace.findIndex((value) => value >= LOW) - 1, 0);
+      const points = trace.slice(from).map((value, i) => [view.x(epochs[from + i]), height(value)]);
+      const seen = epochs.slice(from).filter((epoch) => epoch <= until).length;
       return [
         svg("polyline", { class: `${name} ff-later`, points: path(points.slice(Math.max(seen - 1, 0))) }),
         svg("polyline", { class: name, points: path(points.slice(0, seen)) }),

@@ -29,8 +29,8 @@ def files() -> dict[Path, str]:
     """Every file that holds such text, and what it should hold."""
     records, readme = published(), ROOT / "README.md"
     lines = [
-        textwrap.fill(f"- **{head}** {text}", 120, subsequent_indent="  ")
-        for head, text in findings(records, variations()).items()
+        textwrap.fill(f"- **{head}** {text} {numbers}", 120, subsequent_indent="  ")
+        for head, (text, numbers) in findings(records, variations()).items()
     ]
     block = "\n".join(lines) + "\n"
     delays = mean_delay(records.layers)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, layer_numbers, listed
 from ff.book.verdicts import decided
+from ff.config import Config
 from ff.records import Records
 from ff.stats.claims import verdicts
 from ff.stats.correlation import pooled, within_epoch
@@ -22,6 +23,7 @@ __all__ = ["findings", "in_a_minute"]
 
 NAMED = (1, 16)  # layers whose epoch is told
 FEW = 10  # fewest seeds between which a correlation of usual size could be seen
+LISTED = 3  # most verdicts that are told one by one
 NBSP = "\N{NO-BREAK SPACE}"
 TABLE_1 = ("momentum 0.09", "constant rates")  # what the public implementation does otherwise
 PAPER = {"agrees": ", as the paper says", "differs": ", contrary to the paper"}
@@ -37,14 +39,11 @@ class Finding:
         The claim's, in `ff.stats.claims`.
     yes, no
         What is so if the claim is supported, and if it is not.
-    number
-        What the claim's number says, with ``{}`` in its place; empty to leave it out.
     """
 
     key: str
     yes: str
     no: str
-    number: str = ""
 
 
 LATER = Finding(
@@ -56,7 +55,6 @@ CONSTANT = Finding(
     "constant-change",
     "each further layer adds about the same delay",
     "further layers do not all add the same delay",
-    "in the deeper half it is {} times as long",
 )
 CORRELATED = Finding(
     "pearson-weakens",
@@ -67,11 +65,10 @@ RANKED = Finding(
     "spearman-strong",
     "by rank (Spearman) every layer correlates strongly",
     "by rank (Spearman) not every layer correlates strongly",
-    "|ρ| is at least {}",
 )
 
 
-def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, str]:
+def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, tuple[str, str]]:
     """What the paper asks, what the measurements show, and what is done otherwise here.
 
     Parameters
@@ -86,24 +83,42 @@ def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, str]:
     Returns
     -------
     dict
-        Paragraphs of plain text by the words that head them, in the order of reading.
+        By the words that head it, in the order of reading, each finding in a sentence or two, and
+        the numbers behind it, both plain text.
     """
     table, delays = verdicts(records), mean_delay(records.layers)
+    others = {name: varied[name] for name in TABLE_1 if name in varied}
     return {
-        "The paper asks": "when each layer of a Forward-Forward network learns, and whether a "
-        f"layer's accuracy goes along with the whole network's. Here {_seeds(records.layers)} "
-        f"(units in a layer) are trained on MNIST for {delays['last_epoch'].max()} epochs.",
-        "Delay.": f"{_told(LATER, table)} {_delays(delays)} {_told(CONSTANT, table)}",
-        "Correlation.": f"{_told(CORRELATED, table)}{_falls(records)} {_told(RANKED, table)}",
+        "The paper asks": (
+            "when each layer of a Forward-Forward network learns, and whether a layer's accuracy "
+            "goes along with the whole network's.",
+            _measured(records),
+        ),
+        "Delay.": (
+            f"{_told(LATER, table)} {_told(CONSTANT, table)}",
+            _joined(
+                _numbers(table, "rq1-h1", "A further layer adds, in epochs, {}", ends=True),
+                _delays(delays),
+                _numbers(
+                    table,
+                    "constant-change",
+                    "The delay per layer of the deeper half over that of the shallower half is {}",
+                ),
+            ),
+        ),
+        "Correlation.": (
+            f"{_told(CORRELATED, table)} {_told(RANKED, table)}",
+            _joined(
+                _falls(records),
+                _numbers(table, "spearman-strong", "The weakest layer's |ρ| is {}"),
+            ),
+        ),
         "Without shared progress.": _within(records, table),
-        "What differs from the paper.": "As in the public implementation, the momentum of peer "
-        "normalization is 0.9 (0.09 in Table 1), and learning rates fall in the second half of the "
-        "epochs (constant in Table 1)."
-        + _same(table, {name: varied[name] for name in TABLE_1 if name in varied}),
+        "What differs from the paper.": (_differs(records), _same(table, others)),
     }
 
 
-def in_a_minute(found: dict[str, str]) -> Html:
+def in_a_minute(found: dict[str, tuple[str, str]]) -> Html:
     """The findings as the first thing on the book's first page.
 
     Parameters
@@ -111,8 +126,40 @@ def in_a_minute(found: dict[str, str]) -> Html:
     found
         Result of `findings`.
     """
-    paragraphs = (f"<p><b>{escape(head)}</b> {escape(text)}</p>" for head, text in found.items())
+    paragraphs = (
+        f"<p><b>{escape(head)}</b> {escape(text)} <small>{escape(numbers)}</small></p>"
+        for head, (text, numbers) in found.items()
+    )
     return Html(f'<div class="ff-minute">{"".join(paragraphs)}</div>')
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+def _measured(records: Records) -> str:
+    """What was trained here."""
+    epochs, depth = records.layers["epoch"].max(), records.readouts["depth"].max()
+    names = listed(sorted({run["config"]["dataset"].upper() for run in records.runs} or ["data"]))
+    return (
+        f"Measured here on {names}, over {epochs} epoch{'s' if epochs > 1 else ''}: "
+        f"{_seeds(records.layers)} (units in a layer). What follows is of networks of {depth} "
+        "layers; brackets are 95\N{NO-BREAK SPACE}% intervals over seeds."
+    )
+
+
+def _differs(records: Records) -> str:
+    """Which choices depart from the paper's Table 1, which follow the public implementation."""
+    configs = [run["config"] for run in records.runs] or [Config().model_dump()]
+    momenta = sorted({config["peer_momentum"] for config in configs} - {0.09})
+    said = [f"the momentum of peer normalization is {m} (0.09 in Table 1)" for m in momenta]
+    if any(config["cool_down"] for config in configs):
+        said.append("learning rates fall in the second half of the epochs (constant in Table 1)")
+    both = "; following the table in both at once was not tried" if len(said) > 1 else ""
+    what = f"As in the public implementation, {listed(said)}{both}." if said else "No setting."
+    own = set(records.layers.groupby("hidden")["seed"].nunique())
+    seeds = "Seeds are as many as there" if own == {30} else "The paper has more seeds"
+    return f"{what} {seeds}: 30, but 10 in the caption of the paper's Figure 2."
 
 
 def _seeds(layers: pd.DataFrame) -> str:
@@ -127,27 +174,30 @@ def _told(finding: Finding, table: pd.DataFrame) -> str:
     sentences = []
     for decision, own in verdict:  # of one width, or of several
         widths = listed(own["width"])
-        text = {"supported": finding.yes, "not supported": finding.no}.get(
-            decision,
-            f"it is open whether {finding.yes}"
-            + (f" ({decision})" if decision != "undecided" else ""),
-        )
+        text = {
+            "supported": finding.yes,
+            "not supported": finding.no,
+            "undecided": f"it is open whether {finding.yes}",
+        }.get(decision, f"it is open whether {finding.yes} ({decision})")
         text = f"at width {widths}, {text}" if len(verdict) > 1 else text
         text += PAPER.get(own["paper"].iloc[0], "")
-        if finding.number and np.isfinite(own["value"]).all():
-            text += f": {finding.number.format(_numbers(own))}"
         sentences.append(f"{text[0].upper()}{text[1:]}.")
     return " ".join(sentences)
 
 
-def _numbers(rows: pd.DataFrame) -> str:
-    """The number of each width, which is named if there are several."""
-    if len(rows) == 1:
-        return _number(rows["value"].item())
-    return listed(
-        f"{_number(value)} (width {width})"
-        for value, width in zip(rows["value"], rows["width"], strict=True)
-    )
+def _numbers(table: pd.DataFrame, key: str, said: str, *, ends: bool = False) -> str:
+    """A claim's number at each width, put into a sentence; empty where there is no interval."""
+    rows = table.loc[(table["key"] == key) & np.isfinite(table["low"])].to_dict("records")
+    shown = [
+        f"{_with_ends(row) if ends else _number(row['value'])} at width {row['width']}"
+        for row in rows
+    ]
+    return f"{said.format(listed(shown))}." if shown else ""
+
+
+def _with_ends(row: Mapping[Any, Any]) -> str:
+    """A claim's number and its interval."""
+    return f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]"
 
 
 def _number(value: float) -> str:
@@ -161,13 +211,13 @@ def _delays(delays: pd.DataFrame) -> str:
         late = own.loc[own["censored"], "layer"]
         named = own.loc[~own["censored"] & own["layer"].isin(NAMED)].to_dict("records")
         told = [f"in epoch {row['epoch']:.0f} by layer {row['layer']}" for row in named]
-        told += [f"not by {layer_numbers(late)}"] if len(late) else []
-        parts.append(f"at width {width} {listed(told)}")
+        told += [f"not within the run by {layer_numbers(late)}"] if len(late) else []
+        parts.append(f"at width {width} {listed(told) if len(late) < len(own) else 'by no layer'}")
     return f"An accuracy of {TARGET} is reached {'; '.join(parts)}."
 
 
 def _falls(records: Records) -> str:
-    """Pearson's r over all pairs in the first and in the last layer, after the claim."""
+    """Pearson's r over all pairs in the first and in the last layer."""
     depth = records.readouts["depth"].max()
     table = pooled(records.layers, records.readouts.loc[records.readouts["depth"] == depth])
     parts = []
@@ -177,53 +227,84 @@ def _falls(records: Records) -> str:
             where = ("", "") if parts else (" in layer 1", f" in layer {depth}")
             ends = f"{_number(first)}{where[0]} and {_number(last)}{where[1]}"
             parts.append(f"{ends} at width {width}")
-    return f" Over all seeds and epochs, Pearson's r is {'; '.join(parts)}." if parts else ""
+    return f"Over all seeds and epochs, Pearson's r is {'; '.join(parts)}." if parts else ""
 
 
-def _within(records: Records, table: pd.DataFrame) -> str:
+def _within(records: Records, table: pd.DataFrame) -> tuple[str, str]:
     """What correlation is left among the seeds of one epoch: on average, and in which layers."""
     depth = records.readouts["depth"].max()
     deepest = records.readouts.loc[records.readouts["depth"] == depth]
     alone = within_epoch(records.layers, deepest).query("coefficient == 'pearson'")
-    mean = table.loc[(table["key"] == "within-epoch") & np.isfinite(table["low"])]
-    text = "Both accuracies rise as training goes on, and any two curves that rise correlate."
-    if len(mean):
-        parts = listed(
-            f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}] at width "
-            f"{row['width']}"
-            for row in mean.to_dict("records")
-        )
-        text += (
-            f" Among networks at the same epoch, the mean r of the layers is {parts} "
-            f"(95{NBSP}% intervals)."
-        )
+    rows = table.loc[(table["key"] == "within-epoch") & np.isfinite(table["low"])]
+    held = [row["low"] <= 0 <= row["high"] for row in rows.to_dict("records")]
+    left = {
+        (): "too few seeds tell whether any of it is left",
+        (True,): "none of it can be seen any more, on average over the layers",
+        (False,): "some of it is left, on average over the layers",
+    }.get(tuple(set(held)), "it depends on the width whether any of it is left")
+    layers = listed(_left(own) for _, own in alone.groupby("hidden"))
     return (
-        f"{text} Layer by layer, some is left (interval without 0) "
-        f"{listed(_left(own) for _, own in alone.groupby('hidden'))}."
+        "Both accuracies rise as training goes on, and any two curves that rise correlate. Among "
+        f"networks at the same epoch, {left}.",
+        _joined(
+            _numbers(table, "within-epoch", "The mean r of the layers is {}", ends=True),
+            f"Each layer taken alone, without a correction for their number, r is {layers}.",
+            _shallower(records),
+        ),
     )
+
+
+def _shallower(records: Records) -> str:
+    """In which shallower network most of a correlation is left, as the mean over its layers."""
+    shallower = records.readouts.loc[records.readouts["depth"] < records.readouts["depth"].max()]
+    if shallower.empty:
+        return ""
+    table = within_epoch(records.layers, shallower)
+    pearson = table.loc[table["coefficient"] == "pearson"]
+    means: Any = pearson.groupby(["hidden", "depth"])["r"].mean().dropna()
+    if means.empty:
+        return ""
+    width, most = means.idxmax()
+    most = f"{_number(means.max())} in {most} layers of {width} units"
+    return f"Of the shallower networks, the mean is greatest, {most}."
 
 
 def _left(rows: pd.DataFrame) -> str:
     width, count = rows[["hidden", "seeds"]].iloc[0]
-    left = rows.loc[(rows["low"] > 0) | (rows["high"] < 0)]
-    if not len(left):
+    parts = []
+    for sign, own in (
+        ("above 0", rows.loc[rows["low"] > 0]),
+        ("below 0", rows.loc[rows["high"] < 0]),
+    ):
+        if len(own):
+            ends = dict.fromkeys([_number(own["r"].min()), _number(own["r"].max())])
+            parts.append(f"{sign} in {layer_numbers(own['layer'])} ({' to '.join(ends)})")
+    if not parts:
         few = f" that {count} seed{'s' if count > 1 else ''} could show" if count < FEW else ""
-        return f"at width {width} in no layer{few}"
-    ends = dict.fromkeys([_number(left["r"].min()), _number(left["r"].max())])
-    return f"at width {width} in {layer_numbers(left['layer'])} (r = {' to '.join(ends)})"
+        return f"at width {width} not apart from 0 in any layer{few}"
+    return f"at width {width} {listed(parts)}"
 
 
 def _same(table: pd.DataFrame, others: Mapping[str, Records]) -> str:
     """How many verdicts stay in other trainings, of those that were reached in both."""
-    one, parts, opposite = decided(table), [], 0
+    one, parts, opposite = decided(table.loc[table["stance"] != "silent"]), [], 0
+    changed: dict[tuple[str, str], list[str]] = {}  # what is said of a verdict, by training
     for name, records in others.items():
         other = decided(verdicts(records))
-        both = [(one[index]["verdict"], other[index]["verdict"]) for index in one if index in other]
-        if both:
-            stay = f"{sum(x == y for x, y in both)} of {len(both)} verdicts"
-            parts.append(f"{stay} stay the same with {name}")
-            opposite += sum(x != y and "undecided" not in (x, y) for x, y in both)
+        both = {
+            index: (row, other[index]["verdict"]) for index, row in one.items() if index in other
+        }
+        if not both:
+            continue
+        stay = sum(row["verdict"] == there for row, there in both.values())
+        parts.append(f"{stay} of {len(both)} verdicts stay the same with {name}")
+        for (_, width), (row, there) in both.items():
+            if row["verdict"] != there:
+                opposite += "undecided" not in (row["verdict"], there)
+                what = f"“{row['statement'].rstrip('.')}” ({row['verdict']} at width {width})"
+                changed.setdefault((what, there), []).append(name)
     if not parts:
         return ""
     turned = f"{opposite or 'none'} {'are' if opposite > 1 else 'is'} the opposite"
-    return f" {listed(parts)}; {turned}."
+    told = [f" {what} is {there} with {listed(names)}." for (what, there), names in changed.items()]
+    return f"{listed(parts)}; {turned}.{''.join(told) if len(told) <= LISTED else ''}"

@@ -22,7 +22,10 @@ __all__ = [
     "number",
     "p_value",
     "paragraphs",
+    "plain",
 ]
+
+HEADS = {"hidden": "units", "p_holm": "p (Holm)"}  # of columns whose names do not say it
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"  # where nothing is measured
@@ -66,7 +69,7 @@ def download(table: pd.DataFrame, name: str) -> Html:
     """
     data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
     link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
-    size = f"{len(table)} rows, 4 digits"
+    size = f"{len(table)} row{'' if len(table) == 1 else 's'}, 4 digits"
     return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({size})</p>')
 
 
@@ -74,6 +77,32 @@ def badge(look: str, text: str) -> str:
     """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
     kind, text = COLORS.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
     return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
+
+
+def plain(table: pd.DataFrame) -> Html:
+    """A table of numbers as one reads it: words as heads, an interval in one column, no index.
+
+    Parameters
+    ----------
+    table
+        Rows to show; their ``low`` and ``high`` become the interval, and ``p``, ``p_value`` and
+        ``p_holm`` are shown as p values.
+    """
+    shown: dict[str, list[str]] = {}
+    for column in table:
+        name, values = str(column), table[column].tolist()
+        if name == "low":
+            ends = zip(values, table["high"], strict=True)
+            shown["95\N{NO-BREAK SPACE}% interval"] = [interval(*pair) or DASH for pair in ends]
+        elif name.startswith("p_") or name == "p":
+            shown[HEADS.get(name, "p")] = [p_value(value) for value in values]
+        elif name != "high":
+            shown[HEADS.get(name, name.replace("_", " "))] = [
+                number(value) if isinstance(value, float) else escape(str(value))
+                for value in values
+            ]
+    html = pd.DataFrame(shown).to_html(index=False, escape=False, border=0)
+    return Html(html.replace("<th>", '<th scope="col">'))
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ def measured(records: Records, layers: int | None = None) -> Note:
     depth = "" if layers is None else f"Networks of {layers} layers. "
     few = min(seeds.values()) < ENOUGH
     rough = " Intervals from so few seeds are rough, and some are too narrow." * few
-    names = " and ".join(sorted({run["config"]["dataset"] for run in records.runs}))
+    names = " and ".join(sorted({run["config"]["dataset"].upper() for run in records.runs}))
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 
 
@@ -221,17 +221,14 @@ def grid(records: Records) -> Html:
             )
             lines += _polyline(networks[width, depth], 'class="readout"')
             page = f"runs/configuration/layers-{depth:04}-hidden-{width:04}.html"
+            first, last = traces[0].iloc[-1], traces[-1].iloc[-1]
+            network = networks[width, depth].iloc[-1]
             cards.append(
                 f'<a href="{page}"><svg viewBox="0 0 120 80" aria-hidden="true">{lines}</svg>'
-                f"<b>{depth} layers of {width} units</b><br>{_ends(traces, depth)}</a>"
+                f"<b>{depth} layers of {width} units</b><br>layer 1: {first:.2f}, layer {depth}: "
+                f"{last:.2f}, network: {network:.2f}</a>"
             )
     return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
-
-
-def _ends(traces: list[pd.Series], depth: int) -> str:
-    """Accuracy of the first and of the last layer after the last epoch."""
-    first, last = traces[0].iloc[-1], traces[-1].iloc[-1]
-    return f"accuracy {first:.2f} in layer 1, {last:.2f} in layer {depth}"
 
 
 def _grouped(runs: list[dict[str, Any]], key: Callable) -> list[list[dict[str, Any]]]:

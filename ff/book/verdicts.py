@@ -188,7 +188,7 @@ def _claim(rows: pd.DataFrame, link: str) -> str:
     where = escape(first["where"] + STANCES[first["stance"]])
     widths = "".join(
         f"<tr><td>{row['width'].replace('-', MINUS)}</td><td>{_number(row)}</td>"
-        f"<td>{p_value(row['p_holm'])}</td><td>{_verdict(row)}</td><td>{_compared(row)}</td></tr>"
+        f"<td{_blank(row['p_holm'])}>{p_value(row['p_holm'])}</td><td>{_verdict(row)}</td><td>{_compared(row)}</td></tr>"
         for row in rows.to_dict("records")
     )
     return (
@@ -204,6 +204,11 @@ def _number(row: Any) -> str:
         return DASH if row["verdict"] == BY_CONSTRUCTION else "not measured"
     ends = interval(row["low"], row["high"])
     return f"<b>{number(row['value'])}</b> {ends} <small>{row['seeds']} seeds</small>"
+
+
+def _blank(p: float) -> str:
+    """Attribute of a cell without a number, which has no place where columns have no heads."""
+    return ' class="ff-blank"' if np.isnan(p) else ""
 
 
 def _verdict(row: Any) -> str:

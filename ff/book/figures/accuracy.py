@@ -14,6 +14,7 @@ from ff.errors import RecordsError
 from ff.quantities import words
 from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET
+from ff.stats.evidence import FIGURE_3
 from ff.stats.intervals import mean_band
 
 __all__ = ["panels", "spread", "traces"]
@@ -171,7 +172,7 @@ def panels(
 @styled
 def spread(
     layers: pd.DataFrame,
-    selected: Sequence[int] = (1, 4, 8, 16, 24, 32),
+    selected: Sequence[int] | None = None,
     hidden: int = 1000,
     column: str = "train_accuracy",
 ) -> Figure:
@@ -182,7 +183,8 @@ def spread(
     layers
         The `layers` table of `ff.Records`.
     selected
-        Layers to show; those that are not in the table are left out.
+        Layers to show; those that are not in the table are left out. By default the paper's of a
+        network of 32 layers, else the first, the last and up to four between them.
     hidden
         Width to show; where it is not in the table, the widest that is.
     column
@@ -202,6 +204,9 @@ def spread(
     seeds = len(layer.seeds)
     figure = Figure(4)
     axes = figure.subplots()
+    if selected is None:
+        last = layer.keys[-1]
+        selected = FIGURE_3 if last == 32 else np.linspace(1, last, 6).round().astype(int)
     shown = np.flatnonzero(np.isin(layer.keys, selected))
     for share, i in zip(np.linspace(0, 1, len(shown)), shown, strict=True):
         mean, name = layer.values[:, :, i].mean(axis=0), f"layer {layer.keys[i]}"
@@ -216,11 +221,12 @@ def spread(
     axes.set_title(f"{layer.keys[-1]} layers of {layer.hidden} units, {what}")
     figure.legend(loc="outside right center")
     figure.alt = (
-        f"{words(column).capitalize()} against epoch for some of {layer.keys[-1]} layers of "
-        f"{layer.hidden} units. {_at_the_end(layer, layer.keys[shown])}."
+        f"{words(column).capitalize()} against epoch for {len(shown)} of {len(layer.keys)} layers "
+        f"of {layer.hidden} units. {_at_the_end(layer, layer.keys[shown])}."
     )
     bands = ", and one standard deviation over seeds to either side" if seeds > 1 else ""
-    figure.caption = f"Mean accuracy of some layers{bands} (in the form of the paper's Figure 3)."
+    which = "each layer" if len(shown) == len(layer.keys) else "some layers"
+    figure.caption = f"Mean accuracy of {which}{bands} (in the form of the paper's Figure 3)."
     return figure
 
 

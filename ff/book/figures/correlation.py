@@ -65,7 +65,7 @@ def correlations(correlation: pd.DataFrame, coefficient: Coefficient = "pearson"
     entries = [entry(f"{hidden} units", **look) for hidden, _, look in by_width(table)]
     axes.legend(handles=[*entries, _strong()], loc="best")
     legend(figure, depth_entries(markers))
-    figure.alt = f"Correlation against layer, one line for each network. {_told(table)}"
+    figure.alt = f"Correlation against layer, a line for each depth of network. {_told(table)}"
     form = {"pearson": "5a", "spearman": "5b"}[coefficient]
     figure.caption = f"{_WHAT[coefficient]} (the paper's Figure {form}). {_BAR}"
     return figure
@@ -100,7 +100,7 @@ def correlations_with_intervals(
             _draw_correlation(axes, rows, look, f"{depth} layers")
     _correlation_axes(grid, table, coefficient)
     _correlation_legend(figure, grid)
-    figure.alt = f"Correlation against layer, one line for each network. {_told(table)}"
+    figure.alt = f"Correlation against layer, a line for each depth of network. {_told(table)}"
     figure.caption = f"{_WHAT[coefficient]}.{_bands(table)} {_BAR}"
     return figure
 
@@ -184,17 +184,16 @@ def lags(lagged: pd.DataFrame, coefficient: Coefficient = "pearson") -> Figure:
         )
         axes.label_outer()
     legend(figure, grid[0].get_legend_handles_labels()[0])
-    best = (
-        table.loc[table["layer"].isin(layers)].sort_values("r").groupby(["hidden", "layer"]).last()
-    )
+    sure = table.loc[table["layer"].isin(layers) & (table["low"] > 0)].sort_values("r")
+    parts = []
+    for hidden, own in sure.groupby("hidden"):
+        best = own.groupby("layer")["lag"].last()
+        lags = listed(f"{lag:.0f} (layer {layer})" for layer, lag in best.items())
+        parts.append(f"at width {hidden}, {lags}")
     figure.alt = (
         f"Correlation of gains against lag, a line for each of layers {listed(map(str, layers))}. "
-        "The lag at which it is greatest, layer by layer: "
-        + "; ".join(
-            f"at width {hidden} {listed(f'{lag:.0f}' for lag in own['lag'])}"
-            for hidden, own in best.groupby("hidden")
-        )
-        + "."
+        "Lags of the greatest correlation, where an interval lies above 0: "
+        f"{'; '.join(parts) or 'none'}."
     )
     figure.caption = (
         f"Correlation ({_SYMBOLS[coefficient]}) of the gains of some layers with the gains of the "

@@ -95,11 +95,14 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
     title = f"mean accuracy of {counted(delay['seeds'], 'seed')}, 95 % intervals"
     figure = _with_bands(delay, title)
     figure.alt = f"Epoch at which a layer crosses the target accuracy. {told(delay, 'crossing', 1)}"
+    bands = (
+        " Bands hold the epochs at which the mean of all possible seeds may cross it: they begin "
+        "where the upper end of its 95 % interval (Student's t) reaches the target and end where "
+        "the lower end does."
+    )
     figure.caption = (
-        f"Epoch at which a layer's mean accuracy crosses the target, between epochs on a straight "
-        "line. Bands hold the epochs at which the mean of all possible seeds may cross it: they "
-        f"begin where the upper end of its 95 % interval (Student's t) reaches the target and end "
-        f"where the lower end does.{limits(delay)}"
+        "Epoch at which a layer's mean accuracy crosses the target, between epochs on a straight "
+        f"line.{bands if _banded(delay) else ''}{limits(delay)}"
     )
     return figure
 
@@ -126,9 +129,12 @@ def median_delays(medians: pd.DataFrame) -> Figure:
     figure = _with_bands(table, f"median of {seeds}, intervals of at least 95 %")
     what = "Epoch by which a layer has reached the target accuracy in half of the seeds"
     figure.alt = f"{what}. {told(table, 'crossing', 0)}"
+    bands = (
+        " Bands are exact intervals of the median, between two of the seeds' delays, which cover "
+        "95 % or more."
+    )
     figure.caption = (
-        f"{what} (Kaplan-Meier median). Bands are exact intervals of the median, between two of "
-        f"the seeds' delays, which cover 95 % or more.{limits(table)}"
+        f"{what} (Kaplan-Meier median).{bands if _banded(table) else ''}{limits(table)}"
     )
     return figure
 
@@ -175,7 +181,7 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     ends = " A line ends where a layer does not reach the target within the run."
     figure.caption = (
         f"Delay by depth for target accuracies from {low:g} to {high:g}."
-        + ends * bool(np.any(delay["censored"]))
+        + ends * bool(np.any(delay["censored"]) and not np.all(delay["censored"]))
     )
     return figure
 
@@ -197,10 +203,16 @@ def told(delay: pd.DataFrame, column: str, digits: int) -> str:
     return " ".join(texts)
 
 
+def _banded(delay: pd.DataFrame) -> bool:
+    """Whether any band is seen: seeds that tell an interval, and a layer that may be there."""
+    return bool(np.isfinite(delay["crossing_low"]).any())
+
+
 def limits(delay: pd.DataFrame) -> str:
     """What bands and triangles at the last epoch mean, if there are any."""
     last = greatest(delay, "last_epoch")
-    cut = f" They are cut at epoch {last}." if np.any(delay["crossing_high"] > last) else ""
+    beyond = _banded(delay) and np.any(delay["crossing_high"] > last)
+    cut = f" They are cut at epoch {last}." if beyond else ""
     late = " Open triangles: not reached by then." if np.any(delay["censored"]) else ""
     return cut + (late if cut else late.replace("by then", f"by epoch {last}"))
 

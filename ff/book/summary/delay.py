@@ -16,6 +16,7 @@ from ff.book.markup import (
     paragraphs,
 )
 from ff.book.summary.shared import name, whose, widths
+from ff.stats.claims import CLAIMS
 from ff.stats.delay import TARGET
 
 __all__ = [
@@ -27,7 +28,12 @@ __all__ = [
     "orders",
 ]
 
-WIDE_BAR = 2  # a wider bar for a constant delay than that of the claim
+CONSTANT = next(claim for claim in CLAIMS if claim.key == "constant-change")
+PLACES = {
+    "supported": "lies within",
+    "not supported": "lies outside",
+    "undecided": "reaches beyond one end of",
+}
 
 
 def delays(delay: pd.DataFrame, slope: pd.DataFrame) -> Html:
@@ -118,9 +124,9 @@ def constancy(means: pd.DataFrame, ratios: pd.DataFrame) -> Html:
         first = rows.iloc[0]
         text = f"{name(own)} the deeper half's slope over the shallower half's is {listed(parts)}."
         if not np.isnan(first["low"]):
-            within = first["low"] > 1 / WIDE_BAR and first["high"] < WIDE_BAR
-            text += f" The first interval {'lies' if within else 'does not lie'} within a factor "
-            text += f"of {WIDE_BAR} of 1."
+            place = PLACES[CONSTANT.verdict(first["low"], first["high"])]
+            text += f" The first interval {place} {CONSTANT.low} to {CONSTANT.high}, where the "
+            text += "delay per layer counts as constant."
         return f"{text} A straight line through all delays has R² = {r**2:.2f}."
 
     return paragraphs(text(own) for own in widths(means))

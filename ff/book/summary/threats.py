@@ -70,8 +70,8 @@ def prediction(means: pd.DataFrame, ratio: pd.DataFrame) -> Html:
     return paragraphs(
         [
             f"{sum(true) or 'None'} of the three predictions came true: {reached} of {len(means)} "
-            f"layers reach {TARGET}, the last of them after {number(crossing.max())} epochs, and the ratio is "
-            f"{estimate(row['slope'], row['low'], row['high'])}."
+            f"layers reach {TARGET}, the last of them after {number(crossing.max())} epochs, and "
+            f"the ratio is {estimate(row['slope'], row['low'], row['high'])}."
         ]
     )
 
