@@ -819,6 +819,6 @@ def test_a_page_says_on_what_it_rests(seeds: int) -> None:
     run["device"] = "cpu (x86_64, 2 cores)"
     frames = synthetic(seeds=seeds)
     note = measured(ff.Records(frames.layers, frames.readouts, (run,)), 4)
-    rests = "Networks of 4 layers. Measured on mnist over 12 epochs; width 100: "
+    rests = "Networks of 4 layers. Measured on MNIST over 12 epochs; width 100: "
     assert note.text.startswith(f"{rests}{seeds} seeds in bf16 on CPU.")
     assert ("rough" in note.text) == (seeds < 8)

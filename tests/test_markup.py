@@ -1,7 +1,9 @@
 """Numbers, intervals, p values and lists as they are written on pages."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from ff.book.markup import (
     number,
     p_value,
     paragraphs,
+    plain,
 )
 
 
@@ -117,3 +120,25 @@ def test_a_badge_says_in_a_sign_what_its_color_says():
 def test_paragraphs_are_html_already():
     assert paragraphs(["<b>a</b>", "b"])._repr_html_() == "<p><b>a</b></p><p>b</p>"
     assert paragraphs([])._repr_html_() == ""
+
+
+def test_a_plain_table_reads_without_its_code():
+    table = pd.DataFrame(
+        {
+            "hidden": [100, 1000],
+            "last_layer": [28, 24],
+            "slope": [0.757, float("nan")],
+            "low": [0.715, float("nan")],
+            "high": [0.799, float("nan")],
+            "p_holm": [0.0001, 0.25],
+            "of": ["a < b", "c"],
+        },
+        index=[3, 7],
+    )
+    rows = BeautifulSoup(plain(table)._repr_html_(), "html.parser")("tr")
+    shown = [[cell.get_text() for cell in row(["th", "td"])] for row in rows]
+    assert shown == [
+        ["units", "last layer", "slope", "95\N{NO-BREAK SPACE}% interval", "p (Holm)", "of"],
+        ["100", "28", "0.757", "[0.715, 0.799]", "p < 0.001", "a < b"],
+        ["1000", "24", "\N{EN DASH}", "\N{EN DASH}", "p = 0.250", "c"],
+    ]

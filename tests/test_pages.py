@@ -37,7 +37,6 @@ def test_markup_in_provenance_is_shown_as_text(hostile, tmp_path):
     shown = [
         pages.provenance(tmp_path)._repr_html_(),
         pages.measured(hostile)._repr_html_(),
-        pages.grid(synthetic(), {"delay": PAYLOAD})._repr_html_(),
         download(hostile.layers, PAYLOAD)._repr_html_(),
         Note(PAYLOAD)._repr_html_(),
     ]

@@ -373,10 +373,10 @@ def test_what_is_left_within_epochs_is_told_of_each_network():
                 epochs = pairs(RECORDS, width, depth).groupby("epoch")
                 z = [np.arctanh(pearson(own[layer], own["network"])) for _, own in epochs]
                 r.append(np.tanh(np.mean(z)))
-            parts.append(f"{two(float(np.mean(r)))} in that of {depth}")
+            parts.append(f"{two(float(np.mean(r)))} in that of {depth} layers")
         assert text == (
-            f"{width} units (6 seeds): by the number of layers of the network, the mean r of its "
-            f"layers within epochs is {' and '.join(parts)}."
+            f"{width} units (6 seeds): the mean r of the layers within epochs is, by network, "
+            f"{' and '.join(parts)}."
         )
 
 
@@ -385,10 +385,10 @@ def test_ranks_and_layers_without_a_coefficient_enter_no_mean_within_epochs():
     other = table.assign(coefficient="spearman", r=-0.9)
     alone = table.assign(hidden=1000, depth=2, r=[-0.5, -0.5, -0.5])
     assert words(summary.within(pd.concat([other, table, alone]))) == [
-        "100 units (5 seeds): by the number of layers of the network, the mean r of its layers "
-        "within epochs is 0.40 in that of 4.",
-        "1000 units (5 seeds): by the number of layers of the network, the mean r of its layers "
-        f"within epochs is {MINUS}0.50 in that of 2.",
+        "100 units (5 seeds): the mean r of the layers within epochs is, by network, 0.40 in "
+        "that of 4 layers.",
+        "1000 units (5 seeds): the mean r of the layers within epochs is, by network, "
+        f"{MINUS}0.50 in that of 2 layers.",
     ]
 
 

@@ -61,7 +61,7 @@ def test_the_summary_counts_neither_opposites_nor_what_the_paper_does_not_ask(re
     found, table = parsed(verdict_summary(records)), verdicts(records)
     widths = ("100", "1000", "1000 - 100", "100 and 1000")
     for text, signs, width in zip(
-        found.select("p:not(.ff-legend)"), found("ul"), widths, strict=True
+        found.select("p:not(.ff-legend, .ff-sure)"), found("ul"), widths, strict=True
     ):
         left_out = {*OPPOSITES, "within-epoch", "any-depth"}
         own = [row for row in table.to_dict("records") if row["width"] == width]
@@ -108,13 +108,32 @@ def test_the_legend_stands_before_what_it_explains_and_names_both_marks(records)
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_few_seeds_of_one_width_are_summed_up_without_a_count(seeds: int):
     found = parsed(verdict_summary(synthetic(32, (32,), seeds=seeds)))
-    shown = {text.text for text in found.select("p:not(.ff-legend)")}
+    shown = {text.text for text in found.select("p:not(.ff-legend, .ff-sure)")}
     assert shown == {
         "Width 100: too few seeds",
         "Width 1000: not measured",
         "Width 1000 against 100: not measured",
     }
     assert {a.text for a in found("a")} == {"\N{EN DASH}"}
+
+
+def test_how_sure_counts_verdicts_that_stay_and_that_turn(records, varied):
+    rows: Any = varied[varied["counted"] & varied["concerned"]]
+    rows = rows[rows["main"].isin(TESTED) & rows["verdict"].isin(TESTED)]
+    pairs = rows.groupby(["key", "width"])
+    stays = sum((own["main"] == own["verdict"]).all() for _, own in pairs)
+    turns = sum(
+        any(
+            {YES, NO} == {main, other}
+            for main, other in zip(own["main"], own["verdict"], strict=True)
+        )
+        for _, own in pairs
+    )
+    assert 0 < stays < len(pairs)
+    assert turns
+    text = parsed(verdict_summary(records, varied)).select_one(".ff-sure").get_text()
+    assert f"{stays} of {len(pairs)} stay the same throughout, and {turns} become the" in text
+    assert not parsed(verdict_summary(records)).select(".ff-sure")
 
 
 def test_signs_are_escaped(records, hostile):

@@ -31,13 +31,15 @@ SAID = {
 }
 
 
-def verdict_summary(records: Records) -> Html:
+def verdict_summary(records: Records, varied: pd.DataFrame | None = None) -> Html:
     """How often we find what the paper does: a count and a row of signs for each width.
 
     Parameters
     ----------
     records
         As in `verdict_table`, whose rows the signs link to.
+    varied
+        Result of `ff.stats.robustness.robustness`, to say how sure the verdicts are.
     """
     rows = []
     table: Any = verdicts(records)
@@ -49,7 +51,8 @@ def verdict_summary(records: Records) -> Html:
         signs = "".join(map(_sign, own.to_dict("records")))
         shown = count if tested else own["verdict"].iloc[0]
         rows.append(f"<p>{_width(str(width))}: {shown}</p><ul>{signs}</ul>")
-    return Html(f'<div class="ff-summary">{_legend()}{"".join(rows)}</div>')
+    sure = "" if varied is None else _sure(varied)
+    return Html(f'<div class="ff-summary">{_legend()}{"".join(rows)}{sure}</div>')
 
 
 def verdict_table(
@@ -82,7 +85,14 @@ def verdict_table(
         '<th scope="col">The paper</th></tr>'
     )
     body = "".join(_claim(rows, link) for _, rows in table.groupby("key", sort=False))
-    return Html(f'{_legend()}<table class="ff-verdicts"><thead>{head}</thead>{body}</table>')
+    runs = (
+        f'<br>Where a number comes from: the chapter that computes it, and <a href="{link}'
+        "provenance.html\">how this was run</a>, with each training's date, machine and commit."
+    )
+    return Html(
+        f'{_legend(runs if link else "")}<table class="ff-verdicts"><thead>{head}</thead>{body}'
+        "</table>"
+    )
 
 
 def verdict_matrix(varied: pd.DataFrame) -> Html:
@@ -147,6 +157,19 @@ def decided(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
     """
     reached = table.loc[table["verdict"].isin(TESTED) & table["counted"]]
     return reached.set_index(["key", "width"]).to_dict("index")
+
+
+def _sure(varied: pd.DataFrame) -> str:
+    """How many verdicts do not depend on how a claim is read, or on the training."""
+    rows = reached(varied.loc[varied["counted"]]).groupby(["key", "width"])
+    stays, turns = rows["same"].all(), rows["opposite"].any()
+    return (
+        '<p class="ff-sure"><b>How sure?</b> Each verdict goes by a 95\N{NO-BREAK SPACE}% interval '
+        "over seeds. Read in other ways (another target, other epochs, validation accuracy, ...) "
+        f"or after another training, {stays.sum()} of {len(stays)} stay the same throughout, and "
+        f"{turns.sum()} become the opposite somewhere: "
+        '<a href="threats.html#robustness">all of them</a>.</p>'
+    )
 
 
 def _stays(varied: pd.DataFrame) -> pd.DataFrame:
@@ -243,12 +266,12 @@ def _marks() -> str:
     return " · ".join(map(_mark, MARKS))
 
 
-def _legend() -> str:
-    """What the two marks mean."""
+def _legend(more: str = "") -> str:
+    """What the two marks mean, and more, which is HTML already."""
     papers = " · ".join(_compared({"paper": paper}) for paper in PAPER)
     return (
         f'<p class="ff-legend">Is the statement true? {_marks()}<br>'
-        f"Does the paper conclude the same? {papers}</p>"
+        f"Does the paper conclude the same? {papers}{more}</p>"
     )
 
 

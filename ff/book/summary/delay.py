@@ -32,7 +32,7 @@ CONSTANT = next(claim for claim in CLAIMS if claim.key == "constant-change")
 PLACES = {
     "supported": "lies within",
     "not supported": "lies outside",
-    "undecided": "reaches beyond one end of",
+    "undecided": "reaches beyond",
 }
 
 
