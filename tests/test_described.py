@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from docutils import nodes
 from docutils.utils import new_document
@@ -14,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "book" / "_ext"))
 import described  # pyright: ignore[reportMissingImports]
 
 
-def described_as(folder: Path, figure: Figure, alt: str = "", caption: str = "") -> nodes.figure:
+def described_as(folder: Path, figure: Figure, alt: str = "", caption: str = "") -> Any:
     """A figure on a page, after the extension has seen it."""
     (folder / "drawn.svg").write_text(figure._repr_svg_(), encoding="utf-8")
     document, node, output = new_document("page"), nodes.figure(), nodes.container()

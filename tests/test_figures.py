@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -387,14 +388,13 @@ def test_words_of_delays_count_what_is_drawn() -> None:
 def test_words_of_traces_tell_where_layers_end_and_of_bands_only_if_there_are_any() -> None:
     records = synthetic.records()
     figure = figures.traces(records.layers, records.readouts, 4)
-    last: pd.Series = (
+    last: Any = (
         records.layers.query("epoch == epoch.max()").groupby("layer")["train_accuracy"].mean()
     )
     assert f"it is {last[1]:.2f} in layer 1 and {last[4]:.2f} in layer 4." in figure.alt
     assert f"of {records.layers['seed'].nunique()} seeds" in figure.caption
-    one = figures.traces(
-        *(rows.query("seed == 1") for rows in (records.layers, records.readouts)), 4
-    )
+    layers, readouts = (rows.query("seed == 1") for rows in (records.layers, records.readouts))
+    one = figures.traces(layers, readouts, 4)
     assert "interval" not in one.caption
 
 

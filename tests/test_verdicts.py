@@ -95,7 +95,7 @@ def test_each_sign_says_in_words_what_it_means(records):
 
 def test_the_legend_stands_before_what_it_explains_and_names_both_marks(records):
     for shown, rows in ((verdict_table(records), "table"), (verdict_summary(records), "ul")):
-        html = parsed(shown)
+        html: Any = parsed(shown)
         legend, first = html.select_one(".ff-legend"), html.select_one(rows)
         assert legend in first.find_all_previous("p")
         told = [mark.text for mark in legend.select(".ff-mark, .ff-paper")]
@@ -131,7 +131,8 @@ def test_how_sure_counts_verdicts_that_stay_and_that_turn(records, varied):
     )
     assert 0 < stays < len(pairs)
     assert turns
-    text = parsed(verdict_summary(records, varied)).select_one(".ff-sure").get_text()
+    (told,) = parsed(verdict_summary(records, varied)).select(".ff-sure")
+    text = told.get_text()
     assert f"{stays} of {len(pairs)} stay the same throughout, and {turns} become the" in text
     assert not parsed(verdict_summary(records)).select(".ff-sure")
 

@@ -222,7 +222,7 @@ def spread(
     figure.legend(loc="outside right center")
     figure.alt = (
         f"{words(column).capitalize()} against epoch for {len(shown)} of {len(layer.keys)} layers "
-        f"of {layer.hidden} units. {_at_the_end(layer, layer.keys[shown])}."
+        f"of {layer.hidden} units. {_at_the_end(layer, layer.keys[shown].tolist())}."
     )
     bands = ", and one standard deviation over seeds to either side" if seeds > 1 else ""
     which = "each layer" if len(shown) == len(layer.keys) else "some layers"

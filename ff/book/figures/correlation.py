@@ -215,7 +215,7 @@ def _told(table: pd.DataFrame) -> str:
 
 
 def _bands(table: pd.DataFrame) -> str:
-    return " Bands are 95 % intervals over seeds." if table["low"].notna().any() else ""
+    return " Bands are 95 % intervals over seeds." if np.any(table["low"].notna()) else ""
 
 
 def _draw_correlation(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], label: str) -> None:

@@ -166,13 +166,10 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
     handles = grid[0].get_legend_handles_labels()[0]
     figure.legend(handles=handles[::-1], title="target", loc="outside right center")
     low, high = targets[0], targets[-1]
+    reached: Any = (~delay["censored"]).groupby([delay["hidden"], delay["target"]]).sum()
     counts = [
-        f"at width {hidden} {reached[low]:.0f} reach {low:g} and {reached[high]:.0f} reach {high:g}"
-        for hidden, reached in (~delay["censored"])
-        .groupby([delay["hidden"], delay["target"]])
-        .sum()
-        .unstack()
-        .iterrows()
+        f"at width {hidden} {own[low]:.0f} reach {low:g} and {own[high]:.0f} reach {high:g}"
+        for hidden, own in reached.unstack().iterrows()
     ]
     figure.alt = (
         f"Delay against layer, one line for each target from {low:g} to {high:g}: the higher the "
