@@ -139,7 +139,7 @@ def _joined(*sentences: str) -> str:
 
 def _measured(records: Records) -> str:
     """What was trained here."""
-    epochs, depth = int(records.layers["epoch"].max()), records.readouts["depth"].max()
+    epochs, depth = int(np.max(records.layers["epoch"])), records.readouts["depth"].max()
     names = listed(sorted({run["config"]["dataset"].upper() for run in records.runs} or ["data"]))
     return (
         f"Measured here on {names}, over {epochs} epoch{'s' if epochs > 1 else ''}: "
