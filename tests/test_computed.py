@@ -75,9 +75,9 @@ def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
     records = constant()
     late = records.layers["layer"].isin([1, 20, 31, 32])
     records.layers.loc[late, "train_accuracy"] = 0.5
-    assert (
-        "at width 100 in epoch 10 by layer 16 and not within the run by layers 1, 20, 31 and 32."
-    ) in told(records)
+    assert ("at width 100 in epoch 10 by layer 16 and never by layers 1, 20, 31 and 32.") in told(
+        records
+    )
     records.layers["train_accuracy"] = 0.5 + 0.1 * (records.layers["epoch"] / 25)
     assert "An accuracy of 0.7 is reached at width 100 by no layer." in told(records)
 
@@ -85,14 +85,14 @@ def test_layers_that_do_not_reach_the_target_are_named_with_their_gaps():
 def test_a_constant_delay_is_as_the_paper_says():
     text = told(constant())
     assert "Each further layer adds about the same delay, as the paper says." in text
-    (ratio,) = re.findall(r"over that of the shallower half is ([\d.]+) at width 100\.", text)
+    (ratio,) = re.findall(r"over that in the shallower half: ([\d.]+) at width 100\.", text)
     assert float(ratio) == pytest.approx(1, abs=0.1)
 
 
 def test_a_delay_that_is_not_constant_is_contrary_to_the_paper():
     text = told(slowing())
     assert "Further layers do not all add the same delay, contrary to the paper." in text
-    (ratio,) = re.findall(r"over that of the shallower half is ([\d.]+) at width 1000\.", text)
+    (ratio,) = re.findall(r"over that in the shallower half: ([\d.]+) at width 1000\.", text)
     assert float(ratio) == pytest.approx(2, abs=0.1)
 
 
@@ -123,7 +123,7 @@ def test_layers_with_a_correlation_left_are_named_with_its_range():
     assert 2 < len(left) < 32, "an example worth its name"
     mean: Any = verdicts(records).query("key == 'within-epoch'").dropna(subset="low")
     value, low, high = mean[["value", "low", "high"]].to_numpy()[0]
-    assert f"The mean r of the layers is {value:.2f} [{low:.2f}, {high:.2f}] at" in told(records)
+    assert f"Mean r of the layers: {value:.2f} [{low:.2f}, {high:.2f}] at" in told(records)
     ends = f"({left['r'].min():.2f} to {left['r'].max():.2f})"
     assert re.search(
         rf"r is at width 100 above 0 in layers \d[\d, toand]+ {re.escape(ends)}", told(records)
@@ -152,7 +152,7 @@ def test_trainings_by_table_1_are_told_unless_they_reach_no_verdict():
     varied = {"momentum 0.09": few, "constant rates": constant(5), "bf16": records}
     text = findings(records, varied)["What differs from the paper."][1]
     assert re.findall(r"same with ([\w ]+)", text) == ["constant rates"]
-    assert findings(records, {})["What differs from the paper."][1] == ""
+    assert "stay the same" not in findings(records, {})["What differs from the paper."][1]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_further_seed_changes_the_numbers():
     records = ff.published(100)
     more = one_more(records)
     count = records.layers["seed"].nunique()
-    assert f"epochs: {count + 1} seeds at width 100 (units" in told(more)
+    assert f"layers: {count + 1} seeds at width 100 (units" in told(more)
     config = ff.Config(layers=16, hidden=100)
     before, after = (expected(config, part, mean_delay(part.layers)) for part in (records, more))
     assert f"# Expect (mean of {count} seeds): layer 1 " in before

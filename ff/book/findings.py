@@ -97,12 +97,12 @@ def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, tuple
         "Delay.": (
             f"{_told(LATER, table)} {_told(CONSTANT, table)}",
             _joined(
-                _numbers(table, "rq1-h1", "A further layer adds, in epochs, {}", ends=True),
+                _numbers(table, "rq1-h1", "Epochs that a further layer adds: {}", ends=True),
                 _delays(delays),
                 _numbers(
                     table,
                     "constant-change",
-                    "The delay per layer of the deeper half over that of the shallower half is {}",
+                    "Delay per layer in the deeper half over that in the shallower half: {}",
                 ),
             ),
         ),
@@ -110,11 +110,14 @@ def findings(records: Records, varied: Mapping[str, Records]) -> dict[str, tuple
             f"{_told(CORRELATED, table)} {_told(RANKED, table)}",
             _joined(
                 _falls(records),
-                _numbers(table, "spearman-strong", "The weakest layer's |ρ| is {}"),
+                _numbers(table, "spearman-strong", "Weakest layer's |ρ|: {}"),
             ),
         ),
         "Without shared progress.": _within(records, table),
-        "What differs from the paper.": (_differs(records), _same(table, others)),
+        "What differs from the paper.": (
+            _differs(records),
+            _joined(_seeds_of_the_paper(records), _same(table, others)),
+        ),
     }
 
 
@@ -142,9 +145,9 @@ def _measured(records: Records) -> str:
     epochs, depth = int(np.max(records.layers["epoch"])), records.readouts["depth"].max()
     names = listed(sorted({run["config"]["dataset"].upper() for run in records.runs} or ["data"]))
     return (
-        f"Measured here on {names}, over {epochs} epoch{'s' if epochs > 1 else ''}: "
-        f"{_seeds(records.layers)} (units in a layer). What follows is of networks of {depth} "
-        "layers; brackets are 95\N{NO-BREAK SPACE}% intervals over seeds."
+        f"Measured on {names} over {epochs} epoch{'s' if epochs > 1 else ''}, in networks of "
+        f"{depth} layers: {_seeds(records.layers)} (units in a layer). Brackets: 95{NBSP}% "
+        "intervals over seeds."
     )
 
 
@@ -156,10 +159,14 @@ def _differs(records: Records) -> str:
     if any(config["cool_down"] for config in configs):
         said.append("learning rates fall in the second half of the epochs (constant in Table 1)")
     both = "; following the table in both at once was not tried" if len(said) > 1 else ""
-    what = f"As in the public implementation, {listed(said)}{both}." if said else "No setting."
+    return f"As in the public implementation, {listed(said)}{both}." if said else "No setting."
+
+
+def _seeds_of_the_paper(records: Records) -> str:
+    """How many seeds the paper has, beside ours."""
     own = set(records.layers.groupby("hidden")["seed"].nunique())
-    seeds = "Seeds are as many as there" if own == {30} else "The paper has more seeds"
-    return f"{what} {seeds}: 30, but 10 in the caption of the paper's Figure 2."
+    compared = "as many as here" if own == {30} else "not as many as here"
+    return f"Seeds of the paper: 30, {compared}, but 10 by the caption of its Figure 2."
 
 
 def _seeds(layers: pd.DataFrame) -> str:
@@ -211,7 +218,7 @@ def _delays(delays: pd.DataFrame) -> str:
         late = own.loc[own["censored"], "layer"]
         named = own.loc[~own["censored"] & own["layer"].isin(NAMED)].to_dict("records")
         told = [f"in epoch {row['epoch']:.0f} by layer {row['layer']}" for row in named]
-        told += [f"not within the run by {layer_numbers(late)}"] if len(late) else []
+        told += [f"never by {layer_numbers(late)}"] if len(late) else []
         parts.append(f"at width {width} {listed(told) if len(late) < len(own) else 'by no layer'}")
     return f"An accuracy of {TARGET} is reached {'; '.join(parts)}."
 
@@ -247,8 +254,8 @@ def _within(records: Records, table: pd.DataFrame) -> tuple[str, str]:
         "Both accuracies rise as training goes on, and any two curves that rise correlate. Among "
         f"networks at the same epoch, {left}.",
         _joined(
-            _numbers(table, "within-epoch", "The mean r of the layers is {}", ends=True),
-            f"Each layer taken alone, without a correction for their number, r is {layers}.",
+            _numbers(table, "within-epoch", "Mean r of the layers: {}", ends=True),
+            f"Layer by layer, uncorrected, r is {layers}.",
             _shallower(records),
         ),
     )
@@ -266,7 +273,7 @@ def _shallower(records: Records) -> str:
         return ""
     width, most = means.idxmax()
     most = f"{_number(means.max())} in {most} layers of {width} units"
-    return f"Of the shallower networks, the mean is greatest, {most}."
+    return f"Greatest mean of a shallower network: {most}."
 
 
 def _left(rows: pd.DataFrame) -> str:
