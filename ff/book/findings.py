@@ -313,5 +313,8 @@ def _same(table: pd.DataFrame, others: Mapping[str, Records]) -> str:
     if not parts:
         return ""
     turned = f"{opposite or 'none'} {'are' if opposite > 1 else 'is'} the opposite"
-    told = [f" {what} is {there} with {listed(names)}." for (what, there), names in changed.items()]
+    told = [
+        f" {what} is {there} with {' and with '.join(names)}."
+        for (what, there), names in changed.items()
+    ]
     return f"{listed(parts)}; {turned}.{''.join(told) if len(told) <= LISTED else ''}"

@@ -160,8 +160,10 @@ def decided(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
 
 
 def _sure(varied: pd.DataFrame) -> str:
-    """How many verdicts do not depend on how a claim is read, or on the training."""
-    rows = reached(varied.loc[varied["counted"]]).groupby(["key", "width"])
+    """How many verdicts on the paper's claims depend on how these are read, or on the training."""
+    ours = [claim.key for claim in claims.CLAIMS if claim.stance == "silent"]
+    asked: Any = varied.loc[varied["counted"] & ~varied["key"].isin(ours)]
+    rows = reached(asked).groupby(["key", "width"])
     stays, turns = rows["same"].all(), rows["opposite"].any()
     return (
         '<p class="ff-sure"><b>How sure?</b> Each verdict goes by a 95\N{NO-BREAK SPACE}% interval '
