@@ -224,7 +224,7 @@ def test_every_figure_is_whole_and_legible(pages, chromium, width):
         shown = tab.locator("article .ff-figure img").evaluate_all(
             """all => all.map(image => {
               const box = image.getBoundingClientRect();
-              const room = image.closest("figure, .cell_output").getBoundingClientRect();
+              const room = image.closest("figure, .cell_output, section").getBoundingClientRect();
               const shape = image.naturalWidth / image.naturalHeight;
               return {
                 source: image.getAttribute("src"),
