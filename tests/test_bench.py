@@ -233,7 +233,7 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     assert targets(rows)._repr_html_().count("</tr>") == 4
     lines: Any = report.table(rows)
     assert "not measured" not in set(lines["verdict"])
-    assert lines["target"].tolist() == ["at most 120", "at least 0.5", "at most 1.5"]
+    assert lines["target"].tolist() == ["at most 120 s", "at least 0.5", "at most 1.5"]
     assert set(called) == {"synchronize", "reset_peak_memory_stats"}
     memory: Any = rows[rows["work"] == "memory"].set_index("quantity")["value"]
     inner = 31 * 60

@@ -35,10 +35,12 @@ def project(tmp_path: Path) -> Path:
     elsewhere = set(re.findall(r"{ref}`[^`<]*<([^>]+)>`", chapter))  # sections of other chapters
     labels = "".join(f"({label})=\n" for label in sorted(elsewhere))
     (book / "intro.md").write_text(f"{labels}# Book\n\n$$\nx\n$$ (eq-cool-down)\n")
-    (book / "coverage.md").write_text("# Coverage\n")
+    for name in ("coverage", "provenance"):
+        (book / f"{name}.md").write_text(f"# {name.capitalize()}\n")
     (book / "_toc.yml").write_text(
         "format: jb-book\nroot: intro\nchapters:\n"
-        "  - file: rq1_delay\n    sections: [glob: runs/rq1_delay/*]\n  - file: coverage\n"
+        "  - file: rq1_delay\n    sections: [glob: runs/rq1_delay/*]\n"
+        "  - file: coverage\n  - file: provenance\n"
     )
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["sphinx"]["config"] |= {
