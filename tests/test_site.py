@@ -352,7 +352,7 @@ def test_code_is_one_click_away_on_chapters_and_open_where_it_is_the_subject(sit
             "[...document.querySelectorAll('.cell > details')].every(part => part.open)"
         )
         tab.emulate_media(media="screen")
-        assert tab.locator(".cell > details[open]").count() == 1
+        tab.wait_for_function("document.querySelectorAll('.cell > details[open]').length === 1")
     tab.goto((site / "runs" / "train" / "quick.html").as_uri())
     assert tab.locator(".cell_input pre").first.is_visible()
     tab.close()
