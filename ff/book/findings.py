@@ -240,15 +240,18 @@ def _falls(records: Records) -> str:
 def _within(records: Records, table: pd.DataFrame) -> tuple[str, str]:
     """What correlation is left among the seeds of one epoch: on average, and in which layers."""
     depth = records.readouts["depth"].max()
-    deepest = records.readouts.loc[records.readouts["depth"] == depth]
-    alone = within_epoch(records.layers, deepest).query("coefficient == 'pearson'")
+    networks = within_epoch(records.layers, records.readouts).query("coefficient == 'pearson'")
+    alone = networks.loc[networks["depth"] == depth]
     rows = table.loc[(table["key"] == "within-epoch") & np.isfinite(table["low"])]
     held = [row["low"] <= 0 <= row["high"] for row in rows.to_dict("records")]
-    left = {
-        (): "too few seeds tell whether any of it is left",
-        (True,): "none of it can be seen any more, on average over the layers",
-        (False,): "some of it is left, on average over the layers",
-    }.get(tuple(set(held)), "it depends on the width whether any of it is left")
+    if not held:
+        left = "too few seeds tell whether any of it is left"
+    elif all(held):
+        left = "none of it can be seen any more, on average over the layers"
+    elif any(held):
+        left = "it depends on the width whether any of it is left"
+    else:
+        left = "some of it is left, on average over the layers"
     layers = listed(_left(own) for _, own in alone.groupby("hidden"))
     return (
         "Both accuracies rise as training goes on, and any two curves that rise correlate. Among "
@@ -256,20 +259,15 @@ def _within(records: Records, table: pd.DataFrame) -> tuple[str, str]:
         _joined(
             _numbers(table, "within-epoch", "Mean r of the layers: {}", ends=True),
             f"Layer by layer, uncorrected, r is {layers}.",
-            _shallower(records),
+            _greatest_mean(networks.loc[networks["depth"] < depth]),
         ),
     )
 
 
-def _shallower(records: Records) -> str:
-    """In which shallower network most of a correlation is left, as the mean over its layers."""
-    shallower = records.readouts.loc[records.readouts["depth"] < records.readouts["depth"].max()]
-    if shallower.empty:
-        return ""
-    table = within_epoch(records.layers, shallower)
-    pearson = table.loc[table["coefficient"] == "pearson"]
-    means: Any = pearson.groupby(["hidden", "depth"])["r"].mean().dropna()
-    if means.empty:
+def _greatest_mean(table: pd.DataFrame) -> str:
+    """In which of these networks most of a correlation is left, as the mean over its layers."""
+    means: Any = table.groupby(["hidden", "depth"])["r"].mean()
+    if means.isna().all():
         return ""
     width, most = means.idxmax()
     most = f"{_number(means.max())} in {most} layers of {width} units"

@@ -10,7 +10,6 @@ import pandas as pd
 __all__ = [
     "DASH",
     "MINUS",
-    "SIGNS",
     "Html",
     "Note",
     "badge",

@@ -163,8 +163,8 @@ def _sure(varied: pd.DataFrame) -> str:
     """How many verdicts on the paper's claims depend on how these are read, or on the training."""
     ours = [claim.key for claim in claims.CLAIMS if claim.stance == "silent"]
     asked: Any = varied.loc[varied["counted"] & ~varied["key"].isin(ours)]
-    rows = reached(asked).groupby(["key", "width"])
-    stays, turns = rows["same"].all(), rows["opposite"].any()
+    counts = _stays(asked)
+    stays, turns = counts["same"] == counts["varied"], counts["opposite"] > 0
     return (
         '<p class="ff-sure"><b>How sure?</b> Each verdict goes by a 95\N{NO-BREAK SPACE}% interval '
         "over seeds. Read in other ways (another target, other epochs, validation accuracy, ...) "

@@ -8,7 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.figures.shared import (
+    band,
+    by_width,
+    counted,
+    depth_entries,
+    ends,
+    greatest,
+    width_panels,
+)
 from ff.book.markup import MINUS, listed
 from ff.book.style import MARKERS, MUTED, PALETTE, Figure, count, entry, legend, shade, styled
 from ff.stats.correlation import STRONG
@@ -207,9 +215,9 @@ def _told(table: pd.DataFrame) -> str:
     """The first and the last layer of the deepest network of each width."""
     texts = []
     for hidden, rows in table.loc[table["depth"] == table["depth"].max()].groupby("hidden"):
-        there = rows.dropna(subset="r")
-        ends = there.iloc[sorted({0, len(there) - 1} if len(there) else ())].to_dict("records")
-        told = [f"{row['r']:.2f} in layer {row['layer']}".replace("-", MINUS) for row in ends]
+        told = [
+            f"{row['r']:.2f} in layer {row['layer']}".replace("-", MINUS) for row in ends(rows, "r")
+        ]
         texts.append(f"at width {hidden} {' and '.join(told) or 'there is none'}")
     return f"In the network of {greatest(table, 'depth')} layers, it is {'; '.join(texts)}."
 

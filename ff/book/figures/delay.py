@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ff.book.figures.shared import band, by_width, counted, depth_entries, greatest, width_panels
+from ff.book.figures.shared import (
+    band,
+    by_width,
+    counted,
+    depth_entries,
+    ends,
+    greatest,
+    width_panels,
+)
 from ff.book.markup import listed
 from ff.book.style import MARKERS, MUTED, Figure, count, entry, legend, shade, styled
 
@@ -175,10 +183,10 @@ def sensitivity(delay: pd.DataFrame) -> Figure:
         f"Delay against layer, one line for each target from {low:g} to {high:g}: the higher the "
         f"target, the later. Of {greatest(delay, 'layer')} layers, {'; '.join(counts)}."
     )
-    ends = " A line ends where a layer does not reach the target within the run."
+    stop = " A line ends where a layer does not reach the target within the run."
     figure.caption = (
         f"Delay by depth for target accuracies from {low:g} to {high:g}."
-        + ends * bool(np.any(delay["censored"]) and not np.all(delay["censored"]))
+        + stop * bool(np.any(delay["censored"]) and not np.all(delay["censored"]))
     )
     return figure
 
@@ -187,14 +195,10 @@ def told(delay: pd.DataFrame, column: str, digits: int) -> str:
     """The first and the last layer of each width that has a delay, and how many have none."""
     texts = []
     for hidden, rows in delay.groupby("hidden"):
-        there = rows.dropna(subset=column)
         told = [
-            f"layer {row['layer']} in epoch {row[column]:.{digits}f}"
-            for row in there.iloc[sorted({0, len(there) - 1} if len(there) else ())].to_dict(
-                "records"
-            )
+            f"layer {row['layer']} in epoch {row[column]:.{digits}f}" for row in ends(rows, column)
         ]
-        late = len(rows) - len(there)
+        late = int(np.isnan(rows[column]).sum())
         told += [f"{late} of {len(rows)} layers not within the run"] if late else []
         texts.append(f"At width {hidden}: {listed(told)}.")
     return " ".join(texts)

@@ -11,7 +11,7 @@ from matplotlib.markers import MarkerStyle
 
 from ff.book.style import LINES, MUTED, PALETTE, Figure, entry
 
-__all__ = ["band", "by_width", "counted", "depth_entries", "greatest", "width_panels"]
+__all__ = ["band", "by_width", "counted", "depth_entries", "ends", "greatest", "width_panels"]
 
 
 def band(axes: Axes, x: Any, low: Any, high: Any, color: Any) -> None:
@@ -30,6 +30,12 @@ def counted(numbers: Any, noun: str) -> str:
 def greatest(table: pd.DataFrame, column: str) -> int:
     """Greatest whole number of a column, such as the deepest layer."""
     return int(np.max(table[column]))
+
+
+def ends(table: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
+    """First and last of the rows that have a number in a column: two, one or none."""
+    there = table.dropna(subset=column)
+    return (there if len(there) < 2 else there.iloc[[0, -1]]).to_dict("records")
 
 
 def by_width(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame, dict[str, Any]]]:
