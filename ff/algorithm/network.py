@@ -49,7 +49,7 @@ from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS, sum_of_squares
 from ff.switches.normalization import NORMALIZATIONS
 
-__all__ = ["Activity", "Layer", "Network"]
+__all__ = ["Activity", "Layer", "Network", "initial_weights"]
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Network:
         self.dtype = operands(config.precision)
         self.normalization = NORMALIZATIONS[config.normalization]
         self.layers = [
-            Layer(_weights(seeds, depth, width, width if depth else inputs, device), config)
+            Layer(initial_weights(seeds, depth, width, width if depth else inputs, device), config)
             for depth in range(max(config.depths))
         ]
         self.objective = self.layers[0].objective  # of every layer: all have one width
@@ -283,10 +283,27 @@ class Network:
         }
 
 
-def _weights(
+def initial_weights(
     seeds: tuple[int, ...], depth: int, width: int, inputs: int, device: torch.device
 ) -> Tensor:
-    """Normal(0, 1 / sqrt(out features)): ``(S, out, in)``."""
+    """One layer's weights before training, Normal(0, 1 / sqrt(width)).
+
+    Parameters
+    ----------
+    seeds
+        One for each of S networks.
+    depth
+        Number of the layer, counted from 0.
+    width, inputs
+        Units of the layer, and of what it sees.
+    device
+        Where the tensor shall live.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(S, width, inputs)``.
+    """
     # Drawn on the CPU, so that a seed means the same weights on every device.
     weights = torch.empty(len(seeds), width, inputs)
     for weight, seed in zip(weights, seeds, strict=True):

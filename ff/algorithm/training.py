@@ -16,7 +16,7 @@ from ff.algorithm.network import Network
 from ff.algorithm.precision import multiplying
 from ff.algorithm.readout import Probes, Readouts
 from ff.algorithm.samples import Samples, samples
-from ff.algorithm.streams import stream
+from ff.algorithm.streams import orders, stream
 from ff.config import Config
 from ff.data import Dataset, Split
 from ff.errors import ConfigError, DivergenceWarning
@@ -269,9 +269,7 @@ class Training:
 
     def _order(self, epoch: int) -> Tensor:
         """Each seed's order of the training images: ``(S, n)``."""
-        n = len(self.dataset.train)
-        streams = [stream("order", seed, epoch, device=self.device) for seed in self.seeds]
-        return torch.stack([torch.randperm(n, generator=g, device=self.device) for g in streams])
+        return orders(self.seeds, epoch, len(self.dataset.train), self.device)
 
     def wrong(self, purpose: str, split: Split, *key: int) -> Tensor:
         """Draw the labels of negative samples.
