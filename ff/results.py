@@ -24,11 +24,14 @@ from ff.records import (
 )
 
 __all__ = [
+    "BACKPROP",
     "DEVICES",
     "POINT",
     "PRECISION",
     "RESULTS",
     "VARIANTS",
+    "backprop_grids",
+    "best_rate",
     "linear",
     "other_data",
     "published",
@@ -42,6 +45,7 @@ RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
 VARIANTS = RESULTS.parent / "variations"  # 16 layers, one thing changed; params/variations
+BACKPROP = RESULTS.parent / "backprop"  # params/backprop
 # What is chosen for a variant: a point of its grid.
 POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature")
 KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
@@ -235,6 +239,47 @@ def linear(folder: str | Path = VARIANTS) -> pd.DataFrame:
     path = Path(folder) / "linear.parquet"
     columns = ["seed", "test_accuracy", "validation_accuracy"]
     return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=columns)
+
+
+def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
+    """Read the grids on which learning rates of backpropagation and Forward-Forward were chosen.
+
+    Parameters
+    ----------
+    folder
+        Where the comparison's runs are.
+
+    Returns
+    -------
+    DataFrame
+        A row for each learner ("backpropagation" or "Forward-Forward"), data set, point and seed:
+        learner, dataset, learning_rate, seed and validation_accuracy, of the classifier or of the
+        readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of the
+        variations study.
+    """
+    theirs = tuning().query("variant == 'paper'").assign(learner="Forward-Forward", dataset="mnist")
+    ours = pd.read_parquet(Path(folder) / "tuning.parquet")
+    return pd.concat([ours, theirs[ours.columns]], ignore_index=True)
+
+
+def best_rate(grids: pd.DataFrame, learner: str, dataset: str) -> float:
+    """Learning rate with the highest validation accuracy, mean over seeds.
+
+    Parameters
+    ----------
+    grids
+        Result of `backprop_grids`.
+    learner, dataset
+        Whose rate.
+
+    Returns
+    -------
+    float
+        A point at which no seed has diverged.
+    """
+    own = grids.query("learner == @learner and dataset == @dataset")
+    by_rate = own.groupby("learning_rate")["validation_accuracy"]
+    return float(by_rate.mean()[by_rate.count() == by_rate.size()].idxmax())
 
 
 def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:
