@@ -257,9 +257,10 @@ def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
         readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of the
         variations study.
     """
-    theirs = tuning().query("variant == 'paper'").assign(learner="Forward-Forward", dataset="mnist")
     ours = pd.read_parquet(Path(folder) / "tuning.parquet")
-    return pd.concat([ours, theirs[ours.columns]], ignore_index=True)
+    theirs: Any = tuning().query("variant == 'paper'")
+    theirs = theirs.assign(learner="Forward-Forward", dataset="mnist")
+    return pd.concat([ours, theirs[list(ours)]], ignore_index=True)
 
 
 def best_rate(grids: pd.DataFrame, learner: str, dataset: str) -> float:
@@ -277,9 +278,9 @@ def best_rate(grids: pd.DataFrame, learner: str, dataset: str) -> float:
     float
         A point at which no seed has diverged.
     """
-    own = grids.query("learner == @learner and dataset == @dataset")
-    by_rate = own.groupby("learning_rate")["validation_accuracy"]
-    return float(by_rate.mean()[by_rate.count() == by_rate.size()].idxmax())
+    own: Any = grids[(grids["learner"] == learner) & (grids["dataset"] == dataset)]
+    accuracy = own.pivot(index="learning_rate", columns="seed", values="validation_accuracy")
+    return float(accuracy.mean(axis=1, skipna=False).idxmax())
 
 
 def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:
