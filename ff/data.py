@@ -12,10 +12,11 @@ from ff import archives
 from ff.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor
 
-__all__ = ["DATASETS", "Dataset", "Source", "Split", "load"]
+__all__ = ["DATASETS", "Dataset", "Source", "Split", "load", "small_digits"]
 
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
 CLASSES = 10  # of every data set in the table, and of the paper's samples
@@ -189,20 +190,34 @@ def _parse(content: bytes) -> Tensor:
     return torch.from_numpy(values.reshape(shape).copy())
 
 
-def _digits() -> tuple[Split, Split, Split, str]:
-    """The 1,797 real 8 x 8 digits of scikit-learn, enlarged to 24 x 24 in a frame of 28 x 28."""
-    import torch
-    import torch.nn.functional as F
+def small_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The 1,797 real 8 x 8 digits of scikit-learn, in the order of the data set `"digits"`.
+
+    Returns
+    -------
+    tuple of ndarray
+        Counts from 0 to 16, uint8 ``(n, 8, 8)``, and labels, int64 ``(n,)``. The first 1300 are
+        training images, the next 247 validate.
+    """
+    import numpy as np
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
-    small = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
+    # The file goes writer by writer: a stride of 7 (prime to 1,797) gives each split all of them.
+    spread = np.arange(len(digits.target)) * 7 % len(digits.target)
+    return digits.images[spread].astype(np.uint8), digits.target[spread]
+
+
+def _digits() -> tuple[Split, Split, Split, str]:
+    """The small digits, enlarged to 24 x 24 in a frame of 28 x 28."""
+    import torch
+    import torch.nn.functional as F
+
+    counts, classes = small_digits()
+    small = torch.from_numpy(counts).float()[:, None] * (255 / 16)
     large = F.interpolate(small, size=(24, 24), mode="bilinear", align_corners=False)
     images = F.pad(large, (2, 2, 2, 2)).round().to(torch.uint8).flatten(1)
-    labels = torch.from_numpy(digits.target).long()
-    # The file goes writer by writer: a stride of 7 (prime to 1,797) gives each split all of them.
-    spread = torch.arange(len(labels)) * 7 % len(labels)
-    images, labels = images[spread], labels[spread]
+    labels = torch.from_numpy(classes).long()
     train, validation, test = (
         Split(*pair) for pair in zip(images.split(DIGITS), labels.split(DIGITS), strict=True)
     )

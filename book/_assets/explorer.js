@@ -5,7 +5,8 @@
 
 {
   const { KINDS, clamp, distinct } = ExplorerNetworks;
-  const { html, svg, set, symbol, mark, LOW } = ExplorerCharts;
+  const { html, svg, set, symbol, mark } = Charts;
+  const { LOW } = ExplorerCharts;
   const TARGETS = { min: 0.5, max: 0.99, step: 0.01 };
   const LARGEST = 50e6; // bytes of a file that a browser reads at once without effort
 

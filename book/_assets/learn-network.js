@@ -10,8 +10,9 @@
 "use strict";
 
 function forwardForward() {
-  const LEAK = 0.01;
-  const [SHARED, TINY] = [0.1, 1e-12]; // what a unit's share of the activity adds to its weight; the least activity
+  const LEAK = 0.01; // slope of leaky relu below 0
+  const SHARED = 0.1; // what a unit's share of the activity adds to its weight
+  const TINY = 1e-12; // the least activity that is divided by
 
   /* ---- Switches: ff/switches --------------------------------------------------------------- */
 
@@ -286,13 +287,21 @@ function forwardForward() {
       return out;
     }
 
+    /** How probable each class is by the logits of one image. */
+    chances(logits) {
+      const most = Math.max(...logits);
+      const powers = Array.from(logits, (own) => Math.exp(own - most));
+      const total = powers.reduce((sum, own) => sum + own);
+      return powers.map((own) => own / total);
+    }
+
     /** Mean cross-entropy, accuracy, and the slope of the former by the logits, (B, C). */
     score(logits, labels) {
       const slope = new Float32Array(logits.length);
       let [loss, correct] = [0, 0];
       labels.forEach((label, n) => {
         const from = n * this.classes;
-        const chances = softmax(logits.subarray(from, from + this.classes));
+        const chances = this.chances(logits.subarray(from, from + this.classes));
         loss -= Math.log(chances[label]) / labels.length;
         correct += Number(chances.indexOf(Math.max(...chances)) === label);
         chances[label] -= 1;
@@ -316,12 +325,5 @@ function forwardForward() {
     }
   }
 
-  function softmax(logits) {
-    const most = Math.max(...logits);
-    const powers = Array.from(logits, (own) => Math.exp(own - most));
-    const total = powers.reduce((sum, own) => sum + own);
-    return powers.map((own) => own / total);
-  }
-
-  return { ACTIVATIONS, GOODNESS, Layer, Network, Classifier, accuracy, normalized, scale, softmax };
+  return { ACTIVATIONS, GOODNESS, Layer, Network, Classifier, accuracy, normalized, scale };
 }

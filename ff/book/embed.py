@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html
+from ff.config import Config
+from ff.data import DIGITS, small_digits
 from ff.records import Records
 from ff.stats.correlation import by_span
 from ff.stats.cubes import Cube, cubes
@@ -26,6 +28,7 @@ __all__ = [
     "VIEWS",
     "awakening",
     "explorer",
+    "learning",
     "measurements",
 ]
 
@@ -36,6 +39,23 @@ ACCURACIES = {
     "validation_auroc": "validation_accuracy",
 }
 VIEWS = ("traces", "delays", "correlations", "table")
+# Of `ff.Config`, what a reader of the page that learns can choose, and what its network needs, too.
+CHOSEN = (
+    "layers",
+    "hidden",
+    "learning_rate",
+    "threshold",
+    "peer_normalization",
+    "goodness",
+    "activation",
+)
+FIXED = (
+    "peer_momentum",
+    "momentum",
+    "weight_decay",
+    "downstream_learning_rate",
+    "downstream_weight_decay",
+)
 ACCURACY, CORRELATION = 1e-5, 1e-3  # units of the numbers, as in explorer-networks.js
 
 
@@ -170,6 +190,34 @@ def awakening(records: Records) -> Html:
             "epochs": layers.epochs.tolist(),
             # In the fewest digits that name the float32.
             "layers": [[float(str(value)) for value in trace] for trace in means],
+        },
+    )
+
+
+def learning(rate: float) -> Html:
+    """What ``learn.js`` turns into a network that learns in the reader's browser.
+
+    It holds the digits of 8 x 8 pixels to learn from and to validate with, a letter a pixel, and
+    the configuration to begin with: `ff.Config`'s, of 8 layers of 100 units at constant learning
+    rates.
+
+    Parameters
+    ----------
+    rate
+        Learning rate of the same network trained by backpropagation.
+    """
+    config = Config(dataset="digits", layers=8, hidden=100, cool_down=False).model_dump(mode="json")
+    train, validation, _ = DIGITS
+    counts, labels = (values[: train + validation] for values in small_digits())
+    return _embed(
+        "ff-learn",
+        {
+            "config": {name: config[name] for name in (*FIXED, *CHOSEN)},
+            "settings": {name: config[name] for name in CHOSEN},
+            "rate": rate,
+            "train": train,
+            "labels": "".join(map(str, labels)),
+            "images": "".join(chr(ord("a") + count) for count in counts.flat),
         },
     )
 

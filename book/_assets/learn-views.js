@@ -1,0 +1,196 @@
+/* What the page that learns shows: the stack of layers with their goodness, traces, and what the
+   layers make of one image. Each view is made once, and `draw` gives it what to show. */
+"use strict";
+
+const LearnViews = (() => {
+  const { html, svg, set, path, mark, count, chart } = Charts;
+  const [LOW, HIGH, BINS] = [0.5, 1.5, 40]; // axis of goodness, in thresholds
+  const REACH = 0.25; // in thresholds, what the highest bar of a label stands for
+  const SPANS = [30, 60, 100]; // epochs that the axis shows, one after the other
+
+  const percent = (share) => `${Math.round(100 * share)} %`;
+  const span = (epochs) => SPANS.find((end) => epochs <= end) ?? epochs;
+
+  /** Pixels of an image, 0 to 255, on a canvas of their size, which the style sheet enlarges. */
+  function paint(canvas, side, color) {
+    set(canvas, { width: side, height: side });
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(side, side);
+    for (let at = 0; at < side * side; at++) image.data.set([...color(at), 255], 4 * at);
+    context.putImageData(image, 0, 0);
+    return canvas;
+  }
+  const grey = (pixels) => (at) => [pixels[at], pixels[at], pixels[at]];
+
+  /** An image as the network sees it: the first pixels hold the label, or a little of each. */
+  function labelled(image, label, classes) {
+    const pixels = Uint8Array.from(image);
+    pixels.fill(label < 0 ? 255 / classes : 0, 0, classes);
+    if (label >= 0) pixels[label] = 255;
+    return pixels;
+  }
+
+  /* ---- The stack --------------------------------------------------------------------------- */
+
+  /** Outline of a histogram of goodness, as an SVG path in a box of BINS by 1; what lies beyond the
+      axis counts at its ends. */
+  function outline(values) {
+    const bins = new Array(BINS).fill(0);
+    for (const value of values) {
+      const place = Math.floor(((value - LOW) / (HIGH - LOW)) * BINS);
+      bins[Math.min(Math.max(place, 0), BINS - 1)] += 1 / values.length;
+    }
+    const steps = bins.map((share, at) => `V${(1 - Math.min(share / 0.4, 1)).toFixed(3)}H${at + 1}`);
+    return `M0,1${steps.join("")}V1Z`;
+  }
+
+  function stack() {
+    const rows = html("ol", { class: "ff-stack", reversed: "" });
+    let made = [];
+
+    function row(layer, deepest) {
+      const positive = svg("path", { class: "ff-positive" });
+      const negative = svg("path", { class: "ff-negative" });
+      const theta = svg("line", { x1: BINS / 2, x2: BINS / 2, y1: 0, y2: 1 });
+      const box = { viewBox: `0 0 ${BINS} 1`, preserveAspectRatio: "none", role: "img" };
+      const histogram = svg("svg", box, negative, positive, theta);
+      const lamp = html("span", { class: "ff-lamp" });
+      const name = mark(html("span", { class: "ff-number" }, String(layer)), layer, deepest);
+      const [right, woke] = [html("span", { class: "ff-right" }), html("span", { class: "ff-woke" })];
+      const item = html("li", {}, name, lamp, histogram, right, woke);
+      return { item, positive, negative, histogram, lamp, right, woke };
+    }
+
+    function draw({ depth, layers, accuracies, awake }) {
+      if (made.length !== depth) {
+        made = Array.from({ length: depth }, (_, at) => row(at + 1, depth));
+        rows.replaceChildren(...made.map(({ item }) => item).reverse());
+      }
+      made.forEach(({ item, positive, negative, histogram, lamp, right, woke }, at) => {
+        const accuracy = accuracies[at];
+        const known = accuracy !== undefined;
+        positive.setAttribute("d", known ? outline(layers[at].positive) : "");
+        negative.setAttribute("d", known ? outline(layers[at].negative) : "");
+        lamp.style.setProperty("--light", Math.max(0, 2 * (accuracy ?? 0.5) - 1).toFixed(3));
+        item.classList.toggle("is-awake", awake[at] !== null);
+        right.textContent = known ? accuracy.toFixed(2) : "–";
+        woke.textContent = awake[at] === null ? "" : `epoch ${awake[at]}`;
+        const text = `Layer ${at + 1}: goodness of positive and negative samples`;
+        const side = known ? `; ${percent(accuracy)} on their side of the threshold` : "";
+        histogram.setAttribute("aria-label", text + side);
+      });
+    }
+    return { node: rows, draw };
+  }
+
+  /* ---- Traces ------------------------------------------------------------------------------ */
+
+  /** Lines by epoch from 1 on, one a layer; `dashed` is of the network, `target` is marked. */
+  function traces(name, height, low) {
+    const view = chart(`ff-traces ${name}`, height);
+    const ticks = [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].filter((tick) => tick >= low && (low || tick !== 0.5));
+
+    view.draw = ({ lines, dashed, target, depth, title, description }) => {
+      const epochs = lines[0]?.length ?? 0;
+      const even = low ? ticks : ticks.filter((tick) => (10 * tick) % 2 === 0);
+      view.axes(count(1, span(epochs)), even.map((tick) => [tick, tick.toFixed(1)]), [1, span(epochs)], [low, 1], "epoch");
+      const points = (values) =>
+        path(values.map((value, at) => [view.x(at + 1), view.y(Math.max(value, low))]));
+      for (let at = lines.length - 1; at >= 0; at--) {
+        view.drawn.append(mark(svg("polyline", { class: "ff-line", points: points(lines[at]) }), at + 1, depth));
+        if (lines[at].length === 1) {
+          const [cx, cy] = [view.x(1), view.y(lines[at][0])];
+          view.drawn.append(mark(svg("circle", { class: "ff-dot", cx, cy, r: 2 }), at + 1, depth));
+        }
+      }
+      view.drawn.append(svg("polyline", { class: "ff-readout", points: points(dashed) }));
+      const y = view.y(target);
+      view.drawn.append(
+        svg("line", { class: "ff-target", x1: view.left, x2: view.right, y1: y, y2: y }),
+        svg("circle", { class: "ff-knob", cx: view.right, cy: y, r: 6 }),
+      );
+      view.caption.textContent = title;
+      view.describe(description);
+    };
+    return view;
+  }
+
+  /* ---- One image --------------------------------------------------------------------------- */
+
+  /** A row of ten bars for the readout and for each layer, the deepest first. */
+  function answers(classes) {
+    const table = html("table", { class: "ff-answers" });
+    const heads = Array.from({ length: classes }, (_, label) => html("th", { scope: "col" }, String(label)));
+    const head = html("tr", {}, html("td"), ...heads, html("th", { scope: "col" }, "answer"));
+    const body = html("tbody");
+    table.append(html("thead", {}, head), body);
+
+    /** One bar, from a middle line up or down, or from the bottom up; `size` is at most 1. */
+    function bar(size, kind, best, text) {
+      const mark = html("i", { class: `ff-bar ${kind}`, style: `--size:${Math.min(Math.abs(size), 1).toFixed(3)}` });
+      const hidden = html("span", { class: "ff-hidden" }, text);
+      const cell = html("td", { title: text }, mark, hidden);
+      cell.classList.toggle("is-best", best);
+      return cell;
+    }
+    function row(name, values, bars) {
+      const best = values.indexOf(Math.max(...values));
+      const cells = values.map((value, label) => bar(...bars(value), label === best, bars(value)[2] ?? ""));
+      return html("tr", {}, html("th", { scope: "row" }, name), ...cells, html("td", { class: "ff-said" }, String(best)));
+    }
+
+    function draw({ goodness, chances }) {
+      const rows = goodness.map((own, at) => {
+        const mean = own.reduce((sum, value) => sum + value) / own.length;
+        return row(`layer ${at + 1}`, own, (value) => [
+          (value - mean) / REACH,
+          `${value > mean ? "is-up" : "is-down"} ${value > 1 ? "is-above" : "is-below"}`,
+          `${value.toFixed(2)} thresholds`,
+        ]);
+      });
+      const top = row("readout", chances, (value) => [value, "is-share", percent(value)]);
+      top.classList.add("ff-top");
+      body.replaceChildren(top, ...rows.reverse());
+    }
+    return { node: table, draw, clear: () => body.replaceChildren() };
+  }
+
+  /* ---- What a layer responds to ------------------------------------------------------------ */
+
+  /** Weights of one unit as an image: orange where a bright pixel raises its activity, blue where it
+      lowers it, and white where it does neither. */
+  function weights(pixels, side, classes) {
+    const largest = pixels.slice(classes).reduce((most, own) => Math.max(most, Math.abs(own)), 1e-9);
+    return paint(html("canvas", { role: "img", "aria-label": "weights of a unit" }), side, (at) => {
+      const share = Math.max(-1, Math.min(1, pixels[at] / largest));
+      const end = share > 0 ? [194, 106, 0] : [43, 98, 184];
+      return end.map((own) => 255 + (own - 255) * Math.abs(share));
+    });
+  }
+
+  function favorites(digits) {
+    const node = html("div", { class: "ff-favorites" });
+    const { SIDE, CLASSES } = digits;
+    const row = (title, pictures) =>
+      html("figure", {}, html("figcaption", {}, title), html("div", { class: "ff-pictures" }, ...pictures));
+
+    function draw({ layer, most, least, units, images, labels }) {
+      const picture = (at) =>
+        paint(
+          html("canvas", { role: "img", "aria-label": `an image of ${labels[at]}` }),
+          SIDE,
+          grey(labelled(images[at], labels[at], CLASSES)),
+        );
+      const rows = [
+        row("most goodness", most.map(picture)),
+        row("least goodness", least.map(picture)),
+      ];
+      if (units) rows.unshift(row("weights of some units", units.map((own) => weights(own, SIDE, CLASSES))));
+      node.replaceChildren(...rows);
+      node.setAttribute("aria-label", `What layer ${layer} responds to`);
+    }
+    return { node, draw };
+  }
+
+  return { percent, paint, grey, labelled, stack, traces, answers, favorites, span };
+})();

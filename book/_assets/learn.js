@@ -1,0 +1,412 @@
+/* The page that learns: what a reader chooses, in controls and an address, and the loop that asks two
+   workers to train and shows what they have measured. The learning is in learn-network.js. */
+"use strict";
+
+{
+  const { html, set } = Charts;
+  const { percent, paint, grey, labelled } = LearnViews;
+  const SLICE = 80; // milliseconds of training between two pictures
+  const EPOCHS = 100; // enough for every network of the page; then training ends
+
+  const root = document.querySelector(".ff-learn");
+  const place = (name) => document.querySelector(`.ff-learn-${name}`);
+  const data = JSON.parse(root.querySelector("script").textContent);
+  const digits = digitImages();
+  const known = digits.decode(data.images, data.labels);
+  const batches = Math.floor(data.train / 50); // of an epoch
+
+  /* ---- Settings and their address ------------------------------------------------------------ */
+
+  // Name in the address, label, and what can be chosen: values, and their names where they differ.
+  // Those of the network are keys of ff.Config; to change one begins a new network.
+  const NETWORK = {
+    layers: { label: "Layers", values: [2, 3, 4, 6, 8, 10, 12] },
+    hidden: { label: "Units a layer", values: [32, 64, 100, 200] },
+    learning_rate: { label: "Learning rate", values: [1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2] },
+    threshold: { label: "Threshold θ", values: [0.25, 0.5, 1, 2, 4] },
+    peer_normalization: { label: "Peer normalization", values: [0, 0.03, 0.3, 1] },
+    goodness: { label: "Goodness", values: ["squares", "absolute", "game-theoretic"] },
+    activation: { label: "Activation", values: ["relu", "leaky", "gelu"] },
+    seed: { label: "Seed", values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
+  };
+  const SPEEDS = { slow: 4, medium: batches, fast: Infinity }; // steps a second, at most
+  const VIEW = {
+    speed: { label: "Speed", values: Object.keys(SPEEDS) },
+    target: { label: "Target", values: [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9] },
+    backpropagation: { label: "Backpropagation", values: ["off", "on"] },
+  };
+  const DEFAULTS = { ...data.settings, seed: 1, speed: "fast", target: 0.7, backpropagation: "off" };
+  const CHOICES = { ...NETWORK, ...VIEW };
+
+  /** Settings that an address asks for; what it does not say, or says wrongly, is the default. */
+  function parse(text) {
+    const asked = new URLSearchParams(text.replace(/^#/, ""));
+    const chosen = Object.entries(CHOICES).map(([name, { values }]) => {
+      const value = values.find((own) => String(own) === asked.get(name));
+      return [name, value ?? DEFAULTS[name]];
+    });
+    return Object.fromEntries(chosen);
+  }
+
+  let settings = parse(location.hash);
+
+  /** Keep the settings in the address: those that are not the default. */
+  function tell() {
+    const changed = Object.keys(CHOICES).filter((name) => settings[name] !== DEFAULTS[name]);
+    const text = new URLSearchParams(changed.map((name) => [name, settings[name]]));
+    history.replaceState(null, "", changed.length ? `#${text}` : location.pathname + location.search);
+  }
+
+  /* ---- Workers ------------------------------------------------------------------------------- */
+
+  const PROGRAM = `"use strict";
+    const parts = (${forwardForward})();
+    const kinds = (${training})(parts, (${backpropagation})(parts), (${digitImages})());
+    let own;
+    onmessage = ({ data: [number, name, ...values] }) => {
+      if (name === "begin") own = new kinds[values[0]](...values.slice(1));
+      postMessage([number, name === "begin" ? own.now() : own[name](...values)]);
+    };`;
+
+  /** A network of one kind in a worker; `ask` calls one of its methods there. */
+  function start(kind, c) {
+    const address = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
+    const worker = new Worker(address);
+    URL.revokeObjectURL(address);
+    const waiting = new Map();
+    let asked = 0;
+    worker.onmessage = ({ data: [number, answer] }) => {
+      waiting.get(number)(answer);
+      waiting.delete(number);
+    };
+    worker.onerror = ({ message }) => say(`Training has stopped: ${message}. Press Reset.`);
+    const ask = (...question) =>
+      new Promise((resolve) => {
+        waiting.set(++asked, resolve);
+        worker.postMessage([asked, ...question]);
+      });
+    ask("begin", kind, data, c);
+    return { ask, step: 0, epochs: [], end: () => worker.terminate() };
+  }
+
+  /* ---- One run ------------------------------------------------------------------------------- */
+
+  let run = null; // the networks in training, and what was measured of them
+  let playing = false;
+  let drawing = false;
+
+  const configuration = () => ({ ...data.config, ...settings });
+
+  function begin() {
+    run?.forward.end();
+    run?.backward?.end();
+    run = { forward: start("ForwardForward", configuration()), backward: null, now: null };
+    run.forward.ask("now").then(show(run));
+    say("");
+    schedule();
+    look();
+  }
+
+  /** Take what a slice has brought, unless another network has begun meanwhile. */
+  function show(of) {
+    return (now) => {
+      if (run !== of) return;
+      of.now = now;
+      schedule();
+    };
+  }
+
+  async function advance(network, steps) {
+    const found = await network.ask("advance", steps);
+    network.step = found.step;
+    if (found.epoch) network.epochs.push(found.epoch);
+    network.lost = found.lost;
+    return found;
+  }
+
+  /** Let backpropagation catch up with the steps of Forward-Forward; it is the faster one. */
+  async function follow(of) {
+    if (settings.backpropagation === "off") return;
+    if (!of.backward) {
+      const c = { ...configuration(), learning_rate: data.rate };
+      of.backward = start("EndToEnd", c);
+    }
+    const behind = of.forward.step - of.backward.step;
+    if (behind > 0 && !of.backward.lost) await advance(of.backward, behind);
+  }
+
+  /** Train slice by slice until the run is paused or ended, or, of one step, until the epoch's end. */
+  async function train(once) {
+    const of = run;
+    let steps = 1;
+    while (run === of && playing && !of.forward.lost && of.forward.epochs.length < EPOCHS) {
+      const began = performance.now();
+      const before = of.forward.step;
+      const [found] = await Promise.all([advance(of.forward, steps), follow(of)]);
+      show(of)(found);
+      if (found.epoch && run === of) look();
+      if (found.epoch && once) break;
+      const took = performance.now() - began;
+      const due = ((of.forward.step - before) / SPEEDS[settings.speed]) * 1000;
+      if (due > took) await new Promise((resolve) => setTimeout(resolve, due - took));
+      const most = SPEEDS[settings.speed] * (SLICE / 1000);
+      steps = Math.max(1, Math.min(Math.round((steps * SLICE) / took), Math.ceil(most), batches));
+    }
+    if (run !== of) return;
+    playing = false;
+    schedule();
+  }
+
+  function play(once) {
+    if (playing) return;
+    playing = true;
+    schedule();
+    train(once);
+  }
+
+  function reset() {
+    const went = playing;
+    playing = false;
+    begin();
+    if (went) play(false);
+  }
+
+  /** Change a setting: another network begins, unless it is only of the view. */
+  function change(name, value) {
+    settings = { ...settings, [name]: value };
+    tell();
+    if (name in NETWORK) reset();
+    schedule();
+  }
+
+  /* ---- Controls ------------------------------------------------------------------------------ */
+
+  const button = (text, action) => {
+    const made = html("button", { type: "button" }, text);
+    made.addEventListener("click", action);
+    return made;
+  };
+  const playButton = button("Play", () => (playing ? ((playing = false), schedule()) : play(false)));
+  const stepButton = button("Step", () => play(true));
+  const resetButton = button("Reset", reset);
+  set(stepButton, { title: "Train to the end of an epoch" });
+  set(resetButton, { title: "Begin anew with these settings" });
+  playButton.classList.add("ff-primary");
+
+  const inputs = {};
+  function choice(name) {
+    const { label, values } = CHOICES[name];
+    const input = html("select", { id: `ff-${name}` });
+    input.append(...values.map((value, at) => html("option", { value: at }, String(value))));
+    input.addEventListener("change", () => change(name, values[input.value]));
+    inputs[name] = input;
+    return html("div", {}, html("label", { for: `ff-${name}` }, label), input);
+  }
+
+  const status = html("p", { class: "ff-status" });
+  const spoken = html("p", { class: "ff-hidden", role: "status" });
+  const notice = html("p", { class: "ff-notice", role: "alert" });
+  function say(text) {
+    notice.textContent = text;
+  }
+
+  /* ---- Views --------------------------------------------------------------------------------- */
+
+  const stack = LearnViews.stack();
+  const traces = LearnViews.traces("ff-own", 380, 0.4);
+  const probes = {
+    forward: LearnViews.traces("ff-probes", 260, 0),
+    backward: LearnViews.traces("ff-probes", 260, 0),
+  };
+  const sample = (kind) => {
+    const canvas = html("canvas", { role: "img" });
+    const text = html("span", { class: `ff-${kind}` });
+    return { canvas, text, node: html("figure", {}, canvas, html("figcaption", {}, text)) };
+  };
+  const samples = { positive: sample("positive"), negative: sample("negative") };
+
+  /** First epoch at which each layer's accuracy has reached the target; null: not yet. */
+  const awake = (lines) =>
+    lines.map((line) => {
+      const at = line.findIndex((value) => value >= settings.target);
+      return at < 0 ? null : at + 1;
+    });
+  const lines = (epochs, name) =>
+    Array.from({ length: settings.layers }, (_, at) => epochs.map((epoch) => epoch[name][at]));
+  const many = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
+
+  function drawStack() {
+    const { now, forward } = run;
+    const layers = now?.layers ?? [];
+    const side = ({ positive, negative }) =>
+      (positive.filter((g) => g > 1).length + negative.filter((g) => g < 1).length) / (2 * positive.length);
+    const accuracies = layers.map((own) => (own.positive.length ? side(own) : undefined));
+    const woke = awake(lines(forward.epochs, "layers"));
+    stack.draw({ depth: settings.layers, layers, accuracies, awake: woke });
+    const shown = now?.shown ?? { image: 0, label: known.labels[0], wrong: (known.labels[0] + 1) % 10 };
+    for (const [kind, label] of [["positive", shown.label], ["negative", shown.wrong]]) {
+      const { canvas, text } = samples[kind];
+      paint(canvas, digits.SIDE, grey(labelled(known.images[shown.image], label, digits.CLASSES)));
+      set(canvas, { "aria-label": `an image of ${shown.label} with the label ${label}` });
+      text.textContent = `${kind}: a ${shown.label} with label ${label}`;
+    }
+    return woke;
+  }
+
+  function drawTraces(woke) {
+    const { epochs } = run.forward;
+    const reached = woke.filter((epoch) => epoch !== null).length;
+    const target = settings.target.toFixed(2);
+    traces.draw({
+      lines: lines(epochs, "layers"),
+      dashed: epochs.map(({ network }) => network),
+      target: settings.target,
+      depth: settings.layers,
+      title: "Accuracy of each layer; dashed: the readout on validation images",
+      description: `Accuracy of each layer by epoch. After ${many(epochs.length, "epoch")}, ${reached} of ${settings.layers} layers have reached ${target}.`,
+    });
+    const read = epochs.length ? `; the readout gets ${percent(epochs.at(-1).network)} right` : "";
+    status.replaceChildren(
+      html("span", {}, "Epoch ", html("b", {}, String(epochs.length))),
+      html("span", {}, html("b", {}, String(reached)), ` of ${settings.layers} layers awake${read}`),
+    );
+    const text = `Epoch ${epochs.length}: ${reached} of ${settings.layers} layers have reached ${target}.`;
+    if (spoken.textContent !== text && (!playing || epochs.length % 5 === 0)) spoken.textContent = text;
+  }
+
+  function drawProbes() {
+    for (const [name, title] of [["forward", "Forward-Forward"], ["backward", "Backpropagation"]]) {
+      const epochs = run[name]?.epochs ?? [];
+      const reached = awake(lines(epochs, "probes")).filter((epoch) => epoch !== null).length;
+      probes[name].draw({
+        lines: lines(epochs, "probes"),
+        dashed: epochs.map(({ network }) => network),
+        target: settings.target,
+        depth: settings.layers,
+        title: `${title}: a linear probe on each layer`,
+        description: `${title}: probes on ${reached} of ${settings.layers} layers have reached ${settings.target} after ${many(epochs.length, "epoch")}.`,
+      });
+      probes[name].figure.classList.toggle("is-off", name === "backward" && settings.backpropagation === "off");
+    }
+  }
+
+  function drawNotice() {
+    const { lost, epochs } = run.forward;
+    if (lost) {
+      const what = lost.reason === "silent" ? "has died: none of its units responds to any image" : "has diverged";
+      say(`Layer ${lost.layer} ${what}. Choose a smaller learning rate, or other settings.`);
+    } else if (epochs.length >= EPOCHS) {
+      say(`${EPOCHS} epochs are over. Reset begins anew.`);
+    }
+  }
+
+  function draw() {
+    drawing = false;
+    for (const [name, input] of Object.entries(inputs)) {
+      input.value = CHOICES[name].values.indexOf(settings[name]);
+    }
+    const over = Boolean(run.forward.lost) || run.forward.epochs.length >= EPOCHS;
+    playButton.textContent = playing ? "Pause" : "Play";
+    playButton.disabled = over;
+    stepButton.disabled = over || playing;
+    drawTraces(drawStack());
+    drawProbes();
+    drawNotice();
+  }
+
+  function schedule() {
+    if (drawing) return;
+    drawing = true;
+    requestAnimationFrame(draw);
+  }
+
+  /* ---- One image of the reader's, and what a layer responds to ------------------------------- */
+
+  const pad = LearnPad.make(digits, known.images.slice(data.train), look);
+  const answers = LearnViews.answers(digits.CLASSES);
+  const favorites = LearnViews.favorites(digits);
+  const asked = html("select", { id: "ff-layer" });
+  asked.addEventListener("change", look);
+
+  /** Ask the network for what it makes of the drawing and what one layer responds to. */
+  async function look() {
+    const of = run;
+    if (asked.options.length !== settings.layers) {
+      const chosen = Math.min(Math.max(asked.selectedIndex, 0), settings.layers - 1);
+      asked.replaceChildren(
+        ...Array.from({ length: settings.layers }, (_, at) => html("option", { value: at + 1 }, `layer ${at + 1}`)),
+      );
+      asked.selectedIndex = chosen;
+    }
+    const layer = Number(asked.value);
+    const image = pad.image();
+    const [found, made] = await Promise.all([
+      of.forward.ask("favorites", { layer, count: 10 }),
+      image ? of.forward.ask("classify", image) : null,
+    ]);
+    if (run !== of) return;
+    favorites.draw({ layer, ...found, ...known });
+    if (made) answers.draw(made);
+    else answers.clear();
+  }
+
+  /* ---- The page ------------------------------------------------------------------------------ */
+
+  root.append(
+    html("div", { class: "ff-bar" }, playButton, stepButton, resetButton, choice("speed"), choice("target")),
+    html("div", { class: "ff-settings" }, ...Object.keys(NETWORK).map(choice)),
+    notice,
+    status,
+    spoken,
+    html(
+      "div",
+      { class: "ff-network" },
+      html(
+        "div",
+        {},
+        html("p", { class: "ff-heads", "aria-hidden": "true" }, html("span", {}, "layer"), html("span", {}, "goodness"), html("span", {}, "accuracy"), html("span", {}, "awake")),
+        stack.node,
+        html("p", { class: "ff-scale", "aria-hidden": "true" }, html("span", {}, "½ θ"), html("span", {}, "θ"), html("span", {}, "1½ θ")),
+        html("div", { class: "ff-samples" }, samples.positive.node, samples.negative.node),
+      ),
+      traces.figure,
+    ),
+  );
+  place("beside").append(
+    html("div", { class: "ff-bar" }, choice("backpropagation")),
+    html("div", { class: "ff-pair" }, probes.forward.figure, probes.backward.figure),
+  );
+  place("draw").append(pad.node, html("div", { class: "ff-scroll-x" }, answers.node));
+  place("favorites").append(
+    html("div", { class: "ff-bar" }, html("div", {}, html("label", { for: "ff-layer" }, "Layer"), asked)),
+    favorites.node,
+  );
+
+  // The target can be dragged in each picture; the menu says the same for the keyboard.
+  for (const view of [traces, probes.forward, probes.backward]) {
+    const reach = (event) => {
+      const [, y] = view.at(event);
+      const wanted = view.from.y(y);
+      const nearest = VIEW.target.values.reduce((best, own) =>
+        Math.abs(own - wanted) < Math.abs(best - wanted) ? own : best,
+      );
+      if (nearest !== settings.target) change("target", nearest);
+    };
+    view.picture.addEventListener("pointerdown", (event) => {
+      view.picture.setPointerCapture(event.pointerId);
+      reach(event);
+    });
+    view.picture.addEventListener("pointermove", (event) => {
+      if (view.picture.hasPointerCapture(event.pointerId)) reach(event);
+    });
+  }
+
+  addEventListener("hashchange", () => {
+    const before = settings;
+    settings = parse(location.hash);
+    if (Object.keys(NETWORK).some((name) => settings[name] !== before[name])) reset();
+    schedule();
+  });
+  new ResizeObserver(schedule).observe(root);
+  begin();
+}
