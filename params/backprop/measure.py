@@ -5,9 +5,10 @@
 
 The first chooses learning rates, on seeds that no chapter reports: each point of a grid is trained
 as `params/variations/tune.py` trains Forward-Forward's, and the one with the highest validation
-accuracy is taken. What was measured stays when a grid is extended. The second trains what `mnist.yaml` and `digits.yaml` beside this script say, at
-these rates. Both write to book/backprop/. On the digits, Forward-Forward's grid is measured, too;
-on MNIST that of the variations study is used.
+accuracy is taken. What was measured stays when a grid is extended. The second trains what
+`mnist.yaml` and `digits.yaml` beside this script say, at these rates. Both write to book/backprop/.
+On the digits, Forward-Forward's grid is measured, too; on MNIST that of the variations study is
+used.
 
 Cost, one thread: tune ten minutes, digits five, mnist a quarter of an hour.
 """
