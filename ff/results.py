@@ -35,11 +35,11 @@ __all__ = [
     "backprop_grids",
     "best_rate",
     "exercise",
-    "learners",
     "linear",
     "other_data",
     "published",
     "tuning",
+    "two_learners",
     "variants",
     "variations",
     "wide_variants",
@@ -310,7 +310,7 @@ def backprop(dataset: str, folder: str | Path = BACKPROP) -> Records:
     return Records(*tables, runs=tuple(provenance(path / "layers.parquet")))
 
 
-def learners() -> dict[str, Records]:
+def two_learners() -> dict[str, Records]:
     """Read the paper's network of 16 layers of 100 units on MNIST, trained by each of two learners.
 
     Returns

@@ -112,17 +112,18 @@ def rates(grids: pd.DataFrame, dataset: str = "mnist") -> str:
     for learner in (FF, BACKPROP):
         own: Any = grids[(grids["learner"] == learner) & (grids["dataset"] == dataset)]
         depth, points = own["layers"].max(), sorted(set(own["learning_rate"]))
-        best = best_rate(grids, learner, dataset)
-        text = f"{best:g} for {learner} (of {len(points)} from {points[0]:g} to {points[-1]:g}, "
-        text += f"with {depth} layers"
+        text = (
+            f"{best_rate(grids, learner, dataset):g} for {learner}, the best of {len(points)} from "
+            f"{points[0]:g} to {points[-1]:g} in networks of {depth} layers"
+        )
         for fewer in sorted(set(own["layers"]) - {depth}):
             other = best_rate(own[own["layers"] == fewer], learner, dataset)
-            text += f"; with {fewer} it would be {other:g}"
-        parts.append(f"{text})")
+            text += f" (of {fewer} layers {other:g} would be)"
+        parts.append(text)
     seeds = listed(str(seed) for seed in sorted(set(grids["seed"])))
     return (
-        f"Learning rates: {listed(parts)}. Each has the highest accuracy on validation images in "
-        f"seeds {seeds}, of which nothing else is shown."
+        f"The learning rates are {listed(parts)}. Best is the highest accuracy of the readout or "
+        f"the classifier on validation images, in seeds {seeds}, which are not among those shown."
     )
 
 
@@ -154,7 +155,7 @@ def outcomes(
     delays, slopes
         Results of `ff.stats.paired` at the targets 0.7 and 0.9.
     expected
-        Predictions by name: "reached", "delay", "probes", "accuracy" and "answer".
+        Predictions by name: "reached", "delay", "end" and "answer".
     """
     own: Any = delays[delays["way"] == BACKPROP]
     reached = (~own["censored"]).groupby(own["target"], sort=False).sum().to_dict()
@@ -173,25 +174,30 @@ def outcomes(
     found.append(Outcome(expected["delay"], f"{text}.", all_hold(small)))
 
     rise = {name: _percent_apart(_probes(run)) for name, run in learners.items()}
+    mean, low, high = rise[FF]
+    gain: Any = mean_band(100 * (_test(learners[BACKPROP]) - _test(learners[FF])))
     text = listed(f"{estimate(*values)} points by {name}" for name, values in rise.items())
-    up = [sign_of(*rise[BACKPROP][1:]), -sign_of(*rise[FF][1:])]
-    holds = all_hold([True if sign > 0 else False if sign < 0 else None for sign in up])
-    found.append(Outcome(expected["probes"], f"From layer 1 to the last: {text}.", holds))
+    text = (
+        f"From the probe of layer 1 to that of the last: {text}. On test images the classifier "
+        f"exceeds the readout by {estimate(*map(float, gain))} points."
+    )
+    parts = [_above(rise[BACKPROP], 0), _above((-mean, -high, -low), 0), _above(gain, 3)]
+    found.append(Outcome(expected["end"], text, all_hold(parts)))
 
-    gain = mean_band(100 * (_test(learners[BACKPROP]) - _test(learners[FF])))
-    mean, low, high = map(float, gain)
-    holds = True if low >= 3 else False if high < 3 else None
-    text = f"It exceeds it by {estimate(mean, low, high)} points on test images."
-    found.append(Outcome(expected["accuracy"], text, holds))
-
-    shares = {
-        at: table.loc[(BACKPROP, at), "slope"] / table.loc[(FF, at), "slope"] for at in limits
-    }
+    both = {at: [table.loc[(name, at)] for name in (BACKPROP, FF)] for at in limits}
+    shares = {at: own["slope"] / other["slope"] for at, (own, other) in both.items()}
     text = listed(f"{number(100 * value)} % at {at:g}" for at, value in shares.items())
-    mostly = [0 < value < 0.5 for value in shares.values()]
     text = f"Backpropagation's delay per layer is {text} of Forward-Forward's."
-    found.append(Outcome(expected["answer"], text, all(mostly)))
+    some = [_above(own[["slope", "low", "high"]], 0) for own, _ in both.values()]
+    mostly = [value < 0.5 for value in shares.values()]
+    found.append(Outcome(expected["answer"], text, all_hold([*some, *mostly])))
     return found
+
+
+def _above(estimate: Any, least: float) -> bool | None:
+    """Whether a number with its interval lies above another; None if the interval holds that."""
+    _, low, high = estimate
+    return True if low > least else False if high < least else None
 
 
 def _between(row: Any, least: float, most: float) -> bool | None:
