@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import (
-    DASH,
-    Html,
-    estimate,
-    interval,
-    layer_numbers,
-    listed,
-    number,
-)
+from ff.book.markup import DASH, MINUS, Html, estimate, layer_numbers, listed, number
 from ff.results import backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
@@ -32,17 +24,16 @@ def threshold() -> Html:
     which = {
         "later": found["difference_low"] > 0,
         "earlier": found["difference_high"] < 0,
+        "neither later nor earlier as far as can be seen": (found["difference_low"] <= 0)
+        & (found["difference_high"] >= 0),
     }
-    parts = _sorted(found, which)
-    text = f"With twice the threshold, {listed(parts)}. " if parts else ""
+    text = f"With twice the threshold, {listed(_sorted(found, which))}. "
     there: Any = found.dropna(subset="difference")
     if len(there):
         most = there.loc[there["difference"].idxmax()]
-        times = estimate(*most[["ratio", "ratio_low", "ratio_high"]])
         text += (
-            f"The largest delay is added in layer {most.name}: "
-            f"{estimate(*most[['difference', 'difference_low', 'difference_high']])} epochs, "
-            f"{times} times its delay before. "
+            f"Layer {most.name} loses most: it is later by {_told(most, 'difference')} epochs, "
+            f"which makes its delay {_told(most, 'ratio')} times as long. "
         )
     return _answer(text + _absent(found), _table(found, "twice the threshold", "difference"))
 
@@ -61,8 +52,7 @@ def learning_rate() -> Html:
     text = f"At half the learning rate, {listed(parts)}. " if parts else ""
     if len(rest):
         last = rest.iloc[-1]
-        times = estimate(*last[["ratio", "ratio_low", "ratio_high"]])
-        text += f"Layer {last.name} takes {times} times as many epochs. "
+        text += f"The delay of layer {last.name} is {_told(last, 'ratio')} times as long. "
     if np.any(first):
         text += f"No delay is seen in {layer_numbers(found.index[first])}: "
         text += f"{TARGET} is reached in the first epoch at either rate. "
@@ -88,10 +78,11 @@ def backpropagation() -> Html:
         for name, rows in delays.groupby("way", sort=False)
         if rows["censored"].any()
     ]
-    table = pd.DataFrame(
-        {f"{name}: epoch": _delays(rows) for name, rows in delays.groupby("way", sort=False)}
-    )
-    return _answer(" ".join([text, *late]), table)
+    keys = ("crossing", "crossing_low", "crossing_high")
+    columns = {
+        f"{name}: epoch": _cells(rows, *keys) for name, rows in delays.groupby("way", sort=False)
+    }
+    return _answer(" ".join([text, *late]), pd.DataFrame(columns))
 
 
 def _beside(name: str) -> Any:
@@ -157,26 +148,27 @@ def _table(found: pd.DataFrame, name: str, change: str) -> pd.DataFrame:
     head = {"difference": "later by", "ratio": "times as late"}[change]
     columns = {"as on this page: epoch": "base", f"{name}: epoch": "other", head: change}
     return pd.DataFrame(
-        {title: _cells(found, key, f"{key}_low", f"{key}_high") for title, key in columns.items()},
-        index=found.index,
+        {title: _cells(found, key, f"{key}_low", f"{key}_high") for title, key in columns.items()}
     )
 
 
-def _delays(rows: pd.DataFrame) -> list[str]:
-    return _cells(rows, "crossing", "crossing_low", "crossing_high")
+def _told(row: Any, key: str) -> str:
+    """A change with its interval."""
+    return estimate(row[key], row[f"{key}_low"], row[f"{key}_high"])
 
 
-def _cells(rows: pd.DataFrame, *columns: str) -> list[str]:
-    """A number and its interval for each row, a dash where there is none."""
-    return [
-        DASH if np.isnan(value) else f"{number(value)} {interval(low, high)}".strip()
+def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
+    """A number and its interval for each layer, a dash where there is none."""
+    texts = [
+        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]".replace("-", MINUS)
         for value, low, high in rows[list(columns)].to_numpy(float)
     ]
+    return pd.Series(texts, index=rows.index)
 
 
 def _answer(text: str, table: pd.DataFrame) -> Html:
     """Sentences, and below them a table by layer."""
     shown = table.rename_axis("layer").reset_index().to_html(index=False, border=0)
-    note = f"Brackets: 95 % intervals over seeds; {DASH}: not reached."
+    note = f"Brackets: 95 % intervals over seeds. {DASH}: the target is not reached."
     heads = shown.replace("<th>", '<th scope="col">')
     return Html(f"<p>{text.strip()}</p>{heads}<p>{note}</p>")
