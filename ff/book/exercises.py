@@ -66,7 +66,9 @@ def backpropagation() -> Html:
     delays: Any = paired.delays(layers, READABLE, PROBE).set_index("layer")
     slopes: Any = paired.slopes(layers, READABLE, PROBE).set_index("way")
     own = delays[delays["way"] == "backpropagation"]
-    text = f"By backpropagation, the probes reach {READABLE} {_order(own['crossing'])}. "
+    rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
+    text = f"By backpropagation, at a learning rate of {rate:g} that was chosen on validation "
+    text += f"images, {_order(own['crossing'])}. "
     both = [
         f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs by {name}"
         for name in ("backpropagation", "Forward-Forward")
@@ -122,15 +124,15 @@ def _absent(found: pd.DataFrame) -> str:
 
 
 def _order(crossing: pd.Series) -> str:
-    """In which order layers arrive, first and last with their epochs."""
-    there = crossing.dropna().sort_values(kind="stable")
+    """In which order probes arrive, and how far apart the first and the last are."""
+    there: Any = crossing.dropna().sort_values(kind="stable")
     if there.empty:
-        return "in no layer"
+        return f"no layer's probe reaches {READABLE}"
     order = there.index.tolist()
-    way = {True: "in the order of depth", False: f"in the order {listed(map(str, order))}"}
+    way = "of depth" if order == sorted(order) else listed(map(str, order))
     return (
-        f"{way[order == sorted(order)]}: layer {order[0]} after {number(there.iloc[0])} epochs, "
-        f"layer {order[-1]} after {number(there.iloc[-1])}"
+        f"the probes of {len(order)} layers reach {READABLE} within "
+        f"{there.iloc[-1] - there.iloc[0]:.1f} epochs of each other, in the order {way}"
     )
 
 
