@@ -26,16 +26,20 @@ from ff.records import (
 __all__ = [
     "BACKPROP",
     "DEVICES",
+    "EXERCISES",
     "POINT",
     "PRECISION",
     "RESULTS",
     "VARIANTS",
+    "backprop",
     "backprop_grids",
     "best_rate",
+    "exercise",
     "linear",
     "other_data",
     "published",
     "tuning",
+    "two_learners",
     "variants",
     "variations",
     "wide_variants",
@@ -45,7 +49,8 @@ RESULTS = Path(__file__).parent.parent / "book" / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
 VARIANTS = RESULTS.parent / "variations"  # 16 layers, one thing changed; params/variations
-BACKPROP = RESULTS.parent / "backprop"  # params/backprop
+BACKPROP = RESULTS.parent / "backprop"  # the same networks by backpropagation; params/backprop
+EXERCISES = RESULTS.parent / "exercises"  # of the page "Watch it learn"; params/exercises
 # What is chosen for a variant: a point of its grid.
 POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature")
 KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
@@ -253,18 +258,18 @@ def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
     -------
     DataFrame
         A row for each learner ("backpropagation" or "Forward-Forward"), data set, point and seed:
-        learner, dataset, learning_rate, seed and validation_accuracy, of the classifier or of the
-        readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of the
-        variations study.
+        learner, dataset, layers, learning_rate, seed and validation_accuracy, of the classifier or
+        of the readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of
+        the variations study.
     """
     ours = pd.read_parquet(Path(folder) / "tuning.parquet")
     theirs: Any = tuning().query("variant == 'paper'")
-    theirs = theirs.assign(learner="Forward-Forward", dataset="mnist")
+    theirs = theirs.assign(learner="Forward-Forward", dataset="mnist", layers=8)
     return pd.concat([ours, theirs[list(ours)]], ignore_index=True)
 
 
 def best_rate(grids: pd.DataFrame, learner: str, dataset: str) -> float:
-    """Learning rate with the highest validation accuracy, mean over seeds.
+    """Learning rate with the highest validation accuracy of the deepest networks, mean over seeds.
 
     Parameters
     ----------
@@ -279,8 +284,62 @@ def best_rate(grids: pd.DataFrame, learner: str, dataset: str) -> float:
         A point at which no seed has diverged.
     """
     own: Any = grids[(grids["learner"] == learner) & (grids["dataset"] == dataset)]
+    own = own[own["layers"] == own["layers"].max()]
     accuracy = own.pivot(index="learning_rate", columns="seed", values="validation_accuracy")
     return float(accuracy.mean(axis=1, skipna=False).idxmax())
+
+
+def backprop(dataset: str, folder: str | Path = BACKPROP) -> Records:
+    """Read what was measured of networks that backpropagation has trained.
+
+    Parameters
+    ----------
+    dataset
+        ``"mnist"``, 16 layers of 100 units, or ``"digits"``, 8 of them.
+    folder
+        Where the comparison's runs are.
+
+    Returns
+    -------
+    Records
+        `layers` has the probes' accuracy alone. `readouts` is of the classifier on the last layer,
+        which trains the network, and has its validation accuracy, and its test accuracy at the end.
+    """
+    path = Path(folder) / dataset
+    tables = (pd.read_parquet(path / f"{name}.parquet") for name in ("layers", "classifiers"))
+    return Records(*tables, runs=tuple(provenance(path / "layers.parquet")))
+
+
+def two_learners() -> dict[str, Records]:
+    """Read the paper's network of 16 layers of 100 units on MNIST, trained by each of two learners.
+
+    Returns
+    -------
+    dict
+        Of "Forward-Forward" and "backpropagation", each at the best learning rate of its grid, the
+        same seeds.
+    """
+    rate = best_rate(backprop_grids(), "Forward-Forward", "mnist")
+    found = published(100, folder=VARIANTS, learning_rate=rate)
+    return {"Forward-Forward": found, "backpropagation": backprop("mnist")}
+
+
+def exercise(name: str, folder: str | Path = EXERCISES) -> Records:
+    """Read a run of the exercises on the page "Watch it learn".
+
+    Parameters
+    ----------
+    name
+        Of a file in ``params/exercises``, such as ``"base"``, the network of that page.
+    folder
+        Where their runs are.
+
+    Returns
+    -------
+    Records
+        Seeds that have diverged are left out.
+    """
+    return complete(read(Path(folder) / name))
 
 
 def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:

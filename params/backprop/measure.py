@@ -5,11 +5,12 @@
 
 The first chooses learning rates, on seeds that no chapter reports: each point of a grid is trained
 as `params/variations/tune.py` trains Forward-Forward's, and the one with the highest validation
-accuracy is taken. The second trains what `mnist.yaml` and `digits.yaml` beside this script say, at
-these rates. Both write to book/backprop/. On the digits, Forward-Forward's grid is measured, too;
-on MNIST that of the variations study is used.
+accuracy is taken. What was measured stays when a grid is extended. The second trains what
+`mnist.yaml` and `digits.yaml` beside this script say, at these rates. Both write to book/backprop/.
+On the digits, Forward-Forward's grid is measured, too; on MNIST that of the variations study is
+used.
 
-Cost, one thread: tune and digits five minutes each, mnist a quarter of an hour.
+Cost, one thread: tune ten minutes, digits five, mnist a quarter of an hour.
 """
 
 import sys
@@ -36,8 +37,15 @@ SEEDS = [101, 102]
 GRID = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0]  # of backpropagation
 # Forward-Forward's, on the digits.
 GRID_FF = [1e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3]
-# What is trained at each point: on MNIST as long and as deep as by params/variations/tune.py.
-TRIED: dict[str, dict[str, Any]] = {"mnist": {"layers": 8, "epochs": 10}, "digits": {}}
+# What is trained at each point of backpropagation's grids: on MNIST as long as by
+# params/variations/tune.py, and as deep as there and as the network that is reported. A layer of
+# Forward-Forward does not feel those above it, so that one depth is enough for its rate.
+TRIED: list[tuple[str, dict[str, Any]]] = [
+    ("mnist", {"layers": 8, "epochs": 10}),
+    ("mnist", {"epochs": 10}),
+    ("digits", {}),
+]
+COLUMNS = ["learner", "dataset", "layers", "learning_rate", "seed", "validation_accuracy"]
 
 
 def network(name: str, **changes: Any) -> ff.Config:
@@ -56,26 +64,46 @@ def epochs(config: ff.Config) -> Iterator[Backprop]:
         yield networks
 
 
-def tune() -> pd.DataFrame:
-    """Validation accuracy at each point of each grid: of the classifier, or of the readout."""
-    columns = ["learner", "dataset", "learning_rate", "seed", "validation_accuracy"]
+def tune(before: pd.DataFrame) -> pd.DataFrame:
+    """Validation accuracy at each point of each grid that is not there yet.
+
+    It is the classifier's in backpropagation, the readout's in Forward-Forward.
+    """
+    known = set(before[COLUMNS[:4]].itertuples(index=False, name=None))
+    configs = [
+        ("backpropagation", network(name, seeds=SEEDS, learning_rate=rate, **tried))
+        for name, tried in TRIED
+        for rate in GRID
+    ]
+    configs += [
+        ("Forward-Forward", network("digits", seeds=SEEDS, learning_rate=rate)) for rate in GRID_FF
+    ]
     rows = []
-    for name, tried in TRIED.items():
-        for rate in GRID:
-            *_, networks = epochs(network(name, seeds=SEEDS, learning_rate=rate, **tried))
-            accuracy, _ = networks.evaluate(load(name).validation)
-            found = zip(SEEDS, accuracy.tolist(), strict=True)
-            rows += [("backpropagation", name, rate, *own) for own in found]
+    for learner, config in configs:
+        point = (learner, config.dataset, max(config.depths), config.learning_rate)
+        if point not in known:
+            found = zip(SEEDS, ACCURACY[learner](config), strict=True)
+            rows += [(*point, *own) for own in found]
             print(*rows[-2:], sep="\n", flush=True)
-    for rate in GRID_FF:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ff.DivergenceWarning)  # its accuracy is missing: enough
-            readouts = ff.train(network("digits", seeds=SEEDS, learning_rate=rate)).readouts
-        last = readouts.query("epoch == epoch.max()")["validation_accuracy"]
-        found = zip(SEEDS, last, strict=True)
-        rows += [("Forward-Forward", "digits", rate, *own) for own in found]
-        print(*rows[-2:], sep="\n", flush=True)
-    return pd.DataFrame(rows, columns=columns).astype({"validation_accuracy": np.float32})
+    new = pd.DataFrame(rows, columns=COLUMNS).astype({"validation_accuracy": np.float32})
+    return pd.concat([before, new], ignore_index=True) if rows else before
+
+
+def of_classifiers(config: ff.Config) -> list[float]:
+    """Each seed's validation accuracy at the end, by backpropagation."""
+    *_, networks = epochs(config)
+    return networks.evaluate(load(config.dataset).validation)[0].tolist()
+
+
+def of_readouts(config: ff.Config) -> list[float]:
+    """Each seed's validation accuracy at the end, by Forward-Forward; NaN if it has diverged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ff.DivergenceWarning)  # its accuracy is missing: enough
+        readouts = ff.train(config).readouts
+    return readouts.query("epoch == epoch.max()")["validation_accuracy"].tolist()
+
+
+ACCURACY = {"backpropagation": of_classifiers, "Forward-Forward": of_readouts}
 
 
 def measure(config: ff.Config) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -125,8 +153,12 @@ if __name__ == "__main__":
     for task in sys.argv[1:]:
         started, begin = datetime.now(UTC), time.perf_counter()
         if task == "tune":
-            tables, note = {"tuning": tune()}, {}
+            path = BACKPROP / "tuning.parquet"
+            before = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+            notes = parquet.note(path) if path.exists() else []
+            tables, note = {"tuning": tune(before)}, {}
         else:
+            notes = []
             rate = best_rate(backprop_grids(), "backpropagation", task)
             config = network(task, learning_rate=rate)
             layers, classifiers = measure(config)
@@ -136,4 +168,4 @@ if __name__ == "__main__":
         for name, table in tables.items():
             path = (BACKPROP / name).with_suffix(".parquet")
             path.parent.mkdir(parents=True, exist_ok=True)
-            parquet.save(table, path, [note])
+            parquet.save(table, path, [*notes, note])

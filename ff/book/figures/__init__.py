@@ -14,6 +14,7 @@ from ff.book.figures.correlation import (
 )
 from ff.book.figures.delay import delays, delays_with_intervals, median_delays, sensitivity
 from ff.book.figures.growing import beside_together, contributions, grown
+from ff.book.figures.learners import probe_delays
 from ff.book.figures.study import causes, fall_sizes, forest, own_delays, rates, waiting
 from ff.book.figures.threats import auroc_beside_accuracy, slope_sensitivity
 
@@ -34,6 +35,7 @@ __all__ = [
     "median_delays",
     "own_delays",
     "panels",
+    "probe_delays",
     "rates",
     "sensitivity",
     "slope_sensitivity",

@@ -1,0 +1,176 @@
+"""Measured answers to the exercises of the page "Watch it learn".
+
+Each is a question on the network of that page: 8 layers of 100 units on the digits.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import DASH, MINUS, Html, estimate, layer_numbers, listed
+from ff.results import backprop, exercise
+from ff.stats import paired
+from ff.stats.delay import TARGET, seed_delays
+
+__all__ = ["backpropagation", "learning_rate", "threshold"]
+
+READABLE, PROBE = 0.9, "probe_accuracy"  # when a layer counts as readable, and by what
+
+
+def threshold() -> Html:
+    """Which layers suffer from twice the threshold."""
+    found = _beside("threshold-2")
+    which = {
+        "later": found["difference_low"] > 0,
+        "earlier": found["difference_high"] < 0,
+        "neither later nor earlier as far as can be seen": (found["difference_low"] <= 0)
+        & (found["difference_high"] >= 0),
+    }
+    text = f"With twice the threshold, {listed(_sorted(found, which))}. "
+    there: Any = found.dropna(subset="difference")
+    if len(there):
+        most = there.loc[there["difference"].idxmax()]
+        text += (
+            f"Layer {most.name} loses most: it is later by {_told(most, 'difference')} epochs, "
+            f"which makes its delay {_told(most, 'ratio')} times as long. "
+        )
+    return _answer(text + _absent(found), _table(found, "twice the threshold", "difference"))
+
+
+def learning_rate() -> Html:
+    """Whether deep layers come twice as late at half the learning rate."""
+    found = _beside("learning-rate-0.5x")
+    first: Any = found["base"].le(1) & found["other"].le(1)
+    rest = found[~first & found["ratio"].notna()]
+    places = {
+        "about twice as late": (rest["ratio_low"] <= 2) & (rest["ratio_high"] >= 2),
+        "less than twice as late": rest["ratio_high"] < 2,
+        "more than twice as late": rest["ratio_low"] > 2,
+    }
+    parts = _sorted(rest, places)
+    text = f"At half the learning rate, {listed(parts)}. " if parts else ""
+    if len(rest):
+        last = rest.iloc[-1]
+        text += f"The delay of layer {last.name} is {_told(last, 'ratio')} times as long. "
+    if np.any(first):
+        text += f"No delay is seen in {layer_numbers(found.index[first])}: "
+        text += f"{TARGET} is reached in the first epoch at either rate. "
+    return _answer(text + _absent(found), _table(found, "half the learning rate", "ratio"))
+
+
+def backpropagation() -> Html:
+    """In which order layers become readable by backpropagation, beside Forward-Forward."""
+    ways = {"Forward-Forward": exercise("base"), "backpropagation": backprop("digits")}
+    layers = {name: own.layers for name, own in ways.items()}
+    delays: Any = paired.delays(layers, READABLE, PROBE).set_index("layer")
+    slopes: Any = paired.slopes(layers, READABLE, PROBE).set_index("way")
+    own = delays[delays["way"] == "backpropagation"]
+    rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
+    text = f"By backpropagation, at a learning rate of {rate:g} that was chosen on validation "
+    text += f"images, {_order(own['crossing'])}. "
+    both = [
+        f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs by {name}"
+        for name in ("backpropagation", "Forward-Forward")
+    ]
+    text += f"A further layer adds {listed(both)}. {_in_seeds(layers['backpropagation'])}"
+    late = [
+        f"By {name}, {layer_numbers(rows.index[rows['censored']])} "
+        f"did not reach it within {rows['last_epoch'].iloc[0]} epochs."
+        for name, rows in delays.groupby("way", sort=False)
+        if rows["censored"].any()
+    ]
+    keys = ("crossing", "crossing_low", "crossing_high")
+    columns = {
+        f"{name}: epoch": _cells(rows, *keys) for name, rows in delays.groupby("way", sort=False)
+    }
+    return _answer(" ".join([text, *late]), pd.DataFrame(columns))
+
+
+def _beside(name: str) -> Any:
+    """Delay of each layer in the page's network and in a variant, and what changes, by layer.
+
+    Seeds of which a layer has died in either are left out of both.
+    """
+    ways: dict[str, Any] = {"base": exercise("base").layers, "other": exercise(name).layers}
+    common = set.intersection(*(set(own["seed"]) for own in ways.values()))
+    ways = {key: own[own["seed"].isin(common)] for key, own in ways.items()}
+    table = paired.changes(ways["base"], ways["other"]).set_index("layer")
+    delays = paired.delays(ways).set_index("layer")
+    for key, rows in delays.groupby("way"):
+        columns = {"crossing": "", "crossing_low": "_low", "crossing_high": "_high"}
+        for column, end in columns.items():
+            table[f"{key}{end}"] = rows[column]
+    return table.assign(last_epoch=delays["last_epoch"].iloc[0], seeds=len(common))
+
+
+def _sorted(found: pd.DataFrame, places: dict[str, Any]) -> list[str]:
+    """Layers by what is true of them, such as "layers 2 to 8 are later"."""
+    return [
+        f"{layer_numbers(found.index[chosen])} {'is' if np.sum(chosen) == 1 else 'are'} {words}"
+        for words, chosen in places.items()
+        if np.any(chosen)
+    ]
+
+
+def _absent(found: pd.DataFrame) -> str:
+    """Which layers do not reach the target."""
+    last, missing = found["last_epoch"].iloc[0], np.isnan(found["other"])
+    if not np.any(missing):
+        return f"All reach {TARGET} within the {last} epochs."
+    which = layer_numbers(found.index[missing])
+    verb = "does" if np.sum(missing) == 1 else "do"
+    return f"{which.capitalize()} {verb} not reach {TARGET} within {last} epochs."
+
+
+def _order(crossing: pd.Series) -> str:
+    """In which order probes arrive, and how far apart the first and the last are."""
+    there: Any = crossing.dropna().sort_values(kind="stable")
+    if there.empty:
+        return f"no layer's probe reaches {READABLE}"
+    order = there.index.tolist()
+    way = "of depth" if order == sorted(order) else listed(map(str, order))
+    return (
+        f"the probes of {len(order)} layers reach {READABLE} within "
+        f"{there.iloc[-1] - there.iloc[0]:.1f} epochs of each other, in the order {way}"
+    )
+
+
+def _in_seeds(layers: pd.DataFrame) -> str:
+    """In how many seeds the last layer is later than the first."""
+    found = seed_delays(layers, READABLE, PROBE)
+    crossing: Any = found.pivot_table("crossing", "seed", "layer", dropna=False).fillna(np.inf)
+    first, last = crossing.columns[[0, -1]]
+    later = int((crossing[last] > crossing[first]).sum())
+    return f"Layer {last} is later than layer {first} in {later} of {len(crossing)} seeds."
+
+
+def _table(found: pd.DataFrame, name: str, change: str) -> pd.DataFrame:
+    """Delays of both, and what changes, as text by layer."""
+    head = {"difference": "later by", "ratio": "times as late"}[change]
+    columns = {"as on this page: epoch": "base", f"{name}: epoch": "other", head: change}
+    return pd.DataFrame(
+        {title: _cells(found, key, f"{key}_low", f"{key}_high") for title, key in columns.items()}
+    )
+
+
+def _told(row: Any, key: str) -> str:
+    """A change with its interval."""
+    return estimate(row[key], row[f"{key}_low"], row[f"{key}_high"])
+
+
+def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
+    """A number and its interval for each layer, a dash where there is none."""
+    texts = [
+        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]".replace("-", MINUS)
+        for value, low, high in rows[list(columns)].to_numpy(float)
+    ]
+    return pd.Series(texts, index=rows.index)
+
+
+def _answer(text: str, table: pd.DataFrame) -> Html:
+    """Sentences, and below them a table by layer."""
+    shown = table.rename_axis("layer").reset_index().to_html(index=False, border=0)
+    note = f"Brackets: 95 % intervals over seeds. {DASH}: the target is not reached."
+    heads = shown.replace("<th>", '<th scope="col">')
+    return Html(f"<p>{text.strip()}</p>{heads}<p>{note}</p>")
