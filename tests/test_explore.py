@@ -31,7 +31,7 @@ from ff.live.selection import KINDS, Selection, conditions
 from ff.quantities import LAYER_QUANTITIES
 from ff.results import RESULTS
 
-USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
+USUAL, OTHER = "depth [2, 4], peer momentum 0.9", "depth 2, peer momentum 0.5"
 
 
 def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
@@ -232,7 +232,7 @@ def test_the_same_seeds_at_two_depths_are_two_conditions(measured, tmp_path):
     records.write(measured, tmp_path / "one")
     other = synthetic.records(layers=3, depths=(3,))
     records.write(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
-    assert list(conditions(tmp_path)["digits"]) == ["layers 3", "layers [2, 4]"][::-1]
+    assert list(conditions(tmp_path)["digits"]) == ["depth [2, 4]", "depth 3"]
 
 
 def test_no_records_are_an_error_with_a_remedy(tmp_path):
@@ -666,7 +666,7 @@ def test_an_impossible_setting_explains_itself_and_can_be_put_right(application)
     async def scenario() -> None:
         app = application()
         app.layers.value = 1
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.play.disabled
         assert app.reset.disabled
         app.layers.value = 3
@@ -711,7 +711,7 @@ def test_a_reset_with_an_impossible_setting_is_refused_like_the_setting(applicat
         app = application()
         app.layers.value = 1
         app.reset.click()
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.task is None
         assert app.lab.config.depths == (8,)
 
@@ -734,7 +734,7 @@ def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(applica
         app.layers.value = 1
         release.set()
         await done(app)
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.lab.training.width == 100
         assert app.play.disabled
         app.layers.value = 3
@@ -753,7 +753,7 @@ def test_an_absent_data_set_explains_itself(application, monkeypatch):
         monkeypatch.setattr("ff.live.training_lab.load", refuse)
         app.dataset.value = "mnist"
         await done(app)
-        assert "mnist is not here; choose dataset: digits" in app.notice.value
+        assert "mnist is not here; choose Data set: digits" in app.notice.value
         assert app.play.disabled
 
     run(scenario())

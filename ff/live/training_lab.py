@@ -35,19 +35,19 @@ class TrainingLab(widgets.VBox):
     def __init__(self) -> None:
         standard = Config(dataset="digits", layers=8, hidden=100, seeds=1)
         self._scope = f"ff-{id(self):x}"
-        self.dataset = choice("Data set", list(DATASETS), "Images; digits need no download")
+        self.dataset = choice("dataset", list(DATASETS), "Images; digits need no download")
         self.dataset.value = standard.dataset
-        self.layers = widgets.IntText(8, tooltip="Number of layers", **look("Depth"))
-        self.hidden = widgets.IntText(100, tooltip="Units in each layer", **look("Width"))
+        self.layers = widgets.IntText(8, tooltip="Number of layers", **look("layers"))
+        self.hidden = widgets.IntText(100, tooltip="Units in each layer", **look("hidden"))
         self.peer = widgets.FloatText(
             standard.peer_normalization,
             tooltip="Weight of the peer normalization loss",
-            **look("Peer norm."),
+            **look("peer_normalization"),
         )
         self.threshold = widgets.FloatText(
             standard.threshold,
             tooltip="Goodness threshold, in its unit: of squares, the layer's width",
-            **look("Threshold"),
+            **look("threshold"),
         )
         self.rate = widgets.FloatLogSlider(
             standard.learning_rate,
@@ -56,7 +56,7 @@ class TrainingLab(widgets.VBox):
             step=0.1,
             readout_format=".1e",
             tooltip="Step size of the layers; may be changed while the network trains",
-            **look("Learning rate"),
+            **look("learning_rate"),
         )
         self.play = button("Play", "play", "Train until all epochs are completed", self._play)
         self.pause = button("Pause", "pause", "Stop here; go on later", self._pause)

@@ -10,6 +10,7 @@ from ff.book.notebook import papermill
 from ff.book.style import INK
 from ff.config import Config
 from ff.live.charts import STYLE, Axis, Plot, group, panel, tint
+from ff.live.labels import as_labelled
 from ff.stats.correlation import STRONG
 
 __all__ = [
@@ -230,8 +231,11 @@ def command(config: Config) -> str:
 
 
 def trouble(*sentences: str) -> str:
-    """Box with sentences that say what is wrong; empty if there are none."""
-    text = "\n".join(sentences)
+    """Box with sentences that say what is wrong; empty if there are none.
+
+    Errors are shown here, with the names that the settings have on the screen.
+    """
+    text = as_labelled("\n".join(sentences))
     return f'<div class="ff-trouble" role="alert">{escape(text)}</div>' if text else ""
 
 
