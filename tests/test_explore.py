@@ -7,6 +7,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +25,7 @@ import ff
 from ff import records
 from ff.algorithm.training import Training
 from ff.book.notebook import configure, papermill
+from ff.book import style
 from ff.data import DATASETS
 from ff.live import explore, lab_views, training_lab, views
 from ff.live.lab import Lab
@@ -803,7 +805,7 @@ def test_histograms_say_how_many_samples_are_right():
     goodness = np.array([[[1.2, 1.4, 0.9, 1.1]], [[0.8, 0.7, 0.6, 1.3]]])  # 3 of 4, 3 of 4
     html = lab_views.histograms(goodness, ff.Config())
     assert "layer 1: 0.75" in html
-    assert "axis: 0.5 to 1.5 thresholds" in html
+    assert "4 validation images as last seen; number: accuracy on them" in html
     assert "layer 1: 0.50" in lab_views.histograms(goodness, ff.Config(threshold=2.0))
 
 
@@ -858,3 +860,40 @@ def test_an_interval_says_where_it_has_no_end(measured, low, high, shown):
     numbers = Selection(measured, 100, 2, "train_accuracy", (1, 12), (1, 2)).numbers(0.7)
     html = views.table(numbers.assign(crossing_low=low, crossing_high=high))
     assert html.count(f"<td>{shown}</td>") == 2
+def test_histograms_have_one_axis_that_changes_seldom_and_says_so():
+    def axis(*goodness: float) -> tuple[list[str], str]:
+        """Texts of the axis, and caption."""
+        html = lab_views.histograms(np.array([[goodness], [goodness]]), ff.Config())
+        return re.findall("<text[^>]*>([^<]+)</text>", html), html.split("</figcaption>")[0]
+
+    usual, caption = axis(0.9, 1.1)
+    assert usual == ["0", "0.5", "1", "1.5", "2", "goodness, in thresholds"]
+    assert axis(0.2, 1.9) == (usual, caption), "the same as long as it holds them"
+    assert "axis" not in caption
+    wide, caption = axis(0.3, 4.8)
+    assert wide == ["0", "1", "2", "3", "4", "5", usual[-1]]
+    assert "axis to 5, since goodness goes beyond 2" in caption
+    assert "axis to 100" in axis(1e9, 1e9)[1]
+
+
+def test_each_accuracy_is_named_where_it_stands():
+    traces = pd.DataFrame([[0.5, 0.6], [0.7, 0.8]], [1, 2], [1, 2])
+    line = lab_views.status("paused", 30, traces, pd.Series([0.2, 0.9], [1, 2]))
+    assert "Training accuracy in epoch 2: layer 1: 0.70, 2: 0.80; whole network: 0.90." in line
+    html = lab_views.histograms(np.ones((2, 2, 5)), ff.Config())
+    assert "5 validation images as last seen; number: accuracy on them" in html
+
+
+def test_samples_have_the_colors_of_the_diagram_on_the_first_page(few):
+    diagram = (Path(__file__).parent.parent / "book/_assets/network.svg").read_text()
+    colors = dict(re.findall(r"\.(pos|neg) { fill: (#\w+) }", diagram))
+    assert colors == {"pos": style.POSITIVE, "neg": style.NEGATIVE}
+    html = lab_views.histograms(np.ones((2, 2, 5)), ff.Config())
+    assert f'background:{colors["pos"]}"></span>positive' in html
+    assert f'background:{colors["neg"]}"></span>negative' in html
+    first, second = re.findall(r'<polygon [^>]*fill="(#\w+)"', html)[:2]
+    assert (first, second) == (colors["pos"], colors["neg"])
+    html = lab_views.pictures(few.validation.images[:1], [3], [4], DATASETS["digits"])
+    assert re.findall(r"border-color:(#\w+)", html)[:2] == [colors["pos"], colors["neg"]]
+
+
