@@ -67,6 +67,7 @@ def grid(*children: widgets.Widget, least: int) -> widgets.GridBox:
     """Side by side where there is room for `least` pixels each, else below each other."""
     columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
     layout = widgets.Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%")
+    layout.align_content = "flex-start"  # no gaps beside something higher
     return widgets.GridBox(children, layout=layout)
 
 
