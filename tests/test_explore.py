@@ -7,9 +7,11 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,15 +25,17 @@ from torch.testing import assert_close
 import ff
 from ff import records
 from ff.algorithm.training import Training
+from ff.book import style
 from ff.book.notebook import configure, papermill
 from ff.data import DATASETS
 from ff.live import explore, lab_views, training_lab, views
 from ff.live.lab import Lab
+from ff.live.labels import LABELS
 from ff.live.selection import KINDS, Selection, conditions
 from ff.quantities import LAYER_QUANTITIES
 from ff.results import RESULTS
 
-USUAL, OTHER = "layers [2, 4], peer momentum 0.9", "layers 2, peer momentum 0.5"
+USUAL, OTHER = "depth [2, 4], peer momentum 0.9", "depth 2, peer momentum 0.5"
 
 
 def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
@@ -232,7 +236,7 @@ def test_the_same_seeds_at_two_depths_are_two_conditions(measured, tmp_path):
     records.write(measured, tmp_path / "one")
     other = synthetic.records(layers=3, depths=(3,))
     records.write(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
-    assert list(conditions(tmp_path)["digits"]) == ["layers 3", "layers [2, 4]"][::-1]
+    assert list(conditions(tmp_path)["digits"]) == ["depth [2, 4]", "depth 3"]
 
 
 def test_no_records_are_an_error_with_a_remedy(tmp_path):
@@ -666,7 +670,7 @@ def test_an_impossible_setting_explains_itself_and_can_be_put_right(application)
     async def scenario() -> None:
         app = application()
         app.layers.value = 1
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.play.disabled
         assert app.reset.disabled
         app.layers.value = 3
@@ -711,7 +715,7 @@ def test_a_reset_with_an_impossible_setting_is_refused_like_the_setting(applicat
         app = application()
         app.layers.value = 1
         app.reset.click()
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.task is None
         assert app.lab.config.depths == (8,)
 
@@ -734,7 +738,7 @@ def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(applica
         app.layers.value = 1
         release.set()
         await done(app)
-        assert "layers must be an integer of at least 2" in app.notice.value
+        assert "Depth must be an integer of at least 2" in app.notice.value
         assert app.lab.training.width == 100
         assert app.play.disabled
         app.layers.value = 3
@@ -753,8 +757,215 @@ def test_an_absent_data_set_explains_itself(application, monkeypatch):
         monkeypatch.setattr("ff.live.training_lab.load", refuse)
         app.dataset.value = "mnist"
         await done(app)
-        assert "mnist is not here; choose dataset: digits" in app.notice.value
+        assert "mnist is not here; choose Data set: digits" in app.notice.value
         assert app.play.disabled
+
+    run(scenario())
+
+
+ENABLED = {  # buttons, by the word of the status line
+    "Ready": {"play", "step", "reset"},
+    "Playing": {"pause", "step", "reset"},
+    "Paused": {"play", "step", "reset"},
+    "Finished": {"reset"},
+    "Diverged": {"reset"},
+    "Preparing": set(),
+    "Refused": {"reset"},
+}
+
+
+def word(app: explore.TrainingLab) -> str:
+    """The state in the status line, with which the buttons must agree."""
+    (found,) = re.findall(r"<b>(\w+)</b>: ", app.status.value)
+    enabled = {name for name in ENABLED["Ready"] | {"pause"} if not getattr(app, name).disabled}
+    hopeless = {"reset"} if " must " in app.notice.value else set()  # a reset would not help
+    assert enabled == ENABLED[found] - hopeless, found
+    assert found != "Refused" or app.notice.value, "the notice says why"
+    return found
+
+
+def test_status_buttons_and_notice_agree(application, monkeypatch, few):
+    """Around a training that is begun, refused, resumed, reset and ended."""
+
+    def refuse(name: str) -> None:
+        raise ff.DataError(f"{name} is not here")
+
+    async def scenario() -> None:
+        app = application()
+        assert word(app) == "Ready"
+        monkeypatch.setattr("ff.live.training_lab.load", refuse)
+        app.hidden.value = 20
+        assert word(app) == "Preparing"
+        await done(app)
+        assert (word(app), app.notice.value) == ("Refused", views.trouble("digits is not here"))
+        monkeypatch.setattr("ff.live.training_lab.load", lambda name: few)
+        app.reset.click()  # it may be there now
+        assert word(app) == "Preparing"
+        await done(app)
+        assert (word(app), app.notice.value) == ("Ready", "")
+        app.threshold.value = -1.0
+        assert word(app) == "Refused"
+        app.play.click()  # before the browser hears of it
+        assert word(app) == "Refused"
+        app.threshold.value = 1.5
+        assert word(app) == "Preparing"
+        await done(app)
+        app.play.click()
+        assert word(app) == "Playing"
+        await until(lambda: app.lab.epoch >= 2)
+        assert word(app) == "Playing"
+        app.pause.click()  # in the middle of a slice
+        assert word(app) == "Paused"
+        await done(app)
+        app.layers.value = 1  # the network that has begun can go on
+        assert word(app) == "Paused"
+        assert "Depth must be" in app.notice.value
+        app.play.click()
+        assert word(app) == "Playing"
+        assert "Depth must be" in app.notice.value
+        await done(app)
+        assert word(app) == "Finished"
+        app.layers.value = 3
+        assert word(app) == "Finished"
+        assert "Press Reset" in app.notice.value
+        app.reset.click()
+        assert word(app) == "Preparing"
+        await done(app)
+        assert (word(app), app.notice.value) == ("Ready", "")
+
+    run(scenario())
+
+
+def test_settings_that_change_while_a_reset_is_prepared_are_those_that_are_trained(application):
+    async def scenario() -> None:
+        app = application()
+        app.step.click()
+        await done(app)
+        app.reset.click()
+        app.hidden.value = 20
+        assert word(app) == "Preparing"
+        await done(app)
+        assert (app.lab.training.width, word(app), app.notice.value) == (20, "Ready", "")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("said", ["", "out of memory"])
+def test_a_failure_that_is_not_of_ff_is_said_with_a_remedy(application, monkeypatch, said):
+    def fail(*_: object) -> None:
+        raise MemoryError(said)
+
+    async def scenario() -> None:
+        app = application()
+        with monkeypatch.context() as patch:
+            patch.setattr("ff.live.training_lab._new_lab", fail)
+            app.hidden.value = 20
+            await done(app)
+        assert word(app) == "Refused"
+        remedy = f"({said or 'MemoryError'}): choose a smaller Depth or Width"
+        assert remedy in app.notice.value
+        app.hidden.value = 10
+        await done(app)
+        with monkeypatch.context() as patch:
+            patch.setattr(Lab, "advance", fail)
+            app.play.click()
+            await done(app)
+        assert word(app) == "Refused", "nothing was trained"
+        assert remedy in app.notice.value
+        app.reset.click()
+        await done(app)
+        assert (word(app), app.notice.value) == ("Ready", "")
+        app.step.click()
+        await done(app)
+        with monkeypatch.context() as patch:
+            patch.setattr(Lab, "advance", fail)
+            app.play.click()
+            await done(app)
+        assert word(app) == "Paused"
+        assert remedy in app.notice.value
+        app.step.click()
+        assert app.notice.value == "", "it is tried again"
+        await done(app)
+        assert (word(app), app.lab.epoch) == ("Paused", 2)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "said"),
+    [
+        ("layers", 1, "Depth must be an integer of at least 2 (the readout skips the first"),
+        ("hidden", 0, "Width must be an integer of at least 1"),
+        ("hidden", 60_000, "Depth and Width must make at most 50,000,000 weights"),
+        ("peer", -0.5, "Peer norm. must be a number of at least 0 but got -0.5"),
+        ("threshold", 0.0, "Threshold must be a number above 0 but got 0.0"),
+    ],
+)
+def test_an_error_names_the_control_as_the_screen_does(application, control, value, said):
+    async def scenario() -> None:
+        app = application()
+        widget = getattr(app, control)
+        widget.value = value
+        if app.task:
+            await done(app)
+        assert widget.description in said
+        assert said in app.notice.value
+        assert not re.search(r"layers (must|and)|hidden|peer_norm|threshold must", app.notice.value)
+
+    run(scenario())
+
+
+def test_all_keys_of_an_error_are_named_and_nothing_else():
+    said = "layers and hidden must fit; or choose dataset: digits; 8 layers are hidden"
+    assert views.trouble(said, "threshold must be above 0") == views.trouble(
+        "Depth and Width must fit; or choose Data set: digits; 8 layers are hidden",
+        "Threshold must be above 0",
+    )
+
+
+def test_every_control_has_the_label_of_its_key(application, folder):
+    app, other = application(), explore.ResultsExplorer(folder)
+    for own in (app, other):
+        for key, label in LABELS.items():
+            widget = getattr(own, "depth" if key == "layers" and own is other else key, None)
+            if widget is not None and not isinstance(widget, widgets.HTML):
+                assert widget.description == label
+    assert (app.rate.description, app.peer.description) == ("Learning rate", "Peer norm.")
+
+
+def diverging(**changes: Any) -> Callable[[explore.TrainingLab], ff.Config]:
+    """Configuration of an application whose networks diverge in their first epoch."""
+    return lambda app: ff.Config(dataset="digits", layers=3, hidden=10, seeds=1, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"learning_rate": 1e30}, "layer 1"),
+        ({"downstream_learning_rate": 1e38}, "the readout"),
+    ],
+)
+def test_a_network_that_diverges_is_shown_as_far_as_it_came(
+    application, monkeypatch, changes, where
+):
+    async def scenario() -> None:
+        monkeypatch.setattr(explore.TrainingLab, "_config", diverging(**changes))
+        monkeypatch.setattr(Lab, "change_rate", lambda lab, rate: None)
+        app = application()
+        before = app.histograms.value
+        app.play.click()
+        with pytest.warns(ff.DivergenceWarning):
+            await done(app)
+        assert word(app) == "Diverged"
+        assert "1 of 30 epochs completed" in app.status.value
+        assert f"Training ended in epoch 1 because {where} diverged" in app.notice.value
+        shown = (app.status, app.notice, app.traces, app.histograms)
+        assert not any("nan" in view.value for view in shown)
+        assert app.traces.value.count('class="dot"') == (3 if where == "the readout" else 0)
+        assert app.histograms.value == before, "not the zeros that are left of the network"
+        app.reset.click()
+        await done(app)
+        assert word(app) == "Ready"
 
     run(scenario())
 
@@ -803,8 +1014,45 @@ def test_histograms_say_how_many_samples_are_right():
     goodness = np.array([[[1.2, 1.4, 0.9, 1.1]], [[0.8, 0.7, 0.6, 1.3]]])  # 3 of 4, 3 of 4
     html = lab_views.histograms(goodness, ff.Config())
     assert "layer 1: 0.75" in html
-    assert "axis: 0.5 to 1.5 thresholds" in html
+    assert "4 validation images as last seen; number: accuracy on them" in html
     assert "layer 1: 0.50" in lab_views.histograms(goodness, ff.Config(threshold=2.0))
+
+
+def test_histograms_have_one_axis_that_changes_seldom_and_says_so():
+    def axis(*goodness: float) -> tuple[list[str], str]:
+        """Texts of the axis, and caption."""
+        html = lab_views.histograms(np.array([[goodness], [goodness]]), ff.Config())
+        return re.findall("<text[^>]*>([^<]+)</text>", html), html.split("</figcaption>")[0]
+
+    usual, caption = axis(0.9, 1.1)
+    assert usual == ["0", "0.5", "1", "1.5", "2", "goodness, in thresholds"]
+    assert axis(0.2, 1.9) == (usual, caption), "the same as long as it holds them"
+    assert "axis" not in caption
+    wide, caption = axis(0.3, 4.8)
+    assert wide == ["0", "1", "2", "3", "4", "5", usual[-1]]
+    assert "axis to 5, since goodness goes beyond 2" in caption
+    assert "axis to 100" in axis(1e9, 1e9)[1]
+
+
+def test_each_accuracy_is_named_where_it_stands():
+    traces = pd.DataFrame([[0.5, 0.6], [0.7, 0.8]], [1, 2], [1, 2])
+    line = lab_views.status("paused", 30, traces, pd.Series([0.2, 0.9], [1, 2]))
+    assert "Training accuracy in epoch 2: layer 1: 0.70, 2: 0.80; whole network: 0.90." in line
+    html = lab_views.histograms(np.ones((2, 2, 5)), ff.Config())
+    assert "5 validation images as last seen; number: accuracy on them" in html
+
+
+def test_samples_have_the_colors_of_the_diagram_on_the_first_page(few):
+    diagram = (Path(__file__).parent.parent / "book/_assets/network.svg").read_text()
+    colors = dict(re.findall(r"\.(pos|neg) { fill: (#\w+) }", diagram))
+    assert colors == {"pos": style.POSITIVE, "neg": style.NEGATIVE}
+    html = lab_views.histograms(np.ones((2, 2, 5)), ff.Config())
+    assert f'background:{colors["pos"]}"></span>positive' in html
+    assert f'background:{colors["neg"]}"></span>negative' in html
+    first, second = re.findall(r'<polygon [^>]*fill="(#\w+)"', html)[:2]
+    assert (first, second) == (colors["pos"], colors["neg"])
+    html = lab_views.pictures(few.validation.images[:1], [3], [4], DATASETS["digits"])
+    assert re.findall(r"border-color:(#\w+)", html)[:2] == [colors["pos"], colors["neg"]]
 
 
 @pytest.mark.parametrize("positive", ["high", "low"])

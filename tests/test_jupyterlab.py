@@ -181,11 +181,11 @@ def test_the_lab_trains_is_paused_stepped_and_reset(page):
     depth = lab.locator(".widget-text", has_text="Depth").locator("input")
     depth.fill("1")
     depth.press("Enter")
-    lab.get_by_text("layers must be an integer of at least 2").wait_for()
+    lab.get_by_text("Depth must be an integer of at least 2").wait_for()
     assert lab.get_by_role("button", name="Play").is_disabled()
     depth.fill("24")  # slow enough to be paused before it has finished, on any machine
     depth.press("Enter")
-    lab.get_by_text("layers must be an integer of at least 2").wait_for(state="detached")
+    lab.get_by_text("Depth must be an integer of at least 2").wait_for(state="detached")
     wait(page, "() => document.querySelectorAll('.ff-lab .ff-histograms .layer').length === 16")
     assert completed(page, "Ready") == 0
 

@@ -30,7 +30,9 @@ __all__ = [
     "LINES",
     "MARKERS",
     "MUTED",
+    "NEGATIVE",
     "PALETTE",
+    "POSITIVE",
     "WIDTH",
     "Figure",
     "count",
@@ -43,6 +45,7 @@ __all__ = [
 
 INK = "#222222"
 MUTED = "#6b6b6b"
+POSITIVE, NEGATIVE = "#c26a00", "#2b62b8"  # samples of this kind, as in book/_assets/network.svg
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito's, legible on white
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 # Shapes that are told apart at the size of a phone, the first five above all: those of the five

@@ -8,24 +8,26 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ff.live.labels import LABELS
+
 __all__ = ["button", "choice", "grid", "htmls", "look", "offer", "offer_span", "row", "span"]
 
 
-def look(description: str) -> dict[str, Any]:
+def look(key: str) -> dict[str, Any]:
     """Options of every control: its label, to the left of it and aligned with the others."""
     style = {"description_width": "92px"}
-    return {"description": description, "style": style, "layout": widgets.Layout(width="auto")}
+    return {"description": LABELS[key], "style": style, "layout": widgets.Layout(width="auto")}
 
 
-def choice(description: str, options: list[str], tooltip: str) -> Any:
+def choice(key: str, options: list[str], tooltip: str) -> Any:
     """Menu to pick one of several; `offer` replaces its options."""
-    return widgets.Dropdown(options=options, tooltip=tooltip, **look(description))
+    return widgets.Dropdown(options=options, tooltip=tooltip, **look(key))
 
 
-def span(description: str, tooltip: str) -> Any:
+def span(key: str, tooltip: str) -> Any:
     """Slider with two ends over a list of numbers, which `offer_span` sets."""
     return widgets.SelectionRangeSlider(
-        options=[0], index=(0, 0), continuous_update=False, tooltip=tooltip, **look(description)
+        options=[0], index=(0, 0), continuous_update=False, tooltip=tooltip, **look(key)
     )
 
 
@@ -65,6 +67,7 @@ def grid(*children: widgets.Widget, least: int) -> widgets.GridBox:
     """Side by side where there is room for `least` pixels each, else below each other."""
     columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
     layout = widgets.Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%")
+    layout.align_content = "flex-start"  # no gaps beside something higher
     return widgets.GridBox(children, layout=layout)
 
 

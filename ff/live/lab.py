@@ -15,7 +15,7 @@ from ff.switches.loss import LOSSES
 
 __all__ = ["Lab", "Phase"]
 
-Phase = Literal["ready", "playing", "paused", "finished"]
+Phase = Literal["ready", "playing", "paused", "finished", "diverged"]
 
 WEIGHTS = 50_000_000  # at most, in all layers: 32 layers of 1000 units fit
 WATCHED = 200  # validation images whose goodness is looked at
@@ -45,7 +45,8 @@ class Lab:
         The first validation images, with the labels of their positive and negative samples.
     goodness
         Of those positive and negative samples in the threshold's unit, shape (2, layers,
-        images), as it was when `advance` returned.
+        images), as it was when `advance` returned; of a network that has diverged, as it was
+        before that.
 
     Raises
     ------
@@ -90,19 +91,21 @@ class Lab:
 
     @property
     def epoch(self) -> int:
-        """Number of completed epochs."""
-        return self.training.epoch
+        """Number of completed epochs, the last one being that in which the network diverged."""
+        return min([self.training.epoch, *(row["epoch"] for row in self.training.divergences())])
 
     @property
     def running(self) -> bool:
         """Whether `advance` has something to do."""
-        return self.epoch < self._goal
+        return self.training.epoch < self._goal  # which is never so once it has diverged
 
     @property
     def phase(self) -> Phase:
         """State of the run, in one word."""
         if self.running:
             return "playing"
+        if self.training.divergences():
+            return "diverged"
         if self.epoch == self.config.epochs:
             return "finished"
         return "paused" if self.training.passed or self.share else "ready"
@@ -145,7 +148,8 @@ class Lab:
             self.share = next(self._steps, 0.0)
             if self.share == 0 or time.monotonic() >= until:
                 break
-        self._look()
+        if self.phase != "diverged":  # then the weights are zero, and so would goodness be
+            self._look()
 
     def hints(self) -> list[str]:
         """What keeps this network from learning, and what would help; a sentence each."""
@@ -160,7 +164,8 @@ class Lab:
             where = f"layer {row['layer']}" if "layer" in row else "the readout"
             said.append(
                 f"Training ended in epoch {row['epoch']} because {where} diverged "
-                f"({row['reason']}): lower the learning rate or change the settings, and reset."
+                f"({row['reason']}): lower the learning rate or change the settings, and reset. "
+                "Goodness is shown as it was before."
             )
         return said
 

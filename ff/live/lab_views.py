@@ -10,16 +10,21 @@ from matplotlib import image
 from torch import Tensor
 
 from ff.algorithm.samples import samples
-from ff.book.style import INK
+from ff.book.style import MUTED, NEGATIVE, POSITIVE
 from ff.config import Config
 from ff.data import Source
 from ff.live.charts import Axis, Plot, panel, tint
-from ff.live.views import NEGATIVE, POSITIVE
 
 __all__ = ["histograms", "pictures", "status"]
 
+WIDE = 400  # of histograms, in the chart's own units
 SOME = 16  # at most this many layers are shown one by one, evenly spread
-BINS = 40
+BINS = 80
+ENDS = (2, 5, 10, 20, 50, 100)  # of the axis of goodness, in thresholds
+WITHOUT = {  # what there is to say while no network with the chosen settings is there
+    "preparing": "the network with these settings is being made; the previous one is shown.",
+    "refused": "these settings cannot be trained; the last network that could be is shown.",
+}
 
 
 def histograms(goodness: np.ndarray, config: Config) -> str:
@@ -35,38 +40,43 @@ def histograms(goodness: np.ndarray, config: Config) -> str:
     depth = goodness.shape[1]
     layers = _some(depth)
     shares = goodness / config.threshold
-    axis = _around_threshold(shares)
+    high = _end(shares)
     low = config.positive == "low"
-    parts = [_histogram(shares[:, k - 1], k, depth, axis, low) for k in layers]
+    parts = [_histogram(shares[:, k - 1], k, depth, high, low) for k in layers]
+    axis = Plot(Axis("goodness, in thresholds", 0, high), Axis("", 0, 1), WIDE, 42)
+    parts.append(f"<div><span></span>{axis.svg('axis of all layers')}</div>")
     some = f"{len(layers)} of {depth} layers; " if len(layers) < depth else ""
+    usual = ENDS[0]
+    wide = f"; axis to {high}, since goodness goes beyond {usual}" if high > usual else ""
     caption = (
-        f'Goodness of <b style="color:{POSITIVE}">positive</b> and '
-        f'<b style="color:{NEGATIVE}">negative</b> samples <small>{some}dashed: threshold; '
-        f"axis: {axis.low:g} to {axis.high:g} thresholds; number: their accuracy</small>"
+        f"Goodness of {_swatch(POSITIVE)}positive and {_swatch(NEGATIVE)}negative samples "
+        f"<small>{some}{goodness.shape[2]} validation images as last seen; number: accuracy on "
+        f"them; dashed: threshold{wide}</small>"
     )
     return panel(caption, f'<div class="ff-histograms">{"".join(parts)}</div>')
 
 
-def status(phase: str, epochs: int, layers: pd.DataFrame, network: pd.Series) -> str:
+def status(state: str, epochs: int, layers: pd.DataFrame, network: pd.Series) -> str:
     """Line that says how far training is, and how well the layers do.
 
     Parameters
     ----------
-    phase
-        Of a `ff.live.lab.Lab`.
+    state
+        Of a `ff.live.training_lab.TrainingLab`.
     epochs
         Of the whole run.
     layers, network
         As for `traces`.
     """
     done = len(layers)
-    words = [f"<b>{phase.capitalize()}</b>: {done} of {epochs} epochs completed."]
-    if done:
-        values = [f"{k}: {layers[k].iloc[-1]:.2f}" for k in _some(layers.shape[1])]
-        words.append(
-            f"Accuracy of layer {', '.join(values)}; whole network {network.iloc[-1]:.2f}."
-        )
-    return f'<div role="status">{" ".join(words)}</div>'
+    said = WITHOUT.get(state, f"{done} of {epochs} epochs completed.")
+    if done and state not in WITHOUT:
+        last = layers.iloc[-1].dropna()  # where the network diverged, some have no accuracy
+        values = [f"{k}: {last[k]:.2f}" for k in _some(layers.shape[1]) if k in last]
+        found = [f"layer {', '.join(values)}"] if values else []
+        found += [f"whole network: {value:.2f}" for value in network.iloc[-1:].dropna()]
+        said += f" Training accuracy in epoch {done}: {'; '.join(found) or 'none'}."
+    return f'<div role="status"><b>{state.capitalize()}</b>: {said}</div>'
 
 
 def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int], source: Source) -> str:
@@ -89,11 +99,11 @@ def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int], source
         columns = [
             (positive[i], f"positive: {label}", f"{label} with its true label", POSITIVE),
             (negative[i], f"negative: {other}", f"{label} with the wrong label {other}", NEGATIVE),
-            (neutral[i], "neutral", f"{label} with no label", INK),
+            (neutral[i], "neutral", f"{label} with no label", MUTED),
         ]
         three = [
-            f'<figure><img alt="{alt}" src="{_png(pixels)}">'
-            f'<span style="color:{ink}">{name}</span></figure>'
+            f'<figure><img alt="{alt}" src="{_png(pixels)}" style="border-color:{ink}">'
+            f"{name}</figure>"
             for pixels, name, alt, ink in columns
         ]
         parts.append(f"<div>{''.join(three)}</div>")
@@ -108,25 +118,28 @@ def _some(depth: int) -> list[int]:
     return [int(k) for k in np.unique(np.linspace(1, depth, min(depth, SOME)).round())]
 
 
-def _around_threshold(shares: np.ndarray) -> Axis:
-    """Axis for nearly all goodness, in thresholds; by powers of 2, so that it seldom changes."""
-    far = abs(shares[np.isfinite(shares)] - 1)
-    reach = np.quantile(far, 0.98) if far.size else 1
-    half = float(2.0 ** np.clip(np.ceil(np.log2(max(reach, 1e-9))), -3, 6))
-    return Axis("", max(0, 1 - half), 1 + half)
+def _end(shares: np.ndarray) -> int:
+    """End of the axis, one of few so that it seldom changes: nearly all goodness is below."""
+    finite = np.where(np.isfinite(shares), shares, 0)
+    most = np.quantile(finite, 0.98, axis=(0, 2)).max()
+    return next((end for end in ENDS if most <= end), ENDS[-1])
 
 
-def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis, low: bool) -> str:
+def _swatch(ink: str) -> str:
+    return f'<span class="ff-swatch" style="background:{ink}"></span>'
+
+
+def _histogram(goodness: np.ndarray, layer: int, depth: int, high: int, low: bool) -> str:
     """One layer's, of goodness in units of the threshold, shape (2, images).
 
     `low` says that positive samples shall be below the threshold.
     """
     if not np.isfinite(goodness).all():
         return f'<div class="layer layer-{layer}">layer {layer} has diverged</div>'
-    edges = np.linspace(axis.low, axis.high, BINS + 1)
-    shown = goodness.clip(axis.low, axis.high)  # what lies beyond counts at the edge
+    edges = np.linspace(0, high, BINS + 1)
+    shown = goodness.clip(0, high)  # what lies beyond counts at the edge
     shares = [np.histogram(g, edges)[0] / len(g) for g in shown]
-    plot = Plot(axis, Axis("", 0, max(map(max, shares))), 170, 70)
+    plot = Plot(Axis("", 0, high), Axis("", 0, max(map(max, shares))), WIDE, 44)
     above, below = goodness[::-1] if low else goodness  # where they shall be
     right = (np.mean(above > 1) + np.mean(below < 1)) / 2  # Eq. 3
     areas = [
@@ -134,10 +147,9 @@ def _histogram(goodness: np.ndarray, layer: int, depth: int, axis: Axis, low: bo
         for share, ink in zip(shares, (POSITIVE, NEGATIVE), strict=True)
     ]
     drawing = plot.svg(f"goodness in layer {layer}", *areas, plot.rule(x=1))
-    swatch = f'<span class="ff-swatch" style="background:{tint(layer, depth)}"></span>'
     return (
-        f'<div class="layer layer-{layer}"><small>{swatch}layer {layer}: {right:.2f}</small>'
-        f"{drawing}</div>"
+        f'<div class="layer layer-{layer}"><span>{_swatch(tint(layer, depth))}'
+        f"layer {layer}: {right:.2f}</span>{drawing}</div>"
     )
 
 

@@ -42,18 +42,18 @@ class ResultsExplorer(widgets.VBox):
     def __init__(self, folder: str | Path = RESULTS) -> None:
         self._conditions = conditions(folder)
         self._scope = f"ff-{id(self):x}"
-        self.dataset = choice("Data set", list(self._conditions), "Which images were learned")
-        self.condition = choice("Condition", [], "What else sets the runs apart")
-        self.hidden = choice("Width", [], "Units in each layer")
-        self.depth = choice("Depth", [], "Number of layers")
-        self.kind = choice("Accuracy", list(KINDS), "What counts as a layer's accuracy")
+        self.dataset = choice("dataset", list(self._conditions), "Which images were learned")
+        self.condition = choice("condition", [], "What else sets the runs apart")
+        self.hidden = choice("hidden", [], "Units in each layer")
+        self.depth = choice("layers", [], "Number of layers")
+        self.kind = choice("kind", list(KINDS), "What counts as a layer's accuracy")
         self.target = widgets.FloatSlider(
-            TARGET, min=0.5, max=1, step=0.01, tooltip="Accuracy to reach", **look("Target")
+            TARGET, min=0.5, max=1, step=0.01, tooltip="Accuracy to reach", **look("target")
         )
-        self.epochs = span("Epochs", "First and last epoch to take in")
-        self.seeds = span("Seeds", "First and last seed to take in")
+        self.epochs = span("epochs", "First and last epoch to take in")
+        self.seeds = span("seeds", "First and last seed to take in")
         self.layer = widgets.SelectionSlider(
-            options=[("none", 0)], tooltip="Layer that stands out in all views", **look("Layer")
+            options=[("none", 0)], tooltip="Layer that stands out in all views", **look("layer")
         )
         self.notice, self.picked, self.traces, self.delays, self.correlations = htmls(5)
         self.table, self.downloads, self.command, self._highlight = htmls(4)

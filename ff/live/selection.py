@@ -11,6 +11,7 @@ import pandas as pd
 from ff.book.embed import ACCURACIES
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.live.labels import LABELS
 from ff.quantities import words
 from ff.records import Records, below, condition, configuration, device, diverged, read
 from ff.results import RESULTS
@@ -89,9 +90,14 @@ def _conditions(runs: dict[Path, dict[str, Any]]) -> dict[str, Records]:
     }
     named: dict[str, list[Path]] = {}
     for path in sorted(runs, key=lambda path: unusual[path]):
-        values = [f"{key.replace('_', ' ')} {settings[path][key]}" for key in apart]
+        values = [f"{_words(key)} {settings[path][key]}" for key in apart]
         named.setdefault(", ".join(values) or "all runs", []).append(path)
     return {name: read(*folders) for name, folders in named.items()}
+
+
+def _words(key: str) -> str:
+    """Name of a setting: that of its control if there is one."""
+    return LABELS.get(key, key.replace("_", " ")).lower()
 
 
 def kinds(layers: pd.DataFrame) -> list[str]:

@@ -10,11 +10,10 @@ from ff.book.notebook import papermill
 from ff.book.style import INK
 from ff.config import Config
 from ff.live.charts import STYLE, Axis, Plot, group, panel, tint
+from ff.live.labels import as_labelled
 from ff.stats.correlation import STRONG
 
 __all__ = [
-    "NEGATIVE",
-    "POSITIVE",
     "SCRIPT",
     "STYLES",
     "command",
@@ -25,8 +24,6 @@ __all__ = [
     "traces",
     "trouble",
 ]
-
-POSITIVE, NEGATIVE = "#0072b2", "#d55e00"  # samples of this kind
 
 STYLES = f"""<style>{STYLE}
 .ff-app {{ color: var(--jp-ui-font-color1, #222); }}
@@ -44,16 +41,19 @@ STYLES = f"""<style>{STYLE}
 .ff-app .ff-download a {{ color: var(--jp-content-link-color, #0057a8); }}
 .ff-app .ff-command code {{ user-select: all; overflow-wrap: anywhere; padding: 3px 6px;
   background: var(--jp-layout-color2, #eee); color: inherit; }}
-.ff-app input:invalid {{ outline: 2px solid {NEGATIVE}; }}
-.ff-app .ff-trouble {{ border-left: 4px solid {NEGATIVE}; padding: 2px 10px;
-  white-space: pre-line; }}
-.ff-app .ff-histograms {{ display: grid; gap: 6px;
-  grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }}
+.ff-app input:invalid {{ outline: 2px solid var(--jp-error-color1, #b3261e); }}
+.ff-app .ff-trouble {{ border-left: 4px solid var(--jp-error-color1, #b3261e);
+  padding: 2px 10px; margin: 4px 0; white-space: pre-line; }}
+.ff-app .ff-histograms div {{ display: flex; flex-wrap: wrap; align-items: end;
+  font-size: 11.5px; }}
+.ff-app .ff-histograms div > span {{ flex: 0 0 104px; }}
+.ff-app .ff-histograms svg {{ flex: 1 1 220px; width: auto; min-width: 0; overflow: visible; }}
+.ff-app .ff-histograms .layer svg {{ border-bottom: 1px solid #e8e8e8; }}
 .ff-app .ff-pictures {{ display: flex; flex-wrap: wrap; gap: 8px 24px; }}
 .ff-app .ff-pictures div {{ display: flex; gap: 6px; }}
 .ff-app .ff-pictures figure {{ margin: 0; font-size: 11.5px; line-height: 1.35; }}
 .ff-app .ff-pictures img {{ display: block; width: 64px; margin: 0 0 4px;
-  image-rendering: pixelated; }}
+  border-bottom: 4px solid; image-rendering: pixelated; }}
 </style>"""
 
 # Two things that ipywidgets leaves out: names of the sliders' handles for screen readers, and a
@@ -230,8 +230,11 @@ def command(config: Config) -> str:
 
 
 def trouble(*sentences: str) -> str:
-    """Box with sentences that say what is wrong; empty if there are none."""
-    text = "\n".join(sentences)
+    """Box with sentences that say what is wrong; empty if there are none.
+
+    Errors are shown here, with the names that the settings have on the screen.
+    """
+    text = as_labelled("\n".join(sentences))
     return f'<div class="ff-trouble" role="alert">{escape(text)}</div>' if text else ""
 
 
