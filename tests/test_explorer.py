@@ -43,7 +43,7 @@ COLUMNS = {
     "validation": ("validation_accuracy", "validation_accuracy"),
     "auroc": ("validation_auroc", "validation_accuracy"),
 }
-SCRIPTS = ("explorer-networks.js", "explorer-charts.js", "explorer.js")
+SCRIPTS = ("charts.js", "explorer-networks.js", "explorer-charts.js", "explorer.js")
 HEADS = ["layer", "accuracy", "epoch", "crossing", "interval", "pearson", "spearman"]
 
 

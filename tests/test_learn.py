@@ -1,5 +1,7 @@
 """The page that learns: its JavaScript computes what the library computes."""
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,20 @@ import pytest
 import torch
 
 import ff
+import ff.quantities
 from ff.algorithm.backprop import Backprop, neutral
+from ff.algorithm.evaluation import evaluate
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Probes, Readouts
-from ff.algorithm.samples import samples
-from ff.data import Dataset
+from ff.algorithm.samples import candidates, samples
+from ff.algorithm.samples import pixels as pixels_of
+from ff.book import embed
+from ff.data import Dataset, Split
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 ASSETS = Path(__file__).parent.parent / "book" / "_assets"
-ENGINE = [ASSETS / f"learn-{name}.js" for name in ("network", "backprop", "digits")]
+ENGINE = [ASSETS / f"learn-{name}.js" for name in ("network", "backprop", "digits", "training")]
 STEPS, BATCH, SEED = 20, 30, 7
 CLOSE = {"rtol": 0, "atol": 1e-4}
 
@@ -121,7 +127,7 @@ def test_twenty_steps_are_the_librarys(switch, page, batches):
         probes.learn(seen, labels[None], rate)
     found = page.evaluate(LEARN, asked)
 
-    np.testing.assert_allclose(found["losses"], losses, **CLOSE)
+    np.testing.assert_allclose(found["losses"], losses, rtol=1e-4)  # some are hundreds
     np.testing.assert_allclose(found["accuracies"], accuracies, **CLOSE)
     np.testing.assert_allclose(found["readout"], readout, **CLOSE)
     after = [layer.weight for layer in network.layers]
@@ -178,3 +184,139 @@ def test_twenty_steps_of_backpropagation_are_the_librarys(activation, page, batc
         np.testing.assert_allclose(own, bias.detach().flatten(), **CLOSE)
     classifier = network.classifier[0].detach().mT.flatten()
     np.testing.assert_allclose(found["classifier"], classifier, **CLOSE)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> dict[str, Any]:
+    """What the page holds."""
+    html = embed.learning(rate=0.01)._repr_html_()
+    return json.loads(html.split(">", 2)[2].split("</script>")[0])
+
+
+def pixels(text: str) -> torch.Tensor:
+    """Images of 784 pixels that a page has told as text."""
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8).reshape(-1, 784)
+
+
+DECODE = """(data) => {
+  const { images } = digitImages().decode(data.images, data.labels);
+  return btoa(images.map((image) => String.fromCharCode(...image)).join(""));
+}"""
+
+
+def test_the_images_are_the_data_sets(page, embedded, digits):
+    found = pixels(page.evaluate(DECODE, embedded)).int()
+    expected = torch.cat([digits.train.images, digits.validation.images]).int()
+    # Where a grey level lies just between two numbers, torch may round it the other way.
+    assert (found - expected).abs().max() <= 1
+    assert (found != expected).float().mean() < 0.02
+    labels = torch.cat([digits.train.labels, digits.validation.labels])
+    assert embedded["labels"] == "".join(map(str, labels.tolist()))
+    assert embedded["train"] == len(digits.train)
+
+
+def test_the_images_travel_lightly(embedded):
+    assert len(embedded["images"]) + len(embedded["labels"]) < 200_000
+
+
+def test_the_page_begins_with_the_librarys_settings(embedded):
+    config = ff.Config(dataset="digits", layers=8, hidden=100, cool_down=False)
+    for name, value in embedded["config"].items():
+        assert value == getattr(config, name)
+    assert embedded["settings"].items() <= embedded["config"].items()
+    assert config.readout_from == 2, "the page's readout leaves out the first layer only"
+
+
+# One epoch in slices, as the worker of the page is asked for it.
+EPOCH = """([data, c]) => {
+  const parts = forwardForward();
+  const { ForwardForward } = training(parts, backpropagation(parts), digitImages());
+  const run = new ForwardForward(data, c);
+  const weights = run.network.layers.map(({ weight }) => Array.from(weight.values));
+  let found = run.advance(10);
+  while (!found.epoch) found = run.advance(10);
+  return { ...found.epoch, step: found.step, weights, order: run.order, wrong: run.wrong };
+}"""
+
+
+def test_an_epoch_measures_what_the_library_does(page, embedded, digits):
+    config = configured(hidden=24, layers=4)
+    own = config.model_dump(mode="json") | {"seed": 5}
+    found = page.evaluate(EPOCH, [embedded, own])
+    images = pixels(page.evaluate(DECODE, embedded))
+    train = Split(images[:1300], digits.train.labels)
+    validation = Split(images[1300:], digits.validation.labels)
+
+    network = Network(config, 784, 24, (1,), torch.device("cpu"))
+    for layer, weight in zip(network.layers, found["weights"], strict=True):
+        layer.weight.copy_(torch.tensor(weight).reshape(-1, 24).T)
+    readouts = Readouts(config, 24, 1, torch.device("cpu"))
+    probes = Probes(config, 24, 1, torch.device("cpu"))
+    order, wrong = torch.tensor(found["order"]), torch.tensor(found["wrong"])
+    assert order.sort().values.tolist() == list(range(1300))
+    assert (wrong != train.labels).all()
+    assert wrong.unique().tolist() == list(range(10))
+    accuracies = []
+    for chosen in order.split(50):
+        labels = train.labels[chosen][None]
+        x = samples(train.images[chosen][None], labels, wrong[chosen][None])
+        goodness, seen = network.learn(x, config.learning_rate)
+        readouts.learn(seen, labels, config.downstream_learning_rate)
+        probes.learn(seen, labels, config.downstream_learning_rate)
+        accuracies.append(network.objective.accuracy(goodness)[0])
+    some = torch.zeros(1, len(validation), dtype=torch.int64)
+    layers, depths = evaluate(config, network, readouts, probes, validation, some)
+
+    assert found["step"] == 26
+    np.testing.assert_allclose(found["layers"], torch.stack(accuracies).mean(0), **CLOSE)
+    # The layer quantities after the first: training accuracy is none of them.
+    at = ff.quantities.LAYER_QUANTITIES.index("probe_accuracy") - 1
+    np.testing.assert_allclose(found["probes"], layers[0, :, at], **CLOSE)
+    np.testing.assert_allclose(found["network"], depths[0, -1, 1], **CLOSE)
+
+
+def test_initial_weights_are_normal_and_do_not_depend_on_depth(page, embedded):
+    c = configured().model_dump(mode="json") | {"seed": 2}
+    few, many = (
+        page.evaluate(EPOCH, [embedded, c | {"layers": layers}])["weights"] for layers in (2, 3)
+    )
+    assert few == many[:2]
+    first = np.array(few[0]) * 24**0.5  # each unit has 784 of them
+    assert abs(first.mean()) < 0.02
+    assert abs(first.std() - 1) < 0.02
+    assert abs((np.abs(first) < 1).mean() - 0.683) < 0.02
+
+
+CLASSIFY = """([data, c, image]) => {
+  const parts = forwardForward();
+  const { ForwardForward } = training(parts, backpropagation(parts), digitImages());
+  const run = new ForwardForward(data, c);
+  const before = run.classify(Uint8Array.from(image));
+  const favorites = run.favorites({ layer: 2, count: 5 });
+  const layers = run.network.layers.map(({ weight }) => Array.from(weight.values));
+  return { ...before, favorites, weights: layers };
+}"""
+
+
+def test_an_image_is_classified_as_the_library_does(page, embedded, digits):
+    config = configured(hidden=24, layers=4)
+    own = config.model_dump(mode="json") | {"seed": 5}
+    image = digits.validation.images[3]
+    found = page.evaluate(CLASSIFY, [embedded, own, image.tolist()])
+    network = Network(config, 784, 24, (1,), torch.device("cpu"))
+    for layer, weight in zip(network.layers, found["weights"], strict=True):
+        layer.weight.copy_(torch.tensor(weight).reshape(-1, 24).T)
+
+    x = candidates(pixels_of(image[None, None]), 10, 1.0)
+    goodness = torch.stack([seen.g[0] for seen in network.activity(x)]) / network.objective.theta
+    np.testing.assert_allclose(found["goodness"], goodness, rtol=1e-4)
+    np.testing.assert_allclose(found["chances"], 0.1, rtol=1e-6)  # the readout starts at zero
+
+    # What layer 2 responds to most and least, of the first 300 training images.
+    labels = digits.train.labels[:300]
+    x = samples(digits.train.images[None, :300], labels[None], labels[None])
+    second = [seen.g[0, :300] for seen in network.activity(x)][1]
+    order = second.argsort(descending=True)
+    chosen = found["favorites"]
+    np.testing.assert_allclose(second[chosen["most"]], second[order[:5]], rtol=1e-2)
+    np.testing.assert_allclose(second[chosen["least"]], second[order.flip(0)[:5]], rtol=1e-2)

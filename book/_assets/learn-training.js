@@ -86,6 +86,7 @@ function training({ Network, Classifier, accuracy }, { Backprop }, digits) {
     constructor(data, c) {
       super(data, c);
       this.network = new Network(initial(c), c);
+      this.first = this.network.layers[0].weight.values.slice(); // the first layer's, before training
       this.readout = this.classifier(c.layers - 1); // it does not see the first layer
       this.recent = []; // of the last batches, goodness of each layer
     }
@@ -151,7 +152,7 @@ function training({ Network, Classifier, accuracy }, { Backprop }, digits) {
     }
 
     /** What a layer responds to: the training images with the most and the least goodness under their
-        own label, as their numbers; of the first layer also its weights, a row of pixels a unit. */
+        own label, as their numbers; of the first layer also how training has changed its weights. */
     favorites({ layer, count }) {
       const { images, labels } = this.train;
       const x = samples(images.slice(0, SEARCHED), Array.from(labels.slice(0, SEARCHED)));
@@ -161,12 +162,15 @@ function training({ Network, Classifier, accuracy }, { Backprop }, digits) {
       return layer > 1 ? found : { ...found, units: this.units(count) };
     }
 
-    /** Weights of the first units of the first layer, each over all pixels. */
+    /** Changes of the weights of the units of the first layer that have changed most: pixels of each. */
     units(count) {
       const { weight, inputs, width } = this.network.layers[0];
-      return Array.from({ length: Math.min(count, width) }, (_, unit) =>
-        Float32Array.from({ length: inputs }, (_, pixel) => weight.values[pixel * width + unit]),
+      const change = weight.values.map((own, at) => own - this.first[at]);
+      const units = Array.from({ length: width }, (_, unit) =>
+        Float32Array.from({ length: inputs }, (_, pixel) => change[pixel * width + unit]),
       );
+      const norm = (own) => own.reduce((sum, value) => sum + value * value, 0);
+      return units.sort((a, b) => norm(b) - norm(a)).slice(0, count);
     }
   }
 

@@ -5,10 +5,10 @@
 const LearnViews = (() => {
   const { html, svg, set, path, mark, count, chart } = Charts;
   const [LOW, HIGH, BINS] = [0.5, 1.5, 40]; // axis of goodness, in thresholds
-  const REACH = 0.25; // in thresholds, what the highest bar of a label stands for
+  const REACH = 0.15; // in thresholds, what the highest bar of a label stands for
   const SPANS = [30, 60, 100]; // epochs that the axis shows, one after the other
 
-  const percent = (share) => `${Math.round(100 * share)} %`;
+  const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const span = (epochs) => SPANS.find((end) => epochs <= end) ?? epochs;
 
   /** Pixels of an image, 0 to 255, on a canvas of their size, which the style sheet enlarges. */
@@ -29,6 +29,9 @@ const LearnViews = (() => {
     if (label >= 0) pixels[label] = 255;
     return pixels;
   }
+
+  /** How brightly an accuracy shines: 0 at chance, 1 from nine in ten on. */
+  const light = (accuracy) => Math.min(Math.max((accuracy - 0.5) / 0.4, 0), 1).toFixed(3);
 
   /* ---- The stack --------------------------------------------------------------------------- */
 
@@ -68,16 +71,14 @@ const LearnViews = (() => {
       }
       made.forEach(({ item, positive, negative, histogram, lamp, right, woke }, at) => {
         const accuracy = accuracies[at];
-        const known = accuracy !== undefined;
-        positive.setAttribute("d", known ? outline(layers[at].positive) : "");
-        negative.setAttribute("d", known ? outline(layers[at].negative) : "");
-        lamp.style.setProperty("--light", Math.max(0, 2 * (accuracy ?? 0.5) - 1).toFixed(3));
+        const seen = layers[at]?.positive.length;
+        positive.setAttribute("d", seen ? outline(layers[at].positive) : "");
+        negative.setAttribute("d", seen ? outline(layers[at].negative) : "");
+        lamp.style.setProperty("--light", light(accuracy ?? 0.5));
         item.classList.toggle("is-awake", awake[at] !== null);
-        right.textContent = known ? accuracy.toFixed(2) : "–";
+        right.textContent = accuracy?.toFixed(2) ?? "–";
         woke.textContent = awake[at] === null ? "" : `epoch ${awake[at]}`;
-        const text = `Layer ${at + 1}: goodness of positive and negative samples`;
-        const side = known ? `; ${percent(accuracy)} on their side of the threshold` : "";
-        histogram.setAttribute("aria-label", text + side);
+        histogram.setAttribute("aria-label", `Layer ${at + 1}: goodness of positive and negative samples`);
       });
     }
     return { node: rows, draw };
@@ -135,7 +136,10 @@ const LearnViews = (() => {
     }
     function row(name, values, bars) {
       const best = values.indexOf(Math.max(...values));
-      const cells = values.map((value, label) => bar(...bars(value), label === best, bars(value)[2] ?? ""));
+      const cells = values.map((value, label) => {
+        const [size, kind, text] = bars(value);
+        return bar(size, kind, label === best, text);
+      });
       return html("tr", {}, html("th", { scope: "row" }, name), ...cells, html("td", { class: "ff-said" }, String(best)));
     }
 
@@ -157,12 +161,12 @@ const LearnViews = (() => {
 
   /* ---- What a layer responds to ------------------------------------------------------------ */
 
-  /** Weights of one unit as an image: orange where a bright pixel raises its activity, blue where it
-      lowers it, and white where it does neither. */
-  function weights(pixels, side, classes) {
-    const largest = pixels.slice(classes).reduce((most, own) => Math.max(most, Math.abs(own)), 1e-9);
+  /** Changes of one unit's weights as an image: orange where they have grown, blue where they have
+      fallen, and white where they are as before training. */
+  function weights(changes, side) {
+    const largest = changes.reduce((most, own) => Math.max(most, Math.abs(own)), 1e-9);
     return paint(html("canvas", { role: "img", "aria-label": "weights of a unit" }), side, (at) => {
-      const share = Math.max(-1, Math.min(1, pixels[at] / largest));
+      const share = changes[at] / largest;
       const end = share > 0 ? [194, 106, 0] : [43, 98, 184];
       return end.map((own) => 255 + (own - 255) * Math.abs(share));
     });
@@ -182,10 +186,10 @@ const LearnViews = (() => {
           grey(labelled(images[at], labels[at], CLASSES)),
         );
       const rows = [
-        row("most goodness", most.map(picture)),
-        row("least goodness", least.map(picture)),
+        row("training images with the most goodness", most.map(picture)),
+        row("training images with the least goodness", least.map(picture)),
       ];
-      if (units) rows.unshift(row("weights of some units", units.map((own) => weights(own, SIDE, CLASSES))));
+      if (units) rows.unshift(row("what training has changed in the weights of ten units", units.map((own) => weights(own, SIDE))));
       node.replaceChildren(...rows);
       node.setAttribute("aria-label", `What layer ${layer} responds to`);
     }

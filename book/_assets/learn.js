@@ -24,7 +24,7 @@
     hidden: { label: "Units a layer", values: [32, 64, 100, 200] },
     learning_rate: { label: "Learning rate", values: [1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2] },
     threshold: { label: "Threshold θ", values: [0.25, 0.5, 1, 2, 4] },
-    peer_normalization: { label: "Peer normalization", values: [0, 0.03, 0.3, 1] },
+    peer_normalization: { label: "Peer norm.", values: [0, 0.03, 0.3, 1] },
     goodness: { label: "Goodness", values: ["squares", "absolute", "game-theoretic"] },
     activation: { label: "Activation", values: ["relu", "leaky", "gelu"] },
     seed: { label: "Seed", values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
@@ -237,12 +237,9 @@
 
   function drawStack() {
     const { now, forward } = run;
-    const layers = now?.layers ?? [];
-    const side = ({ positive, negative }) =>
-      (positive.filter((g) => g > 1).length + negative.filter((g) => g < 1).length) / (2 * positive.length);
-    const accuracies = layers.map((own) => (own.positive.length ? side(own) : undefined));
     const woke = awake(lines(forward.epochs, "layers"));
-    stack.draw({ depth: settings.layers, layers, accuracies, awake: woke });
+    const accuracies = forward.epochs.at(-1)?.layers ?? [];
+    stack.draw({ depth: settings.layers, layers: now?.layers ?? [], accuracies, awake: woke });
     const shown = now?.shown ?? { image: 0, label: known.labels[0], wrong: (known.labels[0] + 1) % 10 };
     for (const [kind, label] of [["positive", shown.label], ["negative", shown.wrong]]) {
       const { canvas, text } = samples[kind];

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, MINUS, Html, estimate, layer_numbers, listed
+from ff.book.markup import DASH, MINUS, Html, estimate, fold, layer_numbers, listed
 from ff.results import backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
@@ -169,8 +169,8 @@ def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
 
 
 def _answer(text: str, table: pd.DataFrame) -> Html:
-    """Sentences, and below them a table by layer."""
+    """Sentences, and below them a table by layer, behind one click: a prediction comes first."""
     shown = table.rename_axis("layer").reset_index().to_html(index=False, border=0)
     note = f"Brackets: 95 % intervals over seeds. {DASH}: the target is not reached."
     heads = shown.replace("<th>", '<th scope="col">')
-    return Html(f"<p>{text.strip()}</p>{heads}<p>{note}</p>")
+    return fold("What was measured", f"<p>{text.strip()}</p>{heads}<p>{note}</p>")

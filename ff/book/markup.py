@@ -15,6 +15,7 @@ __all__ = [
     "badge",
     "download",
     "estimate",
+    "fold",
     "interval",
     "layer_numbers",
     "listed",
@@ -54,6 +55,11 @@ class Note:
     def _repr_html_(self) -> str:
         style = "border-left: .25rem solid #0072b2; padding: .5rem 1rem; margin: .5rem 0"
         return f'<div class="ff-note" style="{style}">{escape(self.text)}</div>'
+
+
+def fold(summary: str, html: str) -> Html:
+    """HTML behind one click; the text to click on is always in sight."""
+    return Html(f'<details class="ff-fold"><summary>{escape(summary)}</summary>{html}</details>')
 
 
 def download(table: pd.DataFrame, name: str) -> Html:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, Html, estimate, listed
+from ff.book.markup import DASH, Html, estimate, fold, listed
 from ff.book.summary.shared import sign_of
 from ff.records import Records, diverged
 from ff.results import POINT, RESULTS
@@ -218,9 +218,7 @@ def predictions(
         rows.append(cells)
     heads = ("", "delay: expected", "delay: found", "readout: expected", "readout: found")
     table = _table(heads, rows, "Predictions of each variant")
-    return _fold(
-        f"Two predictions for each variant, made before the runs: {_counted(holds)}", table
-    )
+    return fold(f"Two predictions for each variant, made before the runs: {_counted(holds)}", table)
 
 
 def other_base(
@@ -300,7 +298,7 @@ def folded(table: pd.DataFrame, summary: str) -> Html:
     # Without the class of pandas, which the theme gives wide cells and a light card at night.
     shown = shown.replace('class="dataframe"', 'class="ff-numbers"')
     shown = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), shown)
-    return _fold(summary, _scrolling(shown, summary))
+    return fold(summary, _scrolling(shown, summary))
 
 
 def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
@@ -321,7 +319,7 @@ def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
     ]
     table = _table(("expected, before the runs", "found", ""), rows, name)
     counted = _counted([one.holds for one in found])
-    return _fold(f"{name}, made before the runs: {counted}", table)
+    return fold(f"{name}, made before the runs: {counted}", table)
 
 
 def tuning_table(points: pd.DataFrame, records: Mapping[str, Records]) -> pd.DataFrame:
@@ -504,11 +502,6 @@ def _counted(holds: Sequence[bool | None]) -> str:
 def _mark(holds: bool | None) -> str:
     """The sign of a prediction that came true or did not, with words for screen readers."""
     return f'<span role="img" aria-label="{CAME[holds]}">{MARKS[holds]}</span>'
-
-
-def _fold(summary: str, html: str) -> Html:
-    """HTML behind one click; the text to click on is always in sight."""
-    return Html(f'<details class="ff-fold"><summary>{escape(summary)}</summary>{html}</details>')
 
 
 def _scrolling(table: str, name: str) -> str:

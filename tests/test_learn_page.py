@@ -1,0 +1,273 @@
+"""The page "Watch it learn", opened from disk in a browser."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+FRAMES = 30  # a second, at least
+PATIENCE = 120_000  # milliseconds that a busy machine may need to train for some epochs
+# A 7 as a hand draws it, and a 0: points on the pad, as shares of its side.
+SEVEN = [(0.25, 0.2), (0.5, 0.18), (0.75, 0.2), (0.66, 0.38), (0.55, 0.58), (0.46, 0.85)]
+ZERO = [
+    (0.5, 0.12), (0.36, 0.2), (0.28, 0.42), (0.3, 0.68), (0.42, 0.87), (0.58, 0.87), (0.7, 0.68),
+    (0.72, 0.42), (0.64, 0.2), (0.5, 0.12),
+]  # fmt: skip
+
+
+@pytest.fixture
+def tab(chromium) -> Iterator[Any]:
+    """A page that must neither complain nor ask for anything that is not on disk."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 900}, has_touch=True)
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on(
+        "request",
+        lambda asked: asked.url.startswith(("file:", "blob:")) or complaints.append(asked.url),
+    )
+    yield tab
+    context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def visit(tab: Any, site: Any, fragment: str = "") -> None:
+    tab.goto("about:blank")
+    tab.goto((site / "learn.html").as_uri() + fragment, wait_until="load")
+    tab.wait_for_selector(".ff-stack li")
+
+
+def epoch(tab: Any) -> int:
+    return int(tab.inner_text(".ff-learn .ff-status b >> nth=0"))
+
+
+def trained(tab: Any, epochs: int) -> None:
+    """Train until some epochs are over, then pause."""
+    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.wait_for_function(
+        f"Number(document.querySelector('.ff-learn .ff-status b').textContent) >= {epochs}",
+        timeout=PATIENCE,
+    )
+    tab.get_by_role("button", name="Pause").click()
+
+
+def chosen(tab: Any, name: str) -> str:
+    return tab.locator(f"#ff-{name} option:checked").inner_text()
+
+
+def answer(tab: Any) -> int:
+    """What the readout makes of the drawing."""
+    return int(tab.inner_text(".ff-answers .ff-top .ff-said"))
+
+
+def stroke(tab: Any, points: list[tuple[float, float]]) -> None:
+    pad = tab.locator(".ff-pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    tab.mouse.move(*places[0])
+    tab.mouse.down()
+    for place in places[1:]:
+        tab.mouse.move(*place, steps=4)
+    tab.mouse.up()
+
+
+def test_it_trains_is_paused_stepped_and_reset(tab, site):
+    visit(tab, site)
+    assert epoch(tab) == 0
+    trained(tab, 2)
+    tab.wait_for_timeout(300)  # a slice that was under way
+    reached = epoch(tab)
+    tab.wait_for_timeout(500)
+    assert epoch(tab) == reached, "it goes on although it is paused"
+
+    tab.get_by_role("button", name="Step").click()
+    tab.wait_for_function(
+        f"Number(document.querySelector('.ff-learn .ff-status b').textContent) === {reached + 1}",
+        timeout=PATIENCE,
+    )
+    tab.get_by_role("button", name="Play", exact=True).wait_for()
+    tab.wait_for_timeout(500)
+    assert epoch(tab) == reached + 1
+
+    tab.get_by_role("button", name="Reset").click()
+    tab.wait_for_function("document.querySelector('.ff-learn .ff-status b').textContent === '0'")
+    assert tab.locator(".ff-own polyline.ff-line").first.get_attribute("points") == ""
+
+
+def test_deep_layers_wake_up_after_shallow_ones(tab, site):
+    # Few layers, so that the test is short.
+    visit(tab, site, "#layers=3")
+    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.wait_for_function(
+        "document.querySelectorAll('.ff-stack .is-awake').length === 3", timeout=PATIENCE
+    )
+    woke = [
+        int(re.sub(r"\D", "", text)) for text in tab.locator(".ff-woke").all_inner_texts()
+    ]  # from the top
+    assert woke == sorted(woke, reverse=True)
+    assert woke[0] > woke[-1]
+    assert "3 of 3 layers awake" in tab.inner_text(".ff-learn .ff-status")
+
+
+def test_a_seed_is_the_same_network_again(tab, site):
+    traces = []
+    for _ in range(2):
+        visit(tab, site, "#layers=2&hidden=32&seed=3")
+        tab.get_by_role("button", name="Step").click()
+        tab.wait_for_function(
+            "document.querySelector('.ff-learn .ff-status b').textContent === '1'",
+            timeout=PATIENCE,
+        )
+        lines = tab.locator(".ff-own circle.ff-dot")
+        traces.append([lines.nth(at).get_attribute("cy") for at in range(2)])
+    assert traces[0] == traces[1]
+
+
+def test_the_address_keeps_what_is_chosen(tab, site):
+    visit(tab, site)
+    assert "#" not in tab.url
+    for name, value in [
+        ("layers", "4"), ("hidden", "32"), ("threshold", "2"), ("goodness", "absolute"),
+        ("learning_rate", "0.0003"), ("seed", "7"), ("target", "0.8"), ("speed", "slow"),
+        ("backpropagation", "on"),
+    ]:  # fmt: skip
+        tab.select_option(f"#ff-{name}", label=value)
+        assert f"{name}={value}" in tab.url
+    tab.reload()
+    assert chosen(tab, "layers") == "4"
+    assert chosen(tab, "learning_rate") == "0.0003"
+    assert tab.locator(".ff-stack li").count() == 4
+
+
+def test_what_an_address_says_wrongly_is_the_default(tab, site):
+    visit(tab, site, "#layers=5000&activation=<script>&seed=0&threshold=NaN&hidden=32")
+    assert [chosen(tab, name) for name in ("layers", "activation", "seed", "threshold")] == [
+        "8",
+        "relu",
+        "1",
+        "1",
+    ]
+    assert chosen(tab, "hidden") == "32"
+
+
+def test_a_setting_begins_anew_and_a_view_does_not(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    trained(tab, 2)
+    tab.select_option("#ff-target", label="0.55")
+    assert epoch(tab) >= 2
+    tab.select_option("#ff-threshold", label="2")
+    tab.wait_for_function("document.querySelector('.ff-learn .ff-status b').textContent === '0'")
+
+
+def test_a_network_that_dies_says_so_and_what_helps(tab, site):
+    visit(tab, site, "#layers=4&hidden=32&learning_rate=0.01")
+    tab.get_by_role("button", name="Play", exact=True).click()
+    notice = tab.locator(".ff-learn [role=alert]")
+    notice.filter(has_text="learning rate").wait_for(timeout=PATIENCE)
+    assert re.match(r"Layer \d has (died|diverged)", notice.inner_text())
+    assert tab.get_by_role("button", name="Play", exact=True).is_disabled()
+    assert not tab.get_by_role("button", name="Reset").is_disabled()
+
+
+@pytest.mark.parametrize(("points", "digit"), [(SEVEN, 7), (ZERO, 0)])
+def test_a_drawn_digit_is_classified(points, digit, tab, site):
+    visit(tab, site, "#layers=3")
+    stroke(tab, points)
+    tab.locator(".ff-answers .ff-top").wait_for()
+    assert tab.locator(".ff-answers tbody tr").count() == 4  # the readout and three layers
+    trained(tab, 15)
+    tab.wait_for_timeout(500)
+    assert answer(tab) == digit
+    tab.get_by_role("button", name="Clear").click()
+    tab.locator(".ff-answers .ff-top").wait_for(state="detached")
+
+
+def test_it_can_be_used_with_the_keyboard(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.get_by_role("button", name="Play", exact=True).focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_function(
+        "Number(document.querySelector('.ff-learn .ff-status b').textContent) >= 1",
+        timeout=PATIENCE,
+    )
+    tab.keyboard.press("Space")
+    tab.get_by_role("button", name="Play", exact=True).wait_for()
+    tab.locator(".ff-pad").focus()
+    tab.keyboard.press("Space")
+    for _ in range(6):
+        tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Space")
+    tab.locator(".ff-answers .ff-top").wait_for()
+    assert tab.locator(".ff-answers tbody tr").count() == 3
+
+
+def test_it_can_be_used_by_touch(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.get_by_role("button", name="Step").tap()
+    tab.wait_for_function(
+        "document.querySelector('.ff-learn .ff-status b').textContent === '1'", timeout=PATIENCE
+    )
+    pad = tab.locator(".ff-pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    finger = tab.context.new_cdp_session(tab)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        width, height = box["width"], box["height"]
+        places = [{"x": box["x"] + x * width, "y": box["y"] + y * height} for x, y in points]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    touch("touchStart", SEVEN[0])
+    for point in SEVEN[1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+    tab.locator(".ff-answers .ff-top").wait_for()
+
+
+def test_the_target_can_be_dragged(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    box = tab.locator(".ff-own svg").bounding_box()
+    x = box["x"] + box["width"] / 2
+    tab.mouse.move(x, box["y"] + 200)
+    tab.mouse.down()
+    tab.mouse.move(x, box["y"] + 75, steps=5)
+    tab.mouse.up()
+    assert float(chosen(tab, "target")) > 0.8
+
+
+def test_backpropagation_trains_beside_it(tab, site):
+    visit(tab, site, "#layers=3&hidden=32&backpropagation=on")
+    trained(tab, 4)
+    tab.wait_for_function(
+        """() => [...document.querySelectorAll('.ff-learn-beside figure')].every((figure) =>
+             figure.querySelectorAll('polyline.ff-line').length === 3 &&
+             [...figure.querySelectorAll('polyline.ff-line')].every((line) =>
+               line.getAttribute('points').split(' ').length >= 3))""",
+        timeout=PATIENCE,
+    )
+    backward = tab.locator(".ff-learn-beside figure svg").nth(1).get_attribute("aria-label")
+    assert backward.startswith("Backpropagation")
+
+
+def test_the_page_stays_fluent_while_it_trains(tab, site):
+    visit(tab, site, "#backpropagation=on")
+    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.wait_for_timeout(1500)
+    frames = tab.evaluate(
+        """new Promise((done) => {
+          const began = performance.now();
+          let frames = 0;
+          const count = () => {
+            frames += 1;
+            const seconds = (performance.now() - began) / 1000;
+            seconds < 3 ? requestAnimationFrame(count) : done(frames / seconds);
+          };
+          requestAnimationFrame(count);
+        })"""
+    )
+    assert frames > FRAMES
