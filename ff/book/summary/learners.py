@@ -17,6 +17,13 @@ from ff.stats.intervals import mean_band
 __all__ = ["accuracies", "answer", "delay_table", "ends", "missing", "outcomes", "rates"]
 
 FF, BACKPROP = "Forward-Forward", "backpropagation"
+# By the sign of backpropagation's slope, and of how much larger Forward-Forward's is.
+LATER = {1: "later", 0: "neither later nor earlier", -1: "earlier"}
+BESIDE = {
+    1: "less than by Forward-Forward",
+    0: "about as much as by Forward-Forward",
+    -1: "more than by Forward-Forward",
+}
 
 
 def answer(slopes: pd.DataFrame) -> str:
@@ -25,38 +32,33 @@ def answer(slopes: pd.DataFrame) -> str:
     Parameters
     ----------
     slopes
-        Results of `ff.stats.paired.slopes` of both learners, for one target or several. The claim
-        is of the first.
+        Results of `ff.stats.paired.slopes` of both learners, for one target or several.
     """
-    parts = []
+    later, beside, parts = {}, {}, []
     for target, rows in slopes.groupby("target", sort=False):
         own: Any = rows.set_index("way")
+        at = f"at {target:g}"
+        later[at] = LATER[sign_of(*own.loc[BACKPROP, ["low", "high"]])]
+        beside[at] = BESIDE[sign_of(*own.loc["difference", ["low", "high"]])]
         each = [
-            f"{estimate(*own.loc[name, ['slope', 'low', 'high']])} ({name})"
+            f"{estimate(*own.loc[name, ['slope', 'low', 'high']])} by {name}"
             for name in (FF, BACKPROP)
         ]
-        apart = estimate(*own.loc["difference", ["slope", "low", "high"]])
         parts.append(
-            f"at {target:g}, over the {own['layers'].iloc[0]} layers that reach it with both, "
-            f"{listed(each)}, a difference of {apart}"
+            f"{at}, {listed(each)}, over the {own['layers'].iloc[0]} layers that reach it by both "
+            f"(difference {estimate(*own.loc['difference', ['slope', 'low', 'high']])})"
         )
-    return f"<b>{_claim(slopes)}</b> Epochs that a further layer adds: {'; '.join(parts)}."
+    return (
+        f"<b>By backpropagation deeper layers are {_by_target(later)}; a further layer adds "
+        f"{_by_target(beside)}.</b> Epochs that it adds {'; '.join(parts)}."
+    )
 
 
-def _claim(slopes: pd.DataFrame) -> str:
-    """What the intervals at the first target say of backpropagation and of the difference."""
-    own: Any = slopes[slopes["target"] == slopes["target"].iloc[0]].set_index("way")
-    here, apart = (sign_of(*own.loc[name, ["low", "high"]]) for name in (BACKPROP, "difference"))
-    if here <= 0:
-        return {
-            0: "By backpropagation no delay with depth can be seen.",
-            -1: "By backpropagation deeper layers are earlier, not later.",
-        }[here]
-    return {
-        1: "Deeper layers are later by backpropagation, too, but less so than by Forward-Forward.",
-        0: "Deeper layers are later by backpropagation, too, by about as much.",
-        -1: "Deeper layers are later by backpropagation, too, and more so than by Forward-Forward.",
-    }[apart]
+def _by_target(words: dict[str, str]) -> str:
+    """What holds at each target, such as "later at 0.7 and earlier at 0.9"."""
+    if len(set(words.values())) == 1:
+        return f"{next(iter(words.values()))} {listed(words)}"
+    return listed(f"{what} {at}" for at, what in words.items())
 
 
 def missing(delays: pd.DataFrame) -> str:
