@@ -96,8 +96,8 @@ def test_a_smaller_delay_is_told_with_both_slopes():
     _, costs = tables(both())
     text = learners.answer(costs)
     assert text.startswith(
-        "<b>By backpropagation deeper layers are later at 0.7 and at 0.9; a further layer adds "
-        "less than by Forward-Forward at 0.7 and at 0.9.</b>"
+        "<b>With backpropagation deeper layers are later at 0.7 and at 0.9; a further layer adds "
+        "less than with Forward-Forward at 0.7 and at 0.9.</b>"
     )
     for row in costs.to_dict("records"):
         assert f"{three(row['slope'])} [{three(row['low'])}, {three(row['high'])}]" in text
@@ -113,7 +113,7 @@ def test_a_smaller_delay_is_told_with_both_slopes():
     ],
 )
 def test_the_claim_follows_from_the_intervals(kind, later, beside):
-    claim = f"deeper layers are {later} at 0.7; a further layer adds {beside} by Forward-Forward"
+    claim = f"deeper layers are {later} at 0.7; a further layer adds {beside} with Forward-Forward"
     assert claim in learners.answer(tables(both(**kind))[1].query("target == 0.7"))
 
 
@@ -126,9 +126,9 @@ def test_what_holds_at_one_target_only_is_told_for_each():
 def test_layers_that_never_arrive_or_are_there_at_once_are_named():
     probes, _ = tables(both(start=-4.0))
     text = learners.missing(probes)
-    assert "ayers 1 to 4 reach 0.7 in the first epoch by backpropagation" in text
+    assert "ayers 1 to 4 reach 0.7 in the first epoch with backpropagation" in text
     probes, _ = tables(both(best=0.85, delay=1.0))
-    assert "ayers 1 to 4 never reach 0.9 by backpropagation" in learners.missing(probes)
+    assert "ayers 1 to 4 never reach 0.9 with backpropagation" in learners.missing(probes)
     probes, _ = tables({"backpropagation": learner(start=4.0, delay=0.5)})
     assert learners.missing(probes) == ""
 
@@ -145,7 +145,7 @@ def test_accuracies_are_means_over_seeds_in_percent():
 def test_rates_are_told_with_their_grids():
     text = learners.rates(backprop_grids())
     for name in ("Forward-Forward", "backpropagation"):
-        assert f"{best_rate(backprop_grids(), name, 'mnist'):g} for {name}, the best of" in text
+        assert f"{best_rate(backprop_grids(), name, 'mnist'):g} for {name} (the best of" in text
     assert "in seeds 101 and 102" in text
 
 
@@ -156,6 +156,7 @@ def test_the_table_has_a_row_a_layer_and_a_dash_where_none_is_reached():
     assert set(table["to 0.9", "backpropagation"]) == {"\N{EN DASH}"}
     first = probes.iloc[0]
     assert str(table.iloc[0, 0]).startswith(three(first["crossing"]))
+    assert not table.map(lambda cell: "inf" in cell or "nan" in cell).any(axis=None)
 
 
 def ending(own: Records, first: float, last: float) -> Records:

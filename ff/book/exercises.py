@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, MINUS, Html, estimate, layer_numbers, listed
+from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, layer_numbers, listed
 from ff.results import backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
@@ -67,15 +67,15 @@ def backpropagation() -> Html:
     slopes: Any = paired.slopes(layers, READABLE, PROBE).set_index("way")
     own = delays[delays["way"] == "backpropagation"]
     rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
-    text = f"By backpropagation, at a learning rate of {rate:g} that was chosen on validation "
+    text = f"With backpropagation, at a learning rate of {rate:g} that was chosen on validation "
     text += f"images, {_order(own['crossing'])}. "
     both = [
-        f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs by {name}"
+        f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs with {name}"
         for name in ("backpropagation", "Forward-Forward")
     ]
     text += f"A further layer adds {listed(both)}. {_in_seeds(layers['backpropagation'])}"
     late = [
-        f"By {name}, {layer_numbers(rows.index[rows['censored']])} "
+        f"With {name}, {layer_numbers(rows.index[rows['censored']])} "
         f"did not reach it within {rows['last_epoch'].iloc[0]} epochs."
         for name, rows in delays.groupby("way", sort=False)
         if rows["censored"].any()
@@ -162,10 +162,10 @@ def _told(row: Any, key: str) -> str:
 def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
     """A number and its interval for each layer, a dash where there is none."""
     texts = [
-        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]".replace("-", MINUS)
+        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]"
         for value, low, high in rows[list(columns)].to_numpy(float)
     ]
-    return pd.Series(texts, index=rows.index)
+    return pd.Series(texts, index=rows.index).str.replace("-", MINUS).str.replace("inf", BEYOND)
 
 
 def _answer(text: str, table: pd.DataFrame) -> Html:
