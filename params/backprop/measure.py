@@ -85,8 +85,8 @@ def tune(before: pd.DataFrame) -> pd.DataFrame:
             found = zip(SEEDS, ACCURACY[learner](config), strict=True)
             rows += [(*point, *own) for own in found]
             print(*rows[-2:], sep="\n", flush=True)
-    both = pd.concat([before, pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True)
-    return both.astype({"validation_accuracy": np.float32})
+    rows = [*before.itertuples(index=False, name=None), *rows]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"validation_accuracy": np.float32})
 
 
 def of_classifiers(config: ff.Config) -> list[float]:
