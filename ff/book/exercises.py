@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+<<<<<<< HEAD
 from ff.book.markup import DASH, MINUS, Html, estimate, fold, layer_numbers, listed
+=======
+from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, layer_numbers, listed
+>>>>>>> bp
 from ff.results import backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
@@ -27,15 +31,16 @@ def threshold() -> Html:
         "neither later nor earlier as far as can be seen": (found["difference_low"] <= 0)
         & (found["difference_high"] >= 0),
     }
-    text = f"With twice the threshold, {listed(_sorted(found, which))}. "
-    there: Any = found.dropna(subset="difference")
-    if len(there):
-        most = there.loc[there["difference"].idxmax()]
+    parts = _sorted(found, which)
+    text = f"With twice the threshold, {listed(parts)}. " if parts else ""
+    later: Any = found[which["later"]]
+    if len(later):
+        most = later.loc[later["difference"].idxmax()]
         text += (
             f"Layer {most.name} loses most: it is later by {_told(most, 'difference')} epochs, "
             f"which makes its delay {_told(most, 'ratio')} times as long. "
         )
-    return _answer(text + _absent(found), _table(found, "twice the threshold", "difference"))
+    return _own(found, text, "twice the threshold", "difference")
 
 
 def learning_rate() -> Html:
@@ -44,7 +49,8 @@ def learning_rate() -> Html:
     first: Any = found["base"].le(1) & found["other"].le(1)
     rest = found[~first & found["ratio"].notna()]
     places = {
-        "about twice as late": (rest["ratio_low"] <= 2) & (rest["ratio_high"] >= 2),
+        "twice as late, as far as can be seen": (rest["ratio_low"] <= 2)
+        & (rest["ratio_high"] >= 2),
         "less than twice as late": rest["ratio_high"] < 2,
         "more than twice as late": rest["ratio_low"] > 2,
     }
@@ -56,7 +62,7 @@ def learning_rate() -> Html:
     if np.any(first):
         text += f"No delay is seen in {layer_numbers(found.index[first])}: "
         text += f"{TARGET} is reached in the first epoch at either rate. "
-    return _answer(text + _absent(found), _table(found, "half the learning rate", "ratio"))
+    return _own(found, text, "half the learning rate", "ratio")
 
 
 def backpropagation() -> Html:
@@ -67,24 +73,24 @@ def backpropagation() -> Html:
     slopes: Any = paired.slopes(layers, READABLE, PROBE).set_index("way")
     own = delays[delays["way"] == "backpropagation"]
     rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
-    text = f"By backpropagation, at a learning rate of {rate:g} that was chosen on validation "
+    text = f"With backpropagation, at a learning rate of {rate:g} that was chosen on validation "
     text += f"images, {_order(own['crossing'])}. "
     both = [
-        f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs by {name}"
+        f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs with {name}"
         for name in ("backpropagation", "Forward-Forward")
     ]
     text += f"A further layer adds {listed(both)}. {_in_seeds(layers['backpropagation'])}"
     late = [
-        f"By {name}, {layer_numbers(rows.index[rows['censored']])} "
+        f"With {name}, {layer_numbers(rows.index[rows['censored']])} "
         f"did not reach it within {rows['last_epoch'].iloc[0]} epochs."
         for name, rows in delays.groupby("way", sort=False)
         if rows["censored"].any()
     ]
     keys = ("crossing", "crossing_low", "crossing_high")
-    columns = {
-        f"{name}: epoch": _cells(rows, *keys) for name, rows in delays.groupby("way", sort=False)
-    }
-    return _answer(" ".join([text, *late]), pd.DataFrame(columns))
+    columns = {name: _cells(rows, *keys) for name, rows in delays.groupby("way", sort=False)}
+    what = f"the accuracy of a layer's probe on validation images reaches {READABLE}"
+    seeds = int(delays["seeds"].iloc[0])
+    return _answer(" ".join([text, *late]), pd.DataFrame(columns), what, seeds)
 
 
 def _beside(name: str) -> Any:
@@ -145,13 +151,15 @@ def _in_seeds(layers: pd.DataFrame) -> str:
     return f"Layer {last} is later than layer {first} in {later} of {len(crossing)} seeds."
 
 
-def _table(found: pd.DataFrame, name: str, change: str) -> pd.DataFrame:
-    """Delays of both, and what changes, as text by layer."""
+def _own(found: pd.DataFrame, text: str, name: str, change: str) -> Html:
+    """Answer about a variant: delays of both, and what changes, below the sentences."""
     head = {"difference": "later by", "ratio": "times as late"}[change]
-    columns = {"as on this page: epoch": "base", f"{name}: epoch": "other", head: change}
-    return pd.DataFrame(
+    columns = {"as on this page": "base", name: "other", head: change}
+    table = pd.DataFrame(
         {title: _cells(found, key, f"{key}_low", f"{key}_high") for title, key in columns.items()}
     )
+    what = f"a layer's accuracy in training reaches {TARGET}"
+    return _answer(text + _absent(found), table, what, int(found["seeds"].iloc[0]))
 
 
 def _told(row: Any, key: str) -> str:
@@ -162,15 +170,18 @@ def _told(row: Any, key: str) -> str:
 def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
     """A number and its interval for each layer, a dash where there is none."""
     texts = [
-        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]".replace("-", MINUS)
+        DASH if np.isnan(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]"
         for value, low, high in rows[list(columns)].to_numpy(float)
     ]
-    return pd.Series(texts, index=rows.index)
+    return pd.Series(texts, index=rows.index).str.replace("-", MINUS).str.replace("inf", BEYOND)
 
 
-def _answer(text: str, table: pd.DataFrame) -> Html:
-    """Sentences, and below them a table by layer, behind one click: a prediction comes first."""
+def _answer(text: str, table: pd.DataFrame, what: str, seeds: int) -> Html:
+    """Sentences, a table by layer and what its numbers are, behind one click: predict first."""
     shown = table.rename_axis("layer").reset_index().to_html(index=False, border=0)
-    note = f"Brackets: 95 % intervals over seeds. {DASH}: the target is not reached."
     heads = shown.replace("<th>", '<th scope="col">')
+    note = (
+        f"Epochs after which {what} in the mean of {seeds} seeds, with 95 % intervals over seeds; "
+        f"{DASH} if it does not."
+    )
     return fold("What was measured", f"<p>{text.strip()}</p>{heads}<p>{note}</p>")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 __all__ = [
+    "BEYOND",
     "DASH",
     "MINUS",
     "Html",
@@ -29,6 +30,7 @@ HEADS = {"hidden": "units", "p_holm": "p (Holm)"}  # of columns whose names do n
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"  # where nothing is measured
+BEYOND = "\N{INFINITY}"  # the end of an interval that is beyond the last epoch
 SIGNS = {"agrees": "\N{CHECK MARK}", "differs": "\N{MULTIPLICATION X}"}
 COLORS = {"agrees": "success", "differs": "danger"}  # of the site's theme
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, estimate, interval, layer_numbers, listed, number
+from ff.book.markup import BEYOND, DASH, estimate, layer_numbers, listed, number
 from ff.book.study import Outcome, all_hold
 from ff.book.summary.shared import sign_of
 from ff.records import Records
@@ -17,6 +17,13 @@ from ff.stats.intervals import mean_band
 __all__ = ["accuracies", "answer", "delay_table", "ends", "missing", "outcomes", "rates"]
 
 FF, BACKPROP = "Forward-Forward", "backpropagation"
+# By the sign of backpropagation's slope, and of how much larger Forward-Forward's is.
+LATER = {1: "later", 0: "neither later nor earlier", -1: "earlier"}
+BESIDE = {
+    1: "less than with Forward-Forward",
+    0: "about as much as with Forward-Forward",
+    -1: "more than with Forward-Forward",
+}
 
 
 def answer(slopes: pd.DataFrame) -> str:
@@ -25,38 +32,33 @@ def answer(slopes: pd.DataFrame) -> str:
     Parameters
     ----------
     slopes
-        Results of `ff.stats.paired.slopes` of both learners, for one target or several. The claim
-        is of the first.
+        Results of `ff.stats.paired.slopes` of both learners, for one target or several.
     """
-    parts = []
+    later, beside, parts = {}, {}, []
     for target, rows in slopes.groupby("target", sort=False):
         own: Any = rows.set_index("way")
+        at = f"at {target:g}"
+        later[at] = LATER[sign_of(*own.loc[BACKPROP, ["low", "high"]])]
+        beside[at] = BESIDE[sign_of(*own.loc["difference", ["low", "high"]])]
         each = [
-            f"{estimate(*own.loc[name, ['slope', 'low', 'high']])} ({name})"
+            f"{estimate(*own.loc[name, ['slope', 'low', 'high']])} with {name}"
             for name in (FF, BACKPROP)
         ]
-        apart = estimate(*own.loc["difference", ["slope", "low", "high"]])
         parts.append(
-            f"at {target:g}, over the {own['layers'].iloc[0]} layers that reach it with both, "
-            f"{listed(each)}, a difference of {apart}"
+            f"{at}, {listed(each)}, over the {own['layers'].iloc[0]} layers that reach it with "
+            f"both (difference {estimate(*own.loc['difference', ['slope', 'low', 'high']])})"
         )
-    return f"<b>{_claim(slopes)}</b> Epochs that a further layer adds: {'; '.join(parts)}."
+    return (
+        f"<b>With backpropagation deeper layers are {_by_target(later)}; a further layer adds "
+        f"{_by_target(beside)}.</b> Epochs that it adds {'; '.join(parts)}."
+    )
 
 
-def _claim(slopes: pd.DataFrame) -> str:
-    """What the intervals at the first target say of backpropagation and of the difference."""
-    own: Any = slopes[slopes["target"] == slopes["target"].iloc[0]].set_index("way")
-    here, apart = (sign_of(*own.loc[name, ["low", "high"]]) for name in (BACKPROP, "difference"))
-    if here <= 0:
-        return {
-            0: "By backpropagation no delay with depth can be seen.",
-            -1: "By backpropagation deeper layers are earlier, not later.",
-        }[here]
-    return {
-        1: "Deeper layers are later by backpropagation, too, but less so than by Forward-Forward.",
-        0: "Deeper layers are later by backpropagation, too, by about as much.",
-        -1: "Deeper layers are later by backpropagation, too, and more so than by Forward-Forward.",
-    }[apart]
+def _by_target(words: dict[str, str]) -> str:
+    """What holds at each target, such as "later at 0.7 and earlier at 0.9"."""
+    if len(set(words.values())) == 1:
+        return f"{next(iter(words.values()))} {listed(words)}"
+    return listed(f"{what} {at}" for at, what in words.items())
 
 
 def missing(delays: pd.DataFrame) -> str:
@@ -72,9 +74,9 @@ def missing(delays: pd.DataFrame) -> str:
         way, target = key  # pyright: ignore[reportGeneralTypeIssues]
         late, early = rows.loc[rows["censored"], "layer"], rows.loc[rows["epoch"] == 1, "layer"]
         if len(late):
-            parts.append(f"{layer_numbers(late)} never reach {target:g} by {way}")
+            parts.append(f"{layer_numbers(late)} never reach {target:g} with {way}")
         if len(early):
-            parts.append(f"{layer_numbers(early)} reach {target:g} in the first epoch by {way}")
+            parts.append(f"{layer_numbers(early)} reach {target:g} in the first epoch with {way}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if parts else ""
 
@@ -83,7 +85,7 @@ def ends(learners: Mapping[str, Records]) -> str:
     """Accuracy of the first and the last probe, and of the whole network, after the last epoch."""
     probes = [
         f"from {_percent(_probes(own)[:, 0])} in layer 1 to {_percent(_probes(own)[:, -1])} in "
-        f"layer {own.layers['layer'].max()} by {name}"
+        f"layer {own.layers['layer'].max()} with {name}"
         for name, own in learners.items()
     ]
     return f"After the last epoch, the probes' accuracy goes {listed(probes)}."
@@ -113,13 +115,13 @@ def rates(grids: pd.DataFrame, dataset: str = "mnist") -> str:
         own: Any = grids[(grids["learner"] == learner) & (grids["dataset"] == dataset)]
         depth, points = own["layers"].max(), sorted(set(own["learning_rate"]))
         text = (
-            f"{best_rate(grids, learner, dataset):g} for {learner}, the best of {len(points)} from "
+            f"{best_rate(grids, learner, dataset):g} for {learner} (the best of {len(points)} from "
             f"{points[0]:g} to {points[-1]:g} in networks of {depth} layers"
         )
         for fewer in sorted(set(own["layers"]) - {depth}):
             other = best_rate(own[own["layers"] == fewer], learner, dataset)
-            text += f" (of {fewer} layers {other:g} would be)"
-        parts.append(text)
+            text += f"; in those of {fewer} layers it would be {other:g}"
+        parts.append(f"{text})")
     seeds = listed(str(seed) for seed in sorted(set(grids["seed"])))
     return (
         f"The learning rates are {listed(parts)}. Best is the highest accuracy of the readout or "
@@ -133,7 +135,7 @@ def delay_table(delays: pd.DataFrame) -> pd.DataFrame:
     for key, rows in delays.groupby(["target", "way"], sort=False):
         target, way = key  # pyright: ignore[reportGeneralTypeIssues]
         columns[f"to {target:g}", way] = [
-            DASH if np.isnan(value) else f"{number(value)} {interval(low, high)}".strip()
+            DASH if np.isnan(value) else estimate(value, low, high).replace("inf", BEYOND)
             for value, low, high in rows[["crossing", "crossing_low", "crossing_high"]].to_numpy()
         ]
     layers = pd.Index(delays["layer"].unique(), name="layer").map("layer {}".format)
@@ -176,7 +178,7 @@ def outcomes(
     rise = {name: _percent_apart(_probes(run)) for name, run in learners.items()}
     mean, low, high = rise[FF]
     gain: Any = mean_band(100 * (_test(learners[BACKPROP]) - _test(learners[FF])))
-    text = listed(f"{estimate(*values)} points by {name}" for name, values in rise.items())
+    text = listed(f"{estimate(*values)} points with {name}" for name, values in rise.items())
     text = (
         f"From the probe of layer 1 to that of the last: {text}. On test images the classifier "
         f"exceeds the readout by {estimate(*map(float, gain))} points."
