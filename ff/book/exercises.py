@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-<<<<<<< HEAD
-from ff.book.markup import DASH, MINUS, Html, estimate, fold, layer_numbers, listed
-=======
-from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, layer_numbers, listed
->>>>>>> bp
+from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, fold, layer_numbers, listed
 from ff.results import backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
