@@ -46,13 +46,15 @@ def epoch(tab: Any) -> int:
 
 
 def trained(tab: Any, epochs: int) -> None:
-    """Train until some epochs are over, then pause."""
-    tab.get_by_role("button", name="Play", exact=True).click()
-    tab.wait_for_function(
-        f"Number(document.querySelector('.ff-learn .ff-status b').textContent) >= {epochs}",
-        timeout=PATIENCE,
-    )
-    tab.get_by_role("button", name="Pause").click()
+    """Train for some epochs, one after the other, so that it ends where it always does."""
+    step = tab.get_by_role("button", name="Step")
+    for number in range(epoch(tab) + 1, epoch(tab) + 1 + epochs):
+        step.click()
+        tab.wait_for_function(
+            f"document.querySelector('.ff-learn .ff-status b').textContent === '{number}'",
+            timeout=PATIENCE,
+        )
+        tab.get_by_role("button", name="Play", exact=True).wait_for()
 
 
 def chosen(tab: Any, name: str) -> str:
@@ -79,8 +81,13 @@ def stroke(tab: Any, points: list[tuple[float, float]]) -> None:
 def test_it_trains_is_paused_stepped_and_reset(tab, site):
     visit(tab, site)
     assert epoch(tab) == 0
-    trained(tab, 2)
-    tab.wait_for_timeout(300)  # a slice that was under way
+    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.wait_for_function(
+        "Number(document.querySelector('.ff-learn .ff-status b').textContent) >= 2",
+        timeout=PATIENCE,
+    )
+    tab.get_by_role("button", name="Pause").click()
+    tab.wait_for_timeout(500)  # a slice that was under way
     reached = epoch(tab)
     tab.wait_for_timeout(500)
     assert epoch(tab) == reached, "it goes on although it is paused"

@@ -9,7 +9,7 @@ const LearnPad = (() => {
   const SIDE = 224; // of the pad
   const PEN = 18;
   const STEP = 14; // of the pen, by a key
-  const [BITMAP, LINE] = [32, 4.8]; // pixels of the bitmap, and a width there at which drawings have the ink of the data set
+  const [BITMAP, LINE] = [32, 5.6]; // pixels of the bitmap, and the width of a line there: about that of the data set
 
   /** The pad; `others` are images to take in place of a drawing, and `changed` is called whenever
       another image is there. */
