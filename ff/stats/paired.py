@@ -33,7 +33,7 @@ def delays(
     Returns
     -------
     DataFrame
-        What `ff.stats.delay.mean_delay` says of each, below each other, with the first columns way
+        What `ff.delay.mean_delay` says of each, below each other, with the first columns way
         and target.
     """
     tables = [
