@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
-from wording import words
+from wording import words as paragraphs
 
 import ff
 from ff.book import exercises
+from ff.book.markup import Html
 from ff.records import Records
 from ff.results import backprop, backprop_grids, best_rate, exercise
 
@@ -23,6 +24,17 @@ PAGE: dict[str, Any] = {
     "seeds": list(range(1, 21)),
     "cool_down": False,
 }
+
+
+def words(answer: Html) -> list[str]:
+    """Paragraphs of an answer, which are behind a click."""
+    folded = re.fullmatch(
+        r"<details.*?><summary>What was measured</summary>(.*)</details>",
+        answer._repr_html_(),
+        re.DOTALL,
+    )
+    assert folded
+    return paragraphs(Html(folded[1]))
 
 
 def crossings(layers: pd.DataFrame, column: str, target: float) -> list[float]:

@@ -41,7 +41,7 @@ from ff.running.lock import claim
 
 LOGGER = logging.getLogger(__name__)
 # What an executed page depends on.
-DATA = ("results", "precision", "devices", "variations")
+DATA = ("results", "precision", "devices", "variations", "backprop", "exercises")
 INPUTS = ("../ff", "../params", *DATA, "_ext/executed.py")
 # What the site as a whole depends on, and where it keeps the hash of that.
 SOURCES = (".", "../ff", "../params", "../_config.yml", "../CITATION.cff")
