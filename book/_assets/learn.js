@@ -92,28 +92,27 @@
   /* ---- One run ------------------------------------------------------------------------------- */
 
   let run = null; // the networks in training, and what was measured of them
-  let playing = false;
+  let loop = null; // what trains them slice by slice; null while the run is paused
   let drawing = false;
 
   const configuration = () => ({ ...data.config, ...settings });
+  const over = () => Boolean(run.forward.lost) || run.forward.epochs.length >= EPOCHS;
 
   function begin() {
     run?.forward.end();
     run?.backward?.end();
     run = { forward: start("ForwardForward", configuration()), backward: null, now: null };
-    run.forward.ask("now").then(show(run));
+    const of = run;
+    run.forward.ask("now").then((now) => show(of, now));
     say("");
     schedule();
     look();
   }
 
   /** Take what a slice has brought, unless another network has begun meanwhile. */
-  function show(of) {
-    return (now) => {
-      if (run !== of) return;
-      of.now = now;
-      schedule();
-    };
+  function show(of, now) {
+    if (run === of) of.now = now;
+    schedule();
   }
 
   async function advance(network, steps) {
@@ -124,59 +123,65 @@
     return found;
   }
 
-  /** Let backpropagation catch up with the steps of Forward-Forward; it is the faster one. */
+  /** Let backpropagation take the steps that Forward-Forward has taken. */
   async function follow(of) {
-    if (settings.backpropagation === "off") return;
-    if (!of.backward) {
-      const c = { ...configuration(), learning_rate: data.rate };
-      of.backward = start("EndToEnd", c);
+    of.backward ??= start("EndToEnd", { ...configuration(), learning_rate: data.rate });
+    const { forward, backward } = of;
+    if (backward.busy) return;
+    backward.busy = true;
+    const behind = () => (settings.backpropagation === "on" && !backward.lost ? forward.step - backward.step : 0);
+    while (run === of && behind() > 0) {
+      await advance(backward, behind());
+      schedule();
     }
-    const behind = of.forward.step - of.backward.step;
-    if (behind > 0 && !of.backward.lost) await advance(of.backward, behind);
+    backward.busy = false;
   }
 
-  /** Train slice by slice until the run is paused or ended, or, of one step, until the epoch's end. */
-  async function train(once) {
-    const of = run;
+  /** Train slice by slice until the run is paused or over, or, for one step, to the epoch's end. */
+  async function play(once) {
+    const [of, own] = [run, {}];
+    loop = own;
+    schedule();
     let steps = 1;
-    while (run === of && playing && !of.forward.lost && of.forward.epochs.length < EPOCHS) {
+    while (loop === own && !over()) {
       const began = performance.now();
       const before = of.forward.step;
-      const [found] = await Promise.all([advance(of.forward, steps), follow(of)]);
-      show(of)(found);
-      if (found.epoch && run === of) look();
+      const found = await advance(of.forward, steps);
+      if (run !== of) return;
+      show(of, found);
+      if (settings.backpropagation === "on") follow(of);
+      if (found.epoch) look();
       if (found.epoch && once) break;
       const took = performance.now() - began;
-      const due = ((of.forward.step - before) / SPEEDS[settings.speed]) * 1000;
+      const speed = SPEEDS[settings.speed];
+      const due = ((of.forward.step - before) / speed) * 1000;
       if (due > took) await new Promise((resolve) => setTimeout(resolve, due - took));
-      const most = SPEEDS[settings.speed] * (SLICE / 1000);
-      steps = Math.max(1, Math.min(Math.round((steps * SLICE) / took), Math.ceil(most), batches));
+      const most = Math.min(batches, Math.max(1, Math.round((speed * SLICE) / 1000)));
+      steps = Math.min(most, Math.max(1, Math.round((steps * SLICE) / took)));
     }
-    if (run !== of) return;
-    playing = false;
-    schedule();
+    if (loop === own) pause();
   }
 
-  function play(once) {
-    if (playing) return;
-    playing = true;
+  function pause() {
+    loop = null;
     schedule();
-    train(once);
-  }
-
-  function reset() {
-    const went = playing;
-    playing = false;
-    begin();
-    if (went) play(false);
   }
 
   /** Change a setting: another network begins, unless it is only of the view. */
   function change(name, value) {
     settings = { ...settings, [name]: value };
     tell();
-    if (name in NETWORK) reset();
+    if (name in NETWORK) renew();
+    if (name === "backpropagation" && value === "on") follow(run);
     schedule();
+  }
+
+  /** Another network, with the settings as they are now; it learns at once if this one did. */
+  function renew() {
+    const went = loop !== null;
+    pause();
+    begin();
+    if (went) play(false);
   }
 
   /* ---- Controls ------------------------------------------------------------------------------ */
@@ -186,9 +191,12 @@
     made.addEventListener("click", action);
     return made;
   };
-  const playButton = button("Play", () => (playing ? ((playing = false), schedule()) : play(false)));
+  const playButton = button("Play", () => (loop ? pause() : play(false)));
   const stepButton = button("Step", () => play(true));
-  const resetButton = button("Reset", reset);
+  const resetButton = button("Reset", () => {
+    pause();
+    begin();
+  });
   set(stepButton, { title: "Train to the end of an epoch" });
   set(resetButton, { title: "Begin anew with these settings" });
   playButton.classList.add("ff-primary");
@@ -268,7 +276,7 @@
       html("span", {}, html("b", {}, String(reached)), ` of ${settings.layers} layers awake${read}`),
     );
     const text = `Epoch ${epochs.length}: ${reached} of ${settings.layers} layers have reached ${target}.`;
-    if (spoken.textContent !== text && (!playing || epochs.length % 5 === 0)) spoken.textContent = text;
+    if (spoken.textContent !== text && (!loop || epochs.length % 5 === 0)) spoken.textContent = text;
   }
 
   function drawProbes() {
@@ -302,10 +310,9 @@
     for (const [name, input] of Object.entries(inputs)) {
       input.value = CHOICES[name].values.indexOf(settings[name]);
     }
-    const over = Boolean(run.forward.lost) || run.forward.epochs.length >= EPOCHS;
-    playButton.textContent = playing ? "Pause" : "Play";
-    playButton.disabled = over;
-    stepButton.disabled = over || playing;
+    playButton.textContent = loop ? "Pause" : "Play";
+    playButton.disabled = over();
+    stepButton.disabled = over() || loop !== null;
     drawTraces(drawStack());
     drawProbes();
     drawNotice();
@@ -401,7 +408,8 @@
   addEventListener("hashchange", () => {
     const before = settings;
     settings = parse(location.hash);
-    if (Object.keys(NETWORK).some((name) => settings[name] !== before[name])) reset();
+    if (Object.keys(NETWORK).some((name) => settings[name] !== before[name])) renew();
+    if (settings.backpropagation === "on") follow(run);
     schedule();
   });
   new ResizeObserver(schedule).observe(root);
