@@ -160,3 +160,18 @@ def test_a_seed_that_has_died_in_one_run_is_left_out_of_both(monkeypatch):
     html = exercises.threshold()._repr_html_()
     expected = crossings(synthetic.without(base.layers, 6), "train_accuracy", 0.7)
     assert numbers(html, 1) == pytest.approx(expected, abs=0.0501)
+
+
+@pytest.mark.parametrize(
+    ("answer", "begins", "ends"),
+    [
+        (exercises.threshold, "Layer 1 suffers least.", "at least twice as late."),
+        (exercises.learning_rate, "Half a step takes about twice", "still reaches 0.7."),
+        (exercises.backpropagation, "The probes of all layers reach 0.9", "that reaches 0.9."),
+    ],
+)
+def test_what_was_expected_is_told_too(answer, begins, ends):
+    *_, ours = words(answer())
+    said = ours.removeprefix("Our own prediction, made before it was measured: ")
+    assert said.startswith(begins)
+    assert said.endswith(ends)

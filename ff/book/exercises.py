@@ -3,18 +3,20 @@
 Each is a question on the network of that page: 8 layers of 100 units on the digits.
 """
 
+from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, fold, layer_numbers, listed
-from ff.results import backprop, exercise
+from ff.results import RESULTS, backprop, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
 
 __all__ = ["backpropagation", "learning_rate", "threshold"]
 
+PARAMS = RESULTS.parents[1] / "params"
 READABLE, PROBE = 0.9, "probe_accuracy"  # when a layer counts as readable, and by what
 
 
@@ -36,7 +38,7 @@ def threshold() -> Html:
             f"Layer {most.name} loses most: it is later by {_told(most, 'difference')} epochs, "
             f"which makes its delay {_told(most, 'ratio')} times as long. "
         )
-    return _own(found, text, "twice the threshold", "difference")
+    return _own("threshold-2", found, text, "twice the threshold", "difference")
 
 
 def learning_rate() -> Html:
@@ -58,7 +60,7 @@ def learning_rate() -> Html:
     if np.any(first):
         text += f"No delay is seen in {layer_numbers(found.index[first])}: "
         text += f"{TARGET} is reached in the first epoch at either rate. "
-    return _own(found, text, "half the learning rate", "ratio")
+    return _own("learning-rate-0.5x", found, text, "half the learning rate", "ratio")
 
 
 def backpropagation() -> Html:
@@ -86,7 +88,8 @@ def backpropagation() -> Html:
     columns = {name: _cells(rows, *keys) for name, rows in delays.groupby("way", sort=False)}
     what = f"the accuracy of a layer's probe on validation images reaches {READABLE}"
     seeds = int(delays["seeds"].iloc[0])
-    return _answer(" ".join([text, *late]), pd.DataFrame(columns), what, seeds)
+    told = " ".join([text, *late])
+    return _answer("backprop/digits", told, pd.DataFrame(columns), what, seeds)
 
 
 def _beside(name: str) -> Any:
@@ -147,7 +150,7 @@ def _in_seeds(layers: pd.DataFrame) -> str:
     return f"Layer {last} is later than layer {first} in {later} of {len(crossing)} seeds."
 
 
-def _own(found: pd.DataFrame, text: str, name: str, change: str) -> Html:
+def _own(run: str, found: pd.DataFrame, text: str, name: str, change: str) -> Html:
     """Answer about a variant: delays of both, and what changes, below the sentences."""
     head = {"difference": "later by", "ratio": "times as late"}[change]
     columns = {"as on this page": "base", name: "other", head: change}
@@ -155,7 +158,8 @@ def _own(found: pd.DataFrame, text: str, name: str, change: str) -> Html:
         {title: _cells(found, key, f"{key}_low", f"{key}_high") for title, key in columns.items()}
     )
     what = f"a layer's accuracy in training reaches {TARGET}"
-    return _answer(text + _absent(found), table, what, int(found["seeds"].iloc[0]))
+    seeds = int(found["seeds"].iloc[0])
+    return _answer(f"exercises/{run}", text + _absent(found), table, what, seeds)
 
 
 def _told(row: Any, key: str) -> str:
@@ -172,12 +176,21 @@ def _cells(rows: pd.DataFrame, *columns: str) -> pd.Series:
     return pd.Series(texts, index=rows.index).str.replace("-", MINUS).str.replace("inf", BEYOND)
 
 
-def _answer(text: str, table: pd.DataFrame, what: str, seeds: int) -> Html:
-    """Sentences, a table by layer and what its numbers are, behind one click: predict first."""
+def _answer(run: str, text: str, table: pd.DataFrame, what: str, seeds: int) -> Html:
+    """Sentences, what was expected, and a table by layer, behind one click: predict first."""
     shown = table.rename_axis("layer").reset_index().to_html(index=False, border=0)
     heads = shown.replace("<th>", '<th scope="col">')
     note = (
         f"Epochs after which {what} in the mean of {seeds} seeds, with 95 % intervals over seeds; "
         f"{DASH} if it does not."
     )
-    return fold("What was measured", f"<p>{text.strip()}</p>{heads}<p>{note}</p>")
+    ours = f"<b>Our own prediction, made before it was measured:</b> {escape(_expected(run))}"
+    return fold("What was measured", f"<p>{text.strip()}</p>{heads}<p>{note}</p><p>{ours}</p>")
+
+
+def _expected(run: str) -> str:
+    """What the head of a run's file in ``params/`` says was expected."""
+    lines = (PARAMS / f"{run}.yaml").read_text(encoding="utf-8").splitlines()
+    head = " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+    said = head.partition("Expect (written before the training): ")[2]
+    return said[:1].upper() + said[1:]
