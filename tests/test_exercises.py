@@ -175,3 +175,31 @@ def test_what_was_expected_is_told_too(answer, begins, ends):
     said = ours.removeprefix("Our own prediction, made before it was measured: ")
     assert said.startswith(begins)
     assert said.endswith(ends)
+
+
+def test_rates_are_those_of_the_page(monkeypatch):
+    grids = backprop_grids()
+    said = paragraphs(exercises.rates())[0]
+    best = best_rate(grids, "backpropagation", "digits")
+    assert f"backpropagation has {best:g} here" in said
+    assert "Forward-Forward has 0.001 here" in said
+    # Where another rate is better, that is said with what it gives.
+    worse = grids.assign(
+        validation_accuracy=grids["validation_accuracy"].where(
+            (grids["learner"] == "backpropagation") | (grids["learning_rate"] == 3e-4), 0.5
+        )
+    )
+    monkeypatch.setattr("ff.book.exercises.backprop_grids", lambda: worse)
+    assert (
+        "Forward-Forward has 0.001 here, with which 50.0\N{NO-BREAK SPACE}% of them"
+        in (paragraphs(exercises.rates())[0])
+    )
+    assert "with 0.0003)" in paragraphs(exercises.rates())[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.1, 0.3, "later"), (-0.3, -0.1, "earlier"), (-0.1, 0.1, "No order of depth")],
+)
+def test_the_answer_begins_with_the_order(low, high, said):
+    assert said in exercises._direction(low, high)

@@ -11,11 +11,11 @@ const LearnPad = (() => {
   const STEP = 14; // of the pen, by a key
   const [BITMAP, LINE] = [32, 5.6]; // pixels of the bitmap, and the width of a line there: about that of the data set
 
-  /** The pad; `others` are images to take in place of a drawing, and `changed` is called whenever
-      another image is there. */
+  /** The pad; `others` are images with their `label`, to take in place of a drawing, and `changed` is
+      called whenever another image is there. */
   function make(digits, others, changed) {
     let strokes = []; // lists of points [x, y] on the pad
-    let taken = null; // an image of the data set, in place of a drawing
+    let taken = null; // one of the others, in place of a drawing
     const canvas = html("canvas", {
       width: SIDE,
       height: SIDE,
@@ -26,6 +26,7 @@ const LearnPad = (() => {
     });
     const context = canvas.getContext("2d");
     const seen = html("canvas", { role: "img", "aria-label": "the drawing as the network sees it" });
+    const told = html("figcaption");
     const pen = { x: SIDE / 2, y: SIDE / 4, down: false, shown: false };
 
     /** Draw the strokes on a canvas, moved and scaled. */
@@ -55,7 +56,7 @@ const LearnPad = (() => {
 
     /** Grey levels of what is drawn, or null. */
     function image() {
-      if (taken) return taken;
+      if (taken) return taken.image;
       return strokes.length ? digits.enlarge(digits.counted(bitmap())) : null;
     }
 
@@ -72,6 +73,7 @@ const LearnPad = (() => {
       const own = image() ?? new Uint8Array(digits.PIXELS);
       paint(seen, digits.SIDE, grey(labelled(own, -1, digits.CLASSES)));
       if (taken) context.drawImage(seen, 0, 0, SIDE, SIDE);
+      told.textContent = `${taken ? `a ${taken.label}, ` : ""}as the network sees it`;
     }
 
     let scheduled = false;
@@ -142,7 +144,7 @@ const LearnPad = (() => {
       "div",
       { class: "ff-pad-box" },
       canvas,
-      html("div", {}, clear, another, html("figure", {}, seen, html("figcaption", {}, "as the network sees it"))),
+      html("div", {}, clear, another, html("figure", {}, seen, told)),
     );
     return { node, image };
   }

@@ -152,25 +152,24 @@ function training({ Network, Classifier, accuracy }, { Backprop }, digits) {
     }
 
     /** What a layer responds to: the training images with the most and the least goodness under their
-        own label, as their numbers; of the first layer also how training has changed its weights. */
+        own label, as their numbers; of the first layer also what training has changed in its weights. */
     favorites({ layer, count }) {
       const { images, labels } = this.train;
       const x = samples(images.slice(0, SEARCHED), Array.from(labels.slice(0, SEARCHED)));
       const { g } = Array.from(this.network.activity(x))[layer - 1];
       const order = Array.from(g.keys()).sort((a, b) => g[b] - g[a]);
       const found = { most: order.slice(0, count), least: order.slice(-count).reverse() };
-      return layer > 1 ? found : { ...found, units: this.units(count) };
+      return layer > 1 ? found : { ...found, units: EVENLY.map((label) => this.excitedBy(label)) };
     }
 
-    /** Changes of the weights of the units of the first layer that have changed most: pixels of each. */
-    units(count) {
+    /** Of the unit of the first layer whose weight to a label's pixel training has raised most: how
+        its weights to all pixels have changed. */
+    excitedBy(label) {
       const { weight, inputs, width } = this.network.layers[0];
-      const change = weight.values.map((own, at) => own - this.first[at]);
-      const units = Array.from({ length: width }, (_, unit) =>
-        Float32Array.from({ length: inputs }, (_, pixel) => change[pixel * width + unit]),
-      );
-      const norm = (own) => own.reduce((sum, value) => sum + value * value, 0);
-      return units.sort((a, b) => norm(b) - norm(a)).slice(0, count);
+      const change = (pixel, unit) => weight.values[pixel * width + unit] - this.first[pixel * width + unit];
+      const raised = Array.from({ length: width }, (_, unit) => change(label, unit));
+      const unit = raised.indexOf(Math.max(...raised));
+      return Float32Array.from({ length: inputs }, (_, pixel) => (pixel < CLASSES ? 0 : change(pixel, unit)));
     }
   }
 

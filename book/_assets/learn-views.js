@@ -5,22 +5,24 @@
 const LearnViews = (() => {
   const { html, svg, set, path, mark, count, chart } = Charts;
   const [LOW, HIGH, BINS] = [0.5, 1.5, 40]; // axis of goodness, in thresholds
-  const REACH = 0.15; // in thresholds, what the highest bar of a label stands for
+  const REACH = 0.1; // in thresholds, what the highest bar of a label stands for at least
+  const [POSITIVE, NEGATIVE] = [[208, 118, 10], [64, 122, 210]]; // of the samples, on light and dark
   const SPANS = [30, 60, 100]; // epochs that the axis shows, one after the other
 
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const span = (epochs) => SPANS.find((end) => epochs <= end) ?? epochs;
 
-  /** Pixels of an image, 0 to 255, on a canvas of their size, which the style sheet enlarges. */
+  /** Pixels of an image, each red, green, blue and opacity from 0 to 255, on a canvas of their size,
+      which the style sheet enlarges. */
   function paint(canvas, side, color) {
     set(canvas, { width: side, height: side });
     const context = canvas.getContext("2d");
     const image = context.createImageData(side, side);
-    for (let at = 0; at < side * side; at++) image.data.set([...color(at), 255], 4 * at);
+    for (let at = 0; at < side * side; at++) image.data.set(color(at), 4 * at);
     context.putImageData(image, 0, 0);
     return canvas;
   }
-  const grey = (pixels) => (at) => [pixels[at], pixels[at], pixels[at]];
+  const grey = (pixels) => (at) => [pixels[at], pixels[at], pixels[at], 255];
 
   /** An image as the network sees it: the first pixels hold the label, or a little of each. */
   function labelled(image, label, classes) {
@@ -64,7 +66,7 @@ const LearnViews = (() => {
       return { item, positive, negative, histogram, lamp, right, woke };
     }
 
-    function draw({ depth, layers, accuracies, awake }) {
+    function draw({ depth, layers, accuracies, awake, before }) {
       if (made.length !== depth) {
         made = Array.from({ length: depth }, (_, at) => row(at + 1, depth));
         rows.replaceChildren(...made.map(({ item }) => item).reverse());
@@ -77,7 +79,8 @@ const LearnViews = (() => {
         lamp.style.setProperty("--light", light(accuracy ?? 0.5));
         item.classList.toggle("is-awake", awake[at] !== null);
         right.textContent = accuracy?.toFixed(2) ?? "–";
-        woke.textContent = awake[at] === null ? "" : `epoch ${awake[at]}`;
+        const was = before && html("small", {}, before[at] === null ? "was asleep" : `was ${before[at]}`);
+        woke.replaceChildren(awake[at] === null ? "" : `epoch ${awake[at]}`, was || "");
         histogram.setAttribute("aria-label", `Layer ${at + 1}: goodness of positive and negative samples`);
       });
     }
@@ -86,32 +89,57 @@ const LearnViews = (() => {
 
   /* ---- Traces ------------------------------------------------------------------------------ */
 
-  /** Lines by epoch from 1 on, one a layer; `dashed` is of the network, `target` is marked. */
+  /** Lines by epoch from 1 on, one a layer; `dotted` is of the network, `target` is marked. What lies
+      below `low` is not drawn. */
   function traces(name, height, low) {
     const view = chart(`ff-traces ${name}`, height);
-    const ticks = [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].filter((tick) => tick >= low && (low || tick !== 0.5));
+    const below = html("p", { class: "ff-reached" });
+    view.figure.append(below);
+    const ticks = low ? [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1] : [0, 0.2, 0.4, 0.6, 0.8, 1];
 
-    view.draw = ({ lines, dashed, target, depth, title, description }) => {
-      const epochs = lines[0]?.length ?? 0;
-      const even = low ? ticks : ticks.filter((tick) => (10 * tick) % 2 === 0);
-      view.axes(count(1, span(epochs)), even.map((tick) => [tick, tick.toFixed(1)]), [1, span(epochs)], [low, 1], "epoch");
-      const points = (values) =>
-        path(values.map((value, at) => [view.x(at + 1), view.y(Math.max(value, low))]));
-      for (let at = lines.length - 1; at >= 0; at--) {
-        view.drawn.append(mark(svg("polyline", { class: "ff-line", points: points(lines[at]) }), at + 1, depth));
-        if (lines[at].length === 1) {
-          const [cx, cy] = [view.x(1), view.y(lines[at][0])];
-          view.drawn.append(mark(svg("circle", { class: "ff-dot", cx, cy, r: 2 }), at + 1, depth));
-        }
-      }
-      view.drawn.append(svg("polyline", { class: "ff-readout", points: points(dashed) }));
-      const y = view.y(target);
+    view.draw = ({ lines, dotted, target, chance, depth, title, text, description }) => {
+      const epochs = dotted.length;
+      const marks = ticks.map((tick) => [tick, tick.toFixed(1)]);
+      view.axes(count(1, span(epochs)), marks, [1, span(epochs)], [low, 1], "epoch");
+      const level = (value, look) => {
+        const y = view.y(value);
+        return svg("line", { class: look, x1: view.left, x2: view.right, y1: y, y2: y });
+      };
+      const line = (values, look) => {
+        const points = values.flatMap((value, at) => (value < low ? [] : [[view.x(at + 1), view.y(value)]]));
+        return svg("polyline", { class: look, points: path(points) });
+      };
       view.drawn.append(
-        svg("line", { class: "ff-target", x1: view.left, x2: view.right, y1: y, y2: y }),
-        svg("circle", { class: "ff-knob", cx: view.right, cy: y, r: 6 }),
+        level(chance, "ff-chance"),
+        svg("text", { class: "ff-chance", x: view.right, y: view.y(chance) - 4, "text-anchor": "end" }, "chance"),
       );
+      for (let at = lines.length - 1; at >= 0; at--) {
+        const parts = [line(lines[at], "ff-line")];
+        if (epochs === 1) {
+          const [cx, cy] = [view.x(1), view.y(lines[at][0])];
+          parts.push(svg("circle", { class: "ff-dot", cx, cy, r: 2.5 }));
+        }
+        view.drawn.append(...parts.map((part) => mark(part, at + 1, depth)));
+      }
+      const knob = svg("circle", { class: "ff-knob", cx: view.right, cy: view.y(target), r: 6 });
+      view.drawn.append(line(dotted, "ff-readout"), level(target, "ff-target"), knob, level(target, "ff-reach"));
       view.caption.textContent = title;
+      below.textContent = text;
       view.describe(description);
+    };
+
+    /** Call with the accuracy to which the target is dragged: with a mouse from anywhere, with a finger
+        from its line, since elsewhere a finger scrolls the page. */
+    view.dragged = (aim) => {
+      const reach = (event) => aim(view.from.y(view.at(event)[1]));
+      view.picture.addEventListener("pointerdown", (event) => {
+        if (event.pointerType !== "mouse" && !event.target.matches(".ff-reach")) return;
+        view.picture.setPointerCapture(event.pointerId);
+        reach(event);
+      });
+      view.picture.addEventListener("pointermove", (event) => {
+        if (view.picture.hasPointerCapture(event.pointerId)) reach(event);
+      });
     };
     return view;
   }
@@ -146,9 +174,10 @@ const LearnViews = (() => {
     function draw({ goodness, chances }) {
       const rows = goodness.map((own, at) => {
         const mean = own.reduce((sum, value) => sum + value) / own.length;
+        const full = own.reduce((most, value) => Math.max(most, Math.abs(value - mean)), REACH);
         return row(`layer ${at + 1}`, own, (value) => [
-          (value - mean) / REACH,
-          `${value > mean ? "is-up" : "is-down"} ${value > 1 ? "is-above" : "is-below"}`,
+          (value - mean) / full,
+          value > mean ? "is-up" : "is-down",
           `${value.toFixed(2)} thresholds`,
         ]);
       });
@@ -156,20 +185,26 @@ const LearnViews = (() => {
       top.classList.add("ff-top");
       body.replaceChildren(top, ...rows.reverse());
     }
-    return { node: table, draw, clear: () => body.replaceChildren() };
+    /** Rows without bars, so that nothing moves when there is a drawing. */
+    function clear(depth) {
+      const names = ["readout", ...Array.from({ length: depth }, (_, at) => `layer ${depth - at}`)];
+      const blank = () => Array.from({ length: classes + 1 }, () => html("td"));
+      body.replaceChildren(...names.map((name) => html("tr", {}, html("th", { scope: "row" }, name), ...blank())));
+    }
+    return { node: table, draw, clear };
   }
 
   /* ---- What a layer responds to ------------------------------------------------------------ */
 
   /** Changes of one unit's weights as an image: orange where they have grown, blue where they have
-      fallen, and white where they are as before training. */
-  function weights(changes, side) {
+      fallen, and nothing where they are as before training. */
+  function weights(changes, label, side) {
     const largest = changes.reduce((most, own) => Math.max(most, Math.abs(own)), 1e-9);
-    return paint(html("canvas", { role: "img", "aria-label": "weights of a unit" }), side, (at) => {
-      const share = changes[at] / largest;
-      const end = share > 0 ? [194, 106, 0] : [43, 98, 184];
-      return end.map((own) => 255 + (own - 255) * Math.abs(share));
-    });
+    const canvas = html("canvas", { role: "img", "aria-label": `changed weights of a unit for label ${label}` });
+    return paint(canvas, side, (at) => [
+      ...(changes[at] > 0 ? POSITIVE : NEGATIVE),
+      255 * Math.abs(changes[at] / largest),
+    ]);
   }
 
   function favorites(digits) {
@@ -189,7 +224,10 @@ const LearnViews = (() => {
         row("training images with the most goodness", most.map(picture)),
         row("training images with the least goodness", least.map(picture)),
       ];
-      if (units) rows.unshift(row("what training has changed in the weights of ten units", units.map((own) => weights(own, SIDE))));
+      if (units) {
+        const named = units.map((own, label) => html("span", {}, weights(own, label, SIDE), String(label)));
+        rows.unshift(row("changed weights of the unit that each label excites most", named));
+      }
       node.replaceChildren(...rows);
       node.setAttribute("aria-label", `What layer ${layer} responds to`);
     }

@@ -29,7 +29,7 @@
     activation: { label: "Activation", values: ["relu", "leaky", "gelu"] },
     seed: { label: "Seed", values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
   };
-  const SPEEDS = { slow: 4, medium: batches, fast: Infinity }; // steps a second, at most
+  const SPEEDS = { slow: 8, medium: batches, fast: Infinity }; // steps a second, at most
   const VIEW = {
     speed: { label: "Speed", values: Object.keys(SPEEDS) },
     target: { label: "Target", values: [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9] },
@@ -99,9 +99,13 @@
   const over = () => Boolean(run.forward.lost) || run.forward.epochs.length >= EPOCHS;
 
   function begin() {
+    // When layers woke up in the network before, if it had learned something and had as many of them.
+    const last = run?.forward.epochs.length ? awake(lines(run.forward.epochs, "layers", run.depth)) : run?.before;
+    const before = last?.length === settings.layers ? last : null;
     run?.forward.end();
     run?.backward?.end();
-    run = { forward: start("ForwardForward", configuration()), backward: null, now: null };
+    const forward = start("ForwardForward", configuration());
+    run = { forward, backward: null, now: null, depth: settings.layers, before };
     const of = run;
     run.forward.ask("now").then((now) => show(of, now));
     say("");
@@ -191,7 +195,8 @@
     made.addEventListener("click", action);
     return made;
   };
-  const playButton = button("Play", () => (loop ? pause() : play(false)));
+  // One above the network, and one beside the pad.
+  const playButtons = [1, 2].map(() => button("Play", () => (loop ? pause() : play(false))));
   const stepButton = button("Step", () => play(true));
   const resetButton = button("Reset", () => {
     pause();
@@ -199,7 +204,7 @@
   });
   set(stepButton, { title: "Train to the end of an epoch" });
   set(resetButton, { title: "Begin anew with these settings" });
-  playButton.classList.add("ff-primary");
+  for (const one of playButtons) one.classList.add("ff-primary");
 
   const inputs = {};
   function choice(name) {
@@ -226,11 +231,21 @@
     forward: LearnViews.traces("ff-probes", 260, 0),
     backward: LearnViews.traces("ff-probes", 260, 0),
   };
-  const sample = (kind) => {
+  /** An image with its label, which is shown once more, larger than its pixels are. */
+  function sample(kind) {
     const canvas = html("canvas", { role: "img" });
-    const text = html("span", { class: `ff-${kind}` });
-    return { canvas, text, node: html("figure", {}, canvas, html("figcaption", {}, text)) };
-  };
+    const text = html("figcaption", { class: `ff-${kind}` });
+    const strip = html("span", { class: `ff-strip ff-${kind}`, "aria-hidden": "true" });
+    strip.append(...Array.from({ length: digits.CLASSES }, (_, label) => html("i", {}, String(label))));
+    const node = html("figure", {}, html("div", {}, strip, canvas), text);
+    const draw = (image, truth, label) => {
+      paint(canvas, digits.SIDE, grey(labelled(image, label, digits.CLASSES)));
+      set(canvas, { "aria-label": `an image of ${truth} with the label ${label}` });
+      [...strip.children].forEach((cell, at) => cell.classList.toggle("is-lit", at === label));
+      text.replaceChildren(html("b", {}, kind), ` a ${truth} with the ${truth === label ? "true" : "wrong"} label ${label}`);
+    };
+    return { node, draw };
+  }
   const samples = { positive: sample("positive"), negative: sample("negative") };
 
   /** First epoch at which each layer's accuracy has reached the target; null: not yet. */
@@ -239,22 +254,18 @@
       const at = line.findIndex((value) => value >= settings.target);
       return at < 0 ? null : at + 1;
     });
-  const lines = (epochs, name) =>
-    Array.from({ length: settings.layers }, (_, at) => epochs.map((epoch) => epoch[name][at]));
+  const lines = (epochs, name, depth = settings.layers) =>
+    Array.from({ length: depth }, (_, at) => epochs.map((epoch) => epoch[name][at]));
   const many = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
 
   function drawStack() {
     const { now, forward } = run;
     const woke = awake(lines(forward.epochs, "layers"));
     const accuracies = forward.epochs.at(-1)?.layers ?? [];
-    stack.draw({ depth: settings.layers, layers: now?.layers ?? [], accuracies, awake: woke });
+    stack.draw({ depth: settings.layers, layers: now?.layers ?? [], accuracies, awake: woke, before: run.before });
     const shown = now?.shown ?? { image: 0, label: known.labels[0], wrong: (known.labels[0] + 1) % 10 };
-    for (const [kind, label] of [["positive", shown.label], ["negative", shown.wrong]]) {
-      const { canvas, text } = samples[kind];
-      paint(canvas, digits.SIDE, grey(labelled(known.images[shown.image], label, digits.CLASSES)));
-      set(canvas, { "aria-label": `an image of ${shown.label} with the label ${label}` });
-      text.textContent = `${kind}: a ${shown.label} with label ${label}`;
-    }
+    samples.positive.draw(known.images[shown.image], shown.label, shown.label);
+    samples.negative.draw(known.images[shown.image], shown.label, shown.wrong);
     return woke;
   }
 
@@ -264,13 +275,15 @@
     const target = settings.target.toFixed(2);
     traces.draw({
       lines: lines(epochs, "layers"),
-      dashed: epochs.map(({ network }) => network),
+      dotted: epochs.map(({ network }) => network),
       target: settings.target,
+      chance: 0.5,
       depth: settings.layers,
-      title: "Accuracy of each layer; dashed: the readout on validation images",
+      title: "Accuracy: layers in the colors of their numbers; dotted, the readout",
+      text: "",
       description: `Accuracy of each layer by epoch. After ${many(epochs.length, "epoch")}, ${reached} of ${settings.layers} layers have reached ${target}.`,
     });
-    const read = epochs.length ? `; the readout gets ${percent(epochs.at(-1).network)} right` : "";
+    const read = epochs.length ? `; the readout names ${percent(epochs.at(-1).network)} of new digits` : "";
     status.replaceChildren(
       html("span", {}, "Epoch ", html("b", {}, String(epochs.length))),
       html("span", {}, html("b", {}, String(reached)), ` of ${settings.layers} layers awake${read}`),
@@ -279,17 +292,25 @@
     if (spoken.textContent !== text && (!loop || epochs.length % 5 === 0)) spoken.textContent = text;
   }
 
+  /** When the probes have reached the target, layer by layer. */
+  function reachedBy(found) {
+    const names = found.map((epoch, at) => `layer ${at + 1}: ${epoch ?? "not yet"}`);
+    return `Epoch at ${settings.target}: ${names.join(", ")}`;
+  }
+
   function drawProbes() {
     for (const [name, title] of [["forward", "Forward-Forward"], ["backward", "Backpropagation"]]) {
       const epochs = run[name]?.epochs ?? [];
-      const reached = awake(lines(epochs, "probes")).filter((epoch) => epoch !== null).length;
+      const found = awake(lines(epochs, "probes"));
       probes[name].draw({
         lines: lines(epochs, "probes"),
-        dashed: epochs.map(({ network }) => network),
+        dotted: epochs.map(({ network }) => network),
         target: settings.target,
+        chance: 0.1,
         depth: settings.layers,
         title: `${title}: a linear probe on each layer`,
-        description: `${title}: probes on ${reached} of ${settings.layers} layers have reached ${settings.target} after ${many(epochs.length, "epoch")}.`,
+        text: epochs.length ? reachedBy(found) : "",
+        description: `${title}, probes on ${many(settings.layers, "layer")} after ${many(epochs.length, "epoch")}.`,
       });
       probes[name].figure.classList.toggle("is-off", name === "backward" && settings.backpropagation === "off");
     }
@@ -310,8 +331,10 @@
     for (const [name, input] of Object.entries(inputs)) {
       input.value = CHOICES[name].values.indexOf(settings[name]);
     }
-    playButton.textContent = loop ? "Pause" : "Play";
-    playButton.disabled = over();
+    for (const one of playButtons) {
+      one.textContent = loop ? "Pause" : "Play";
+      one.disabled = over();
+    }
     stepButton.disabled = over() || loop !== null;
     drawTraces(drawStack());
     drawProbes();
@@ -326,7 +349,8 @@
 
   /* ---- One image of the reader's, and what a layer responds to ------------------------------- */
 
-  const pad = LearnPad.make(digits, known.images.slice(data.train), look);
+  const others = known.images.map((image, at) => ({ image, label: known.labels[at] })).slice(data.train);
+  const pad = LearnPad.make(digits, others, look);
   const answers = LearnViews.answers(digits.CLASSES);
   const favorites = LearnViews.favorites(digits);
   const asked = html("select", { id: "ff-layer" });
@@ -344,20 +368,20 @@
     }
     const layer = Number(asked.value);
     const image = pad.image();
+    if (!image) answers.clear(settings.layers);
     const [found, made] = await Promise.all([
       of.forward.ask("favorites", { layer, count: 10 }),
       image ? of.forward.ask("classify", image) : null,
     ]);
     if (run !== of) return;
     favorites.draw({ layer, ...found, ...known });
-    if (made) answers.draw(made);
-    else answers.clear();
+    if (made && pad.image()) answers.draw(made);
   }
 
   /* ---- The page ------------------------------------------------------------------------------ */
 
   root.append(
-    html("div", { class: "ff-bar" }, playButton, stepButton, resetButton, choice("speed"), choice("target")),
+    html("div", { class: "ff-bar" }, playButtons[0], stepButton, resetButton, choice("speed"), choice("target")),
     html("div", { class: "ff-settings" }, ...Object.keys(NETWORK).map(choice)),
     notice,
     status,
@@ -368,7 +392,7 @@
       html(
         "div",
         {},
-        html("p", { class: "ff-heads", "aria-hidden": "true" }, html("span", {}, "layer"), html("span", {}, "goodness"), html("span", {}, "accuracy"), html("span", {}, "awake")),
+        html("p", { class: "ff-heads", "aria-hidden": "true" }, html("span", {}, "layer"), html("span", {}, "goodness"), html("span", {}, "accuracy"), html("span", {}, "awake since")),
         stack.node,
         html("p", { class: "ff-scale", "aria-hidden": "true" }, html("span", {}, "½ θ"), html("span", {}, "θ"), html("span", {}, "1½ θ")),
         html("div", { class: "ff-samples" }, samples.positive.node, samples.negative.node),
@@ -380,7 +404,7 @@
     html("div", { class: "ff-bar" }, choice("backpropagation")),
     html("div", { class: "ff-pair" }, probes.forward.figure, probes.backward.figure),
   );
-  place("draw").append(pad.node, html("div", { class: "ff-scroll-x" }, answers.node));
+  place("draw").append(html("div", {}, html("div", { class: "ff-bar" }, playButtons[1]), pad.node), html("div", { class: "ff-scroll-x" }, answers.node));
   place("favorites").append(
     html("div", { class: "ff-bar" }, html("div", {}, html("label", { for: "ff-layer" }, "Layer"), asked)),
     favorites.node,
@@ -388,30 +412,33 @@
 
   // The target can be dragged in each picture; the menu says the same for the keyboard.
   for (const view of [traces, probes.forward, probes.backward]) {
-    const reach = (event) => {
-      const [, y] = view.at(event);
-      const wanted = view.from.y(y);
-      const nearest = VIEW.target.values.reduce((best, own) =>
-        Math.abs(own - wanted) < Math.abs(best - wanted) ? own : best,
-      );
+    view.dragged((wanted) => {
+      const distance = (own) => Math.abs(own - wanted);
+      const nearest = VIEW.target.values.reduce((best, own) => (distance(own) < distance(best) ? own : best));
       if (nearest !== settings.target) change("target", nearest);
-    };
-    view.picture.addEventListener("pointerdown", (event) => {
-      view.picture.setPointerCapture(event.pointerId);
-      reach(event);
-    });
-    view.picture.addEventListener("pointermove", (event) => {
-      if (view.picture.hasPointerCapture(event.pointerId)) reach(event);
     });
   }
 
-  addEventListener("hashchange", () => {
+  /** Take the settings that an address asks for. */
+  function apply(text) {
     const before = settings;
-    settings = parse(location.hash);
+    settings = parse(text);
+    tell();
     if (Object.keys(NETWORK).some((name) => settings[name] !== before[name])) renew();
     if (settings.backpropagation === "on") follow(run);
     schedule();
-  });
+  }
+  addEventListener("hashchange", () => apply(location.hash));
+
+  // The exercises set up what they ask for, and show where it is seen.
+  for (const one of document.querySelectorAll("button.ff-set")) {
+    one.addEventListener("click", () => {
+      apply(one.dataset.settings);
+      if (!loop) play(false);
+      (settings.backpropagation === "on" ? place("beside") : root).scrollIntoView();
+    });
+  }
+
   new ResizeObserver(schedule).observe(root);
   begin();
 }

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, fold, layer_numbers, listed
-from ff.results import RESULTS, backprop, exercise
+from ff.results import RESULTS, backprop, backprop_grids, best_rate, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
 
-__all__ = ["backpropagation", "learning_rate", "threshold"]
+__all__ = ["backpropagation", "learning_rate", "rates", "threshold"]
 
 PARAMS = RESULTS.parents[1] / "params"
 READABLE, PROBE = 0.9, "probe_accuracy"  # when a layer counts as readable, and by what
@@ -53,7 +53,9 @@ def learning_rate() -> Html:
         "more than twice as late": rest["ratio_low"] > 2,
     }
     parts = _sorted(rest, places)
-    text = f"At half the learning rate, {listed(parts)}. " if parts else ""
+    whole = np.all(places["less than twice as late"]) and len(rest) > 0
+    text = "No. " if whole else ""
+    text += f"At half the learning rate, {listed(parts)}. " if parts else ""
     if len(rest):
         last = rest.iloc[-1]
         text += f"The delay of layer {last.name} is {_told(last, 'ratio')} times as long. "
@@ -71,7 +73,8 @@ def backpropagation() -> Html:
     slopes: Any = paired.slopes(layers, READABLE, PROBE).set_index("way")
     own = delays[delays["way"] == "backpropagation"]
     rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
-    text = f"With backpropagation, at a learning rate of {rate:g} that was chosen on validation "
+    text = f"{_direction(*slopes.loc['backpropagation', ['low', 'high']])} "
+    text += f"With backpropagation, at a learning rate of {rate:g} that was chosen on validation "
     text += f"images, {_order(own['crossing'])}. "
     both = [
         f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs with {name}"
@@ -90,6 +93,27 @@ def backpropagation() -> Html:
     seeds = int(delays["seeds"].iloc[0])
     told = " ".join([text, *late])
     return _answer("backprop/digits", told, pd.DataFrame(columns), what, seeds)
+
+
+def rates() -> Html:
+    """How the learning rates on the page compare with others, on validation images."""
+    grids: Any = backprop_grids().query("dataset == 'digits'")
+    shown = {
+        "backpropagation": best_rate(grids, "backpropagation", "digits"),
+        "Forward-Forward": exercise("base").runs[0]["config"]["learning_rate"],
+    }
+    told = []
+    for learner, rate in shown.items():
+        own: Any = grids[grids["learner"] == learner]
+        accuracy = own.groupby("learning_rate")["validation_accuracy"].mean()
+        best = best_rate(grids, learner, "digits")
+        text = f"{learner} has {rate:g} here, with which {accuracy[rate]:.1%} of them were right"
+        told.append(text if best == rate else f"{text} ({accuracy[best]:.1%} with {best:g})")
+    seeds = grids["seed"].nunique()
+    return Html(
+        f"<p>Learning rates were tried on the validation images, with {seeds} other seeds: "
+        f"{listed(told)}.</p>".replace("%", "&nbsp;%")
+    )
 
 
 def _beside(name: str) -> Any:
@@ -126,6 +150,13 @@ def _absent(found: pd.DataFrame) -> str:
     which = layer_numbers(found.index[missing])
     verb = "does" if np.sum(missing) == 1 else "do"
     return f"{which.capitalize()} {verb} not reach {TARGET} within {last} epochs."
+
+
+def _direction(low: float, high: float) -> str:
+    """Whether deeper layers are later, by the interval of what a further layer adds."""
+    if low > 0:
+        return "Deeper layers are later."
+    return "Deeper layers are earlier." if high < 0 else "No order of depth can be told."
 
 
 def _order(crossing: pd.Series) -> str:
