@@ -186,7 +186,7 @@ def test_rates_are_those_of_the_page(monkeypatch):
     # Where another rate is better, that is said with what it gives.
     worse = grids.assign(
         validation_accuracy=grids["validation_accuracy"].where(
-            (grids["learner"] == "backpropagation") | (grids["learning_rate"] == 3e-4), 0.5
+            (grids["learner"] == "backpropagation") | (grids["learning_rate"] == 5e-4), 0.5
         )
     )
     monkeypatch.setattr("ff.book.exercises.backprop_grids", lambda: worse)
@@ -194,7 +194,7 @@ def test_rates_are_those_of_the_page(monkeypatch):
         "Forward-Forward has 0.001 here, with which 50.0\N{NO-BREAK SPACE}% of them"
         in (paragraphs(exercises.rates())[0])
     )
-    assert "with 0.0003)" in paragraphs(exercises.rates())[0]
+    assert "with 0.0005)" in paragraphs(exercises.rates())[0]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def trained(tab: Any, epochs: int) -> None:
             f"document.querySelector('.ff-learn .ff-status b').textContent === '{number}'",
             timeout=PATIENCE,
         )
-        tab.get_by_role("button", name="Play", exact=True).wait_for()
+        tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).wait_for()
 
 
 def chosen(tab: Any, name: str) -> str:
@@ -78,15 +78,24 @@ def stroke(tab: Any, points: list[tuple[float, float]]) -> None:
     tab.mouse.up()
 
 
+def drag_by_finger(tab: Any, places: list[tuple[float, float]]) -> None:
+    """Put a finger down at the first place, move it over the others and lift it."""
+    finger = tab.context.new_cdp_session(tab)
+    kinds = ["touchStart", *["touchMove"] * (len(places) - 1)]
+    for kind, (x, y) in zip(kinds, places, strict=True):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def test_it_trains_is_paused_stepped_and_reset(tab, site):
     visit(tab, site)
     assert epoch(tab) == 0
-    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     tab.wait_for_function(
         "Number(document.querySelector('.ff-learn .ff-status b').textContent) >= 2",
         timeout=PATIENCE,
     )
-    tab.get_by_role("button", name="Pause").click()
+    tab.locator(".ff-learn").get_by_role("button", name="Pause").click()
     tab.wait_for_timeout(500)  # a slice that was under way
     reached = epoch(tab)
     tab.wait_for_timeout(500)
@@ -97,19 +106,23 @@ def test_it_trains_is_paused_stepped_and_reset(tab, site):
         f"Number(document.querySelector('.ff-learn .ff-status b').textContent) === {reached + 1}",
         timeout=PATIENCE,
     )
-    tab.get_by_role("button", name="Play", exact=True).wait_for()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).wait_for()
     tab.wait_for_timeout(500)
     assert epoch(tab) == reached + 1
 
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     tab.get_by_role("button", name="Reset").click()
     tab.wait_for_function("document.querySelector('.ff-learn .ff-status b').textContent === '0'")
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).wait_for()
+    tab.wait_for_timeout(500)
+    assert epoch(tab) == 0
     assert tab.locator(".ff-own polyline.ff-line").first.get_attribute("points") == ""
 
 
 def test_deep_layers_wake_up_after_shallow_ones(tab, site):
     # Few layers, so that the test is short.
     visit(tab, site, "#layers=3")
-    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     tab.wait_for_function(
         "document.querySelectorAll('.ff-stack .is-awake').length === 3", timeout=PATIENCE
     )
@@ -173,11 +186,11 @@ def test_a_setting_begins_anew_and_a_view_does_not(tab, site):
 
 def test_a_network_that_dies_says_so_and_what_helps(tab, site):
     visit(tab, site, "#layers=4&hidden=32&learning_rate=0.01")
-    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     notice = tab.locator(".ff-learn [role=alert]")
     notice.filter(has_text="learning rate").wait_for(timeout=PATIENCE)
     assert re.match(r"Layer \d has (died|diverged)", notice.inner_text())
-    assert tab.get_by_role("button", name="Play", exact=True).is_disabled()
+    assert tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).is_disabled()
     assert not tab.get_by_role("button", name="Reset").is_disabled()
 
 
@@ -196,14 +209,14 @@ def test_a_drawn_digit_is_classified(points, digit, tab, site):
 
 def test_it_can_be_used_with_the_keyboard(tab, site):
     visit(tab, site, "#layers=2&hidden=32")
-    tab.get_by_role("button", name="Play", exact=True).focus()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).focus()
     tab.keyboard.press("Enter")
     tab.wait_for_function(
         "Number(document.querySelector('.ff-learn .ff-status b').textContent) >= 1",
         timeout=PATIENCE,
     )
     tab.keyboard.press("Space")
-    tab.get_by_role("button", name="Play", exact=True).wait_for()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).wait_for()
     tab.locator(".ff-pad").focus()
     tab.keyboard.press("Space")
     for _ in range(6):
@@ -222,17 +235,8 @@ def test_it_can_be_used_by_touch(tab, site):
     pad = tab.locator(".ff-pad")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
-    finger = tab.context.new_cdp_session(tab)
-
-    def touch(kind: str, *points: tuple[float, float]) -> None:
-        width, height = box["width"], box["height"]
-        places = [{"x": box["x"] + x * width, "y": box["y"] + y * height} for x, y in points]
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
-
-    touch("touchStart", SEVEN[0])
-    for point in SEVEN[1:]:
-        touch("touchMove", point)
-    touch("touchEnd")
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
+    drag_by_finger(tab, places)
     tab.locator(".ff-answers .ff-top").wait_for()
 
 
@@ -263,7 +267,7 @@ def test_backpropagation_trains_beside_it(tab, site):
 
 def test_the_page_stays_fluent_while_it_trains(tab, site):
     visit(tab, site, "#backpropagation=on")
-    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     tab.wait_for_timeout(1500)
     frames = tab.evaluate(
         """new Promise((done) => {
@@ -278,3 +282,71 @@ def test_the_page_stays_fluent_while_it_trains(tab, site):
         })"""
     )
     assert frames > FRAMES
+
+
+def test_a_finger_scrolls_past_the_pictures_and_drags_their_line(tab, site):
+    tab.set_viewport_size({"width": 420, "height": 800})
+    visit(tab, site, "#layers=2&hidden=32")
+    picture = tab.locator(".ff-own svg")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    x = box["x"] + box["width"] / 2
+    drag_by_finger(tab, [(x, box["y"] + 300), (x, box["y"] + 280), (x, box["y"] + 240)])
+    assert chosen(tab, "target") == "0.7"
+    picture.scroll_into_view_if_needed()
+    line = tab.locator(".ff-own .ff-target").bounding_box()
+    places = [(x, line["y"] - 15 * step) for step in range(6)]
+    drag_by_finger(tab, places)
+    assert float(chosen(tab, "target")) > 0.75
+
+
+def test_an_exercise_sets_itself_up(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.get_by_role("button", name="Set it to 2").click()
+    tab.locator(".ff-learn").get_by_role("button", name="Pause").wait_for()
+    assert tab.url.endswith("#threshold=2")
+    assert [chosen(tab, name) for name in ("layers", "hidden", "threshold")] == ["8", "100", "2"]
+
+
+def test_the_epochs_of_the_network_before_stay_in_sight(tab, site):
+    visit(tab, site, "#layers=2&hidden=32&target=0.55")
+    trained(tab, 12)
+    before = tab.locator(".ff-woke").all_inner_texts()
+    assert any(re.fullmatch(r"epoch \d+", text.strip()) for text in before)
+    tab.select_option("#ff-threshold", label="2")
+    tab.wait_for_function("document.querySelector('.ff-learn .ff-status b').textContent === '0'")
+    after = tab.locator(".ff-woke").all_inner_texts()
+    for earlier, now in zip(before, after, strict=True):
+        number = re.search(r"\d+", earlier)
+        assert now.strip() == (f"was {number[0]}" if number else "was asleep")
+
+
+def test_buttons_pressed_fast_start_no_second_loop(tab, site):
+    # How many slices are asked for at once, in the most crowded moment.
+    tab.add_init_script(
+        """(() => {
+          const post = Worker.prototype.postMessage;
+          window.most = 0;
+          Worker.prototype.postMessage = function (message) {
+            if (message[1] === "advance") {
+              this.open = (this.open ?? new Set()).add(message[0]);
+              window.most = Math.max(window.most, this.open.size);
+              this.addEventListener("message", ({ data }) => this.open.delete(data[0]));
+            }
+            return post.call(this, message);
+          };
+        })()"""
+    )
+    visit(tab, site, "#layers=2&backpropagation=on")
+    tab.evaluate(
+        """async () => {
+          const [play] = document.querySelectorAll(".ff-learn .ff-primary");
+          for (let i = 0; i < 9; i++) {
+            play.click();
+            await new Promise((done) => setTimeout(done, 15));
+          }
+        }"""
+    )
+    tab.locator(".ff-learn").get_by_role("button", name="Pause").wait_for()
+    tab.wait_for_timeout(1000)
+    assert tab.evaluate("window.most") == 1
