@@ -95,6 +95,10 @@ const LearnViews = (() => {
     const view = chart(`ff-traces ${name}`, height);
     const below = html("p", { class: "ff-reached" });
     view.figure.append(below);
+    // Where a finger takes hold of the target; it stays when the rest is drawn anew.
+    const grip = view.picture.appendChild(svg("line", { class: "ff-reach" }));
+    // `touch-action` does not count for a line in SVG: the page would scroll and take the touch away.
+    grip.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     const ticks = low ? [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1] : [0, 0.2, 0.4, 0.6, 0.8, 1];
 
     view.draw = ({ lines, dotted, target, chance, depth, title, text, description }) => {
@@ -122,7 +126,8 @@ const LearnViews = (() => {
         view.drawn.append(...parts.map((part) => mark(part, at + 1, depth)));
       }
       const knob = svg("circle", { class: "ff-knob", cx: view.right, cy: view.y(target), r: 6 });
-      view.drawn.append(line(dotted, "ff-readout"), level(target, "ff-target"), knob, level(target, "ff-reach"));
+      view.drawn.append(line(dotted, "ff-readout"), level(target, "ff-target"), knob);
+      set(grip, { x1: view.left, x2: view.right, y1: view.y(target), y2: view.y(target) });
       view.caption.textContent = title;
       below.textContent = text;
       view.describe(description);
@@ -131,14 +136,19 @@ const LearnViews = (() => {
     /** Call with the accuracy to which the target is dragged: with a mouse from anywhere, with a finger
         from its line, since elsewhere a finger scrolls the page. */
     view.dragged = (aim) => {
+      let held = null; // the pointer that drags
       const reach = (event) => aim(view.from.y(view.at(event)[1]));
       view.picture.addEventListener("pointerdown", (event) => {
-        if (event.pointerType !== "mouse" && !event.target.matches(".ff-reach")) return;
-        view.picture.setPointerCapture(event.pointerId);
+        if (event.pointerType !== "mouse" && event.target !== grip) return;
+        held = event.pointerId;
+        view.picture.setPointerCapture(held);
         reach(event);
       });
       view.picture.addEventListener("pointermove", (event) => {
-        if (view.picture.hasPointerCapture(event.pointerId)) reach(event);
+        if (event.pointerId === held) reach(event);
+      });
+      view.picture.addEventListener("lostpointercapture", () => {
+        held = null;
       });
     };
     return view;
