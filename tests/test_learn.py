@@ -235,7 +235,13 @@ EPOCH = """([data, c]) => {
   const weights = run.network.layers.map(({ weight }) => Array.from(weight.values));
   let found = run.advance(10);
   while (!found.epoch) found = run.advance(10);
-  return { ...found.epoch, step: found.step, weights, order: run.order, wrong: run.wrong };
+  const { order, wrong } = run;
+  const units = run.favorites({ layer: 1, count: 1 }).units.map((own) => Array.from(own));
+  const first = Array.from(run.network.layers[0].weight.values);
+  run.advance(1);
+  const next = { order: run.order, wrong: run.wrong };
+  const { layers: seen } = found;
+  return { ...found, ...found.epoch, weights, order, wrong, next, units, first, seen };
 }"""
 
 
@@ -256,7 +262,7 @@ def test_an_epoch_measures_what_the_library_does(page, embedded, digits):
     assert order.sort().values.tolist() == list(range(1300))
     assert (wrong != train.labels).all()
     assert wrong.unique().tolist() == list(range(10))
-    accuracies = []
+    accuracies, recent = [], []
     for chosen in order.split(50):
         labels = train.labels[chosen][None]
         x = samples(train.images[chosen][None], labels, wrong[chosen][None])
@@ -264,11 +270,25 @@ def test_an_epoch_measures_what_the_library_does(page, embedded, digits):
         readouts.learn(seen, labels, config.downstream_learning_rate)
         probes.learn(seen, labels, config.downstream_learning_rate)
         accuracies.append(network.objective.accuracy(goodness)[0])
+        recent = [*recent[-3:], goodness[0].unflatten(1, (2, -1)) / network.objective.theta]
     some = torch.zeros(1, len(validation), dtype=torch.int64)
     layers, depths = evaluate(config, network, readouts, probes, validation, some)
 
     assert found["step"] == 26
-    np.testing.assert_allclose(found["layers"], torch.stack(accuracies).mean(0), **CLOSE)
+    epoch = found["epoch"]
+    np.testing.assert_allclose(epoch["layers"], torch.stack(accuracies).mean(0), **CLOSE)
+    positive, negative = torch.cat(recent, dim=-1).unbind(1)  # (L, 200) each
+    for at, own in enumerate(found["seen"]):
+        np.testing.assert_allclose(own["positive"], positive[at], rtol=1e-3)
+        np.testing.assert_allclose(own["negative"], negative[at], rtol=1e-3)
+    assert found["next"]["order"] != found["order"]
+    assert found["next"]["wrong"] != found["wrong"]
+    # The unit that training has connected most strongly to each label's pixel.
+    change = np.subtract(found["first"], found["weights"][0]).reshape(784, 24)
+    for label, unit in enumerate(found["units"]):
+        expected = change[:, change[label].argmax()]
+        np.testing.assert_allclose(unit[:10], 0)
+        np.testing.assert_allclose(unit[10:], expected[10:], **CLOSE)
     # The layer quantities after the first: training accuracy is none of them.
     at = ff.quantities.LAYER_QUANTITIES.index("probe_accuracy") - 1
     np.testing.assert_allclose(found["probes"], layers[0, :, at], **CLOSE)
@@ -320,3 +340,21 @@ def test_an_image_is_classified_as_the_library_does(page, embedded, digits):
     chosen = found["favorites"]
     np.testing.assert_allclose(second[chosen["most"]], second[order[:5]], rtol=1e-2)
     np.testing.assert_allclose(second[chosen["least"]], second[order.flip(0)[:5]], rtol=1e-2)
+
+
+BOTH = """([data, c]) => {
+  const parts = forwardForward();
+  const { ForwardForward, EndToEnd } = training(parts, backpropagation(parts), digitImages());
+  const runs = [new ForwardForward(data, c), new EndToEnd(data, { ...c, learning_rate: 3e-3 })];
+  const weights = runs.map(({ network }) =>
+    network.layers.map(({ weight }) => Array.from(weight.values)));
+  const orders = runs.map((run) => (run.advance(1), run.order));
+  return { weights, orders };
+}"""
+
+
+def test_both_networks_begin_alike_and_see_the_same_images(page, embedded):
+    own = configured().model_dump(mode="json") | {"seed": 4}
+    found = page.evaluate(BOTH, [embedded, own])
+    assert found["weights"][0] == found["weights"][1]
+    assert found["orders"][0] == found["orders"][1]

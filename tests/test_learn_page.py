@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+
+from ff.results import backprop_grids, best_rate
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -360,3 +363,175 @@ def test_buttons_pressed_fast_start_no_second_loop(tab, site):
         }"""
     )
     assert most == 1
+
+
+# Keeps what the workers were told to begin with and what they have brought, and counts them.
+RECORD = """(() => {
+  window.begun = [];
+  window.brought = [];
+  window.alive = 0;
+  const [post, end] = [Worker.prototype.postMessage, Worker.prototype.terminate];
+  Worker.prototype.postMessage = function (message) {
+    if (message[1] === "begin") {
+      window.alive += 1;
+      const of = { kind: message[2], c: message[4], slices: [], asked: new Map() };
+      window.begun.push(of);
+      this.of = of;
+      this.addEventListener("message", ({ data: [number, answer] }) => {
+        if (of.asked.get(number) === "advance") of.slices.push(answer);
+      });
+    }
+    this.of.asked.set(message[0], message[1]);
+    return post.call(this, message);
+  };
+  Worker.prototype.terminate = function () {
+    window.alive -= 1;
+    return end.call(this);
+  };
+})()"""
+BROUGHT = """() => window.begun.map(({ kind, c, slices }) => ({
+  kind, c, last: slices.at(-1), epochs: slices.flatMap(({ epoch }) => epoch ?? []),
+}))"""
+
+
+def outline(values: list[float]) -> str:
+    """A histogram over 0.5 to 1.5 thresholds, in steps as the page draws them."""
+    bins = [0.0] * 40
+    for value in values:
+        bins[min(max(int((value - 0.5) * 40 // 1), 0), 39)] += 1 / len(values)
+    steps = [f"V{1 - min(share / 0.4, 1):.3f}H{at + 1}" for at, share in enumerate(bins)]
+    return "M0,1" + "".join(steps) + "V1Z"
+
+
+def heights(tab: Any, figure: str, selector: str) -> list[list[float]]:
+    """Values of lines, read from a picture by its own ticks; the last line drawn comes last."""
+    return tab.evaluate(
+        """([figure, selector]) => {
+          const picture = document.querySelector(figure);
+          const texts = [...picture.querySelectorAll(".ff-axis text")];
+          const ticks = texts.filter((text) => text.getAttribute("text-anchor") === "end");
+          const place = (text) => [Number(text.textContent), text.getAttribute("y") - 4];
+          const [[low, bottom], [high, top]] = [place(ticks[0]), place(ticks.at(-1))];
+          return [...picture.querySelectorAll(selector)].map((line) =>
+            line.getAttribute("points").split(" ").map((point) =>
+              low + ((point.split(",")[1] - bottom) / (top - bottom)) * (high - low)));
+        }""",
+        [figure, selector],
+    )
+
+
+def test_what_is_shown_is_what_was_measured(tab, site):
+    tab.add_init_script(RECORD)
+    visit(tab, site, "#layers=3&hidden=64&target=0.6&backpropagation=on&seed=2")
+    trained(tab, 12)
+    tab.wait_for_function(
+        "window.begun[1].slices.at(-1)?.step === window.begun[0].slices.at(-1).step"
+    )
+    tab.wait_for_timeout(200)
+    forward, backward = tab.evaluate(BROUGHT)
+    assert (forward["kind"], backward["kind"]) == ("ForwardForward", "EndToEnd")
+    rates = forward["c"].pop("learning_rate"), backward["c"].pop("learning_rate")
+    assert forward["c"] == backward["c"]
+    assert rates == (0.001, best_rate(backprop_grids(), "backpropagation", "digits"))
+
+    lines = list(zip(*(row["layers"] for row in forward["epochs"]), strict=True))
+    reached = [next((at for at, x in enumerate(line, 1) if x >= 0.6), None) for line in lines]
+    assert any(reached)
+    assert not all(reached) or len(set(reached)) > 1
+    shown = tab.locator(".ff-woke").all_inner_texts()[::-1]
+    assert shown == [f"epoch {at}" if at else "" for at in reached]
+    texts = tab.locator(".ff-right").all_inner_texts()[::-1]
+    assert texts == [f"{line[-1]:.2f}" for line in lines]
+    for at, layer in enumerate(forward["last"]["layers"]):
+        for kind in ("positive", "negative"):
+            path = tab.locator(f".ff-stack path.ff-{kind}").nth(2 - at).get_attribute("d")
+            assert path == outline(layer[kind])
+    middle = tab.locator(".ff-stack line").first
+    assert middle.get_attribute("x1") == middle.get_attribute("x2") == "20"
+
+    drawn = heights(tab, ".ff-own svg", "polyline.ff-line")[::-1]
+    np.testing.assert_allclose(drawn, lines, atol=2e-3)
+    for place, run in enumerate((forward, backward)):
+        probes = list(zip(*(row["probes"] for row in run["epochs"]), strict=True))
+        figure = f".ff-learn-beside figure:nth-of-type({place + 1}) svg"
+        np.testing.assert_allclose(
+            heights(tab, figure, "polyline.ff-line")[::-1], probes, atol=2e-3
+        )
+        (network,) = heights(tab, figure, "polyline.ff-readout")
+        np.testing.assert_allclose(network, [row["network"] for row in run["epochs"]], atol=2e-3)
+        told = tab.locator(".ff-learn-beside .ff-reached").nth(place).inner_text()
+        arrived = [next((at for at, x in enumerate(line, 1) if x >= 0.6), None) for line in probes]
+        said = ", ".join(f"layer {at}: {e or 'not yet'}" for at, e in enumerate(arrived, 1))
+        assert told == f"Epoch at 0.6: {said}"
+    share = round(100 * forward["epochs"][-1]["network"])
+    assert f"names {share}\N{NO-BREAK SPACE}% of new digits" in tab.inner_text(
+        ".ff-learn .ff-status"
+    )
+
+
+def test_networks_that_were_left_are_ended(tab, site):
+    tab.add_init_script(RECORD)
+    visit(tab, site, "#layers=2&hidden=32&backpropagation=on")
+    trained(tab, 1)
+    for label in ("64", "32", "64"):
+        tab.select_option("#ff-hidden", label=label)
+    tab.get_by_role("button", name="Reset").click()
+    assert tab.evaluate("window.alive") <= 2
+    assert tab.evaluate("window.begun.length") >= 6
+
+
+def test_a_change_while_it_learns_goes_on_learning(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
+    tab.select_option("#ff-threshold", label="2")
+    tab.wait_for_function(
+        "Number(document.querySelector('.ff-learn .ff-status b').textContent) >= 1",
+        timeout=PATIENCE,
+    )
+    assert tab.locator(".ff-learn").get_by_role("button", name="Pause").is_visible()
+
+
+def test_another_address_is_another_network(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.evaluate("location.hash = '#layers=4&hidden=32'")
+    tab.wait_for_function("document.querySelectorAll('.ff-stack li').length === 4")
+    assert chosen(tab, "layers") == "4"
+
+
+def test_samples_show_their_labels(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    trained(tab, 1)
+    for kind, word in (("positive", "true"), ("negative", "wrong")):
+        strip = tab.locator(f".ff-strip.ff-{kind} .is-lit")
+        figure = tab.locator(".ff-samples figure").filter(has=strip)
+        lit = int(strip.inner_text())
+        digit = re.search(rf"a (\d) with the {word} label (\d)", figure.inner_text())
+        assert digit
+        assert int(digit[2]) == lit
+        assert (digit[1] == digit[2]) == (kind == "positive")
+        # The first ten pixels of the picture hold the label.
+        pixels = figure.locator("canvas").evaluate(
+            "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 10, 1).data]"
+        )[::4]
+        assert pixels == [255 if at == lit else 0 for at in range(10)]
+
+
+def test_training_ends_after_its_last_epoch(tab, site):
+    # A hundred epochs take too long here: slices that end an epoch at once stand for them.
+    tab.add_init_script(
+        """(() => {
+          const post = Worker.prototype.postMessage;
+          Worker.prototype.postMessage = function (message) {
+            if (message[1] !== "advance") return post.call(this, message);
+            const epoch = { network: 0.5, probes: [0.5, 0.5], layers: [0.6, 0.6] };
+            const layers = [1, 2].map(() => ({ positive: [1], negative: [1] }));
+            const answer = { step: 26, epoch, layers, lost: null };
+            setTimeout(() => this.onmessage({ data: [message[0], answer] }));
+          };
+        })()"""
+    )
+    visit(tab, site, "#layers=2&hidden=32")
+    tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
+    tab.locator(".ff-learn [role=alert]").filter(has_text="100 epochs are over").wait_for()
+    assert epoch(tab) == 100
+    assert tab.locator(".ff-learn .ff-primary").is_disabled()

@@ -27,7 +27,9 @@ pytestmark = [
 def project(tmp_path: Path) -> Path:
     """A copy of the repository whose book is the chapter on delay, on one run's measurements."""
     book = tmp_path / "book"
-    for name in ("ff", "book/_ext", "book/_assets", f"book/results/{RUN}"):
+    # What the section on backpropagation reads, beside the run.
+    beside = ("book/backprop", "book/variations/tuning", "book/variations/learning-rate-3x")
+    for name in ("ff", "book/_ext", "book/_assets", f"book/results/{RUN}", *beside):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "book" / "rq1_delay.ipynb", book)
     (book / "references.bib").touch()

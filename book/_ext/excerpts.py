@@ -16,9 +16,12 @@ from bs4.element import NavigableString, Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 
-# Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, and the
-# theme's links beside headings.
-LEFT_OUT = "script, style, svg, div.math, details.hide, div.cell_input, .ff-matrix, .headerlink"
+# Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, tables of
+# numbers behind a click, and the theme's links beside headings.
+LEFT_OUT = (
+    "script, style, svg, div.math, details.hide, div.cell_input, .ff-matrix, .ff-numbers, "
+    ".ff-fold table.dataframe, .headerlink"
+)
 # Elements within a line of text; before any other a word ends.
 INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
 PLACES = {"section", "dt", "span"}  # what a result may lead to

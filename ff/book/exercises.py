@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import BEYOND, DASH, MINUS, Html, estimate, fold, layer_numbers, listed
+from ff.book.markup import (
+    BEYOND,
+    DASH,
+    MINUS,
+    Html,
+    estimate,
+    fold,
+    layer_numbers,
+    listed,
+    scrolling,
+)
 from ff.results import RESULTS, backprop, backprop_grids, best_rate, exercise
 from ff.stats import paired
 from ff.stats.delay import TARGET, seed_delays
@@ -216,7 +226,10 @@ def _answer(run: str, text: str, table: pd.DataFrame, what: str, seeds: int) -> 
         f"{DASH} if it does not."
     )
     ours = f"<b>Our own prediction, made before it was measured:</b> {escape(_expected(run))}"
-    return fold("What was measured", f"<p>{text.strip()}</p>{heads}<p>{note}</p><p>{ours}</p>")
+    return fold(
+        "What was measured",
+        f"<p>{text.strip()}</p>{scrolling(heads, note)}<p>{note}</p><p>{ours}</p>",
+    )
 
 
 def _expected(run: str) -> str:

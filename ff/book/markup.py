@@ -24,6 +24,7 @@ __all__ = [
     "p_value",
     "paragraphs",
     "plain",
+    "scrolling",
 ]
 
 HEADS = {"hidden": "units", "p_holm": "p (Holm)"}  # of columns whose names do not say it
@@ -62,6 +63,12 @@ class Note:
 def fold(summary: str, html: str) -> Html:
     """HTML behind one click; the text to click on is always in sight."""
     return Html(f'<details class="ff-fold"><summary>{escape(summary)}</summary>{html}</details>')
+
+
+def scrolling(table: str, name: str) -> str:
+    """A table that scrolls inside itself, by keyboard, too."""
+    region = f'tabindex="0" role="region" aria-label="{escape(name)}"'
+    return f'<div class="ff-scroll-x" {region}>{table}</div>'
 
 
 def download(table: pd.DataFrame, name: str) -> Html:

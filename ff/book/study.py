@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import DASH, Html, estimate, fold, listed
+from ff.book.markup import DASH, Html, estimate, fold, listed, scrolling
 from ff.book.summary.shared import sign_of
 from ff.records import Records, diverged
 from ff.results import POINT, RESULTS
@@ -298,7 +298,7 @@ def folded(table: pd.DataFrame, summary: str) -> Html:
     # Without the class of pandas, which the theme gives wide cells and a light card at night.
     shown = shown.replace('class="dataframe"', 'class="ff-numbers"')
     shown = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), shown)
-    return fold(summary, _scrolling(shown, summary))
+    return fold(summary, scrolling(shown, summary))
 
 
 def outcomes(found: Sequence[Outcome], name: str = "Predictions") -> Html:
@@ -504,12 +504,6 @@ def _mark(holds: bool | None) -> str:
     return f'<span role="img" aria-label="{CAME[holds]}">{MARKS[holds]}</span>'
 
 
-def _scrolling(table: str, name: str) -> str:
-    """A table that scrolls inside itself, by keyboard, too."""
-    region = f'tabindex="0" role="region" aria-label="{escape(name)}"'
-    return f'<div class="ff-scroll-x" {region}>{table}</div>'
-
-
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
     """Table of cells that are HTML already; a first column without a head names the rows.
 
@@ -526,4 +520,4 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> st
             cells[0] = f"<th scope=row>{row[0]}</th>"
         body += f"<tr>{''.join(cells)}</tr>"
     table = f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return _scrolling(table, name)
+    return scrolling(table, name)
