@@ -193,8 +193,9 @@ def test_a_network_that_dies_says_so_and_what_helps(tab, site):
     notice = tab.locator(".ff-learn [role=alert]")
     notice.filter(has_text="learning rate").wait_for(timeout=PATIENCE)
     assert re.match(r"Layer \d has (died|diverged)", notice.inner_text())
-    assert tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).is_disabled()
-    assert not tab.get_by_role("button", name="Reset").is_disabled()
+    play = tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True)
+    assert play.get_attribute("aria-disabled") == "true"
+    assert tab.get_by_role("button", name="Reset").get_attribute("aria-disabled") is None
 
 
 @pytest.mark.parametrize(("points", "digit"), [(SEVEN, 7), (ZERO, 0)])
@@ -476,6 +477,8 @@ def test_networks_that_were_left_are_ended(tab, site):
         tab.select_option("#ff-hidden", label=label)
     tab.get_by_role("button", name="Reset").click()
     assert tab.evaluate("window.alive") <= 2
+    tab.select_option("#ff-backpropagation", label="off")
+    assert tab.evaluate("window.alive") == 1
     assert tab.evaluate("window.begun.length") >= 6
 
 
@@ -495,6 +498,34 @@ def test_another_address_is_another_network(tab, site):
     tab.evaluate("location.hash = '#layers=4&hidden=32'")
     tab.wait_for_function("document.querySelectorAll('.ff-stack li').length === 4")
     assert chosen(tab, "layers") == "4"
+
+
+def test_a_link_to_a_place_on_the_page_leaves_the_network_alone(tab, site):
+    visit(tab, site, "#layers=2&hidden=32")
+    trained(tab, 1)
+    tab.evaluate("location.hash = '#draw-a-digit'")
+    tab.wait_for_timeout(300)
+    assert epoch(tab) == 1
+    assert chosen(tab, "layers") == "2"
+
+
+def test_backpropagation_catches_up_while_nothing_plays(tab, site):
+    tab.add_init_script(RECORD)
+    visit(tab, site, "#layers=2&hidden=32")
+    trained(tab, 2)
+    tab.select_option("#ff-backpropagation", label="on")
+    tab.wait_for_function("window.begun[1]?.slices.at(-1)?.step === 52", timeout=PATIENCE)
+
+
+def test_a_setting_changed_during_a_step_does_not_play_on(tab, site):
+    visit(tab, site, "#layers=2&hidden=32&speed=slow")
+    step = tab.get_by_role("button", name="Step")
+    step.focus()
+    tab.keyboard.press("Enter")
+    assert step.evaluate("(button) => button === document.activeElement"), "the focus is lost"
+    tab.select_option("#ff-seed", label="2")
+    tab.wait_for_timeout(300)
+    assert tab.locator(".ff-learn").get_by_role("button", name="Pause").count() == 0
 
 
 def test_samples_show_their_labels(tab, site):
@@ -533,4 +564,4 @@ def test_training_ends_after_its_last_epoch(tab, site):
     tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
     tab.locator(".ff-learn [role=alert]").filter(has_text="100 epochs are over").wait_for()
     assert epoch(tab) == 100
-    assert tab.locator(".ff-learn .ff-primary").is_disabled()
+    assert tab.locator(".ff-learn .ff-primary").get_attribute("aria-disabled") == "true"

@@ -97,13 +97,15 @@ const LearnPad = (() => {
       strokes.push([point]);
     }
     canvas.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       pen.shown = false;
       lower(at(event));
       update();
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!canvas.hasPointerCapture(event.pointerId)) return;
+      if (!event.isPrimary || !canvas.hasPointerCapture(event.pointerId)) return;
+      if (!strokes.length) lower(at(event)); // cleared during a stroke
       strokes.at(-1).push(at(event));
       update();
     });
@@ -119,6 +121,7 @@ const LearnPad = (() => {
         pen.down = !pen.down;
         if (pen.down) lower([pen.x, pen.y]);
       } else if (pen.down) {
+        if (!strokes.length) lower([pen.x, pen.y]);
         strokes.at(-1).push([pen.x, pen.y]);
       }
       update();

@@ -81,7 +81,10 @@ const LearnViews = (() => {
         right.textContent = accuracy?.toFixed(2) ?? "–";
         const was = before && html("small", {}, before[at] === null ? "was asleep" : `was ${before[at]}`);
         woke.replaceChildren(awake[at] === null ? "" : `epoch ${awake[at]}`, was || "");
-        histogram.setAttribute("aria-label", `Layer ${at + 1}: goodness of positive and negative samples`);
+        const words = [`Layer ${at + 1}: goodness of positive and negative samples`];
+        if (accuracy !== undefined) words.push(`accuracy ${accuracy.toFixed(2)}`);
+        if (awake[at] !== null) words.push(`awake since epoch ${awake[at]}`);
+        histogram.setAttribute("aria-label", words.join(", "));
       });
     }
     return { node: rows, draw };
@@ -166,9 +169,9 @@ const LearnViews = (() => {
 
     /** One bar, from a middle line up or down, or from the bottom up; `size` is at most 1. */
     function bar(size, kind, best, text) {
-      const mark = html("i", { class: `ff-bar ${kind}`, style: `--size:${Math.min(Math.abs(size), 1).toFixed(3)}` });
+      const drawn = html("i", { class: kind, style: `--size:${Math.min(Math.abs(size), 1).toFixed(3)}` });
       const hidden = html("span", { class: "ff-hidden" }, text);
-      const cell = html("td", { title: text }, mark, hidden);
+      const cell = html("td", { title: text }, drawn, hidden);
       cell.classList.toggle("is-best", best);
       return cell;
     }
@@ -244,5 +247,5 @@ const LearnViews = (() => {
     return { node, draw };
   }
 
-  return { percent, paint, grey, labelled, stack, traces, answers, favorites, span };
+  return { percent, paint, grey, labelled, stack, traces, answers, favorites };
 })();

@@ -79,7 +79,10 @@
       waiting.get(number)(answer);
       waiting.delete(number);
     };
-    worker.onerror = ({ message }) => say(`Training has stopped: ${message}. Press Reset.`);
+    worker.onerror = ({ message }) => {
+      pause();
+      say(`Training has stopped: ${message}. Press Reset.`);
+    };
     const ask = (...question) =>
       new Promise((resolve) => {
         waiting.set(++asked, resolve);
@@ -133,8 +136,8 @@
     const { forward, backward } = of;
     if (backward.busy) return;
     backward.busy = true;
-    const behind = () => (settings.backpropagation === "on" && !backward.lost ? forward.step - backward.step : 0);
-    while (run === of && behind() > 0) {
+    const behind = () => (backward.lost ? 0 : forward.step - backward.step);
+    while (run === of && of.backward === backward && behind() > 0) {
       await advance(backward, behind());
       schedule();
     }
@@ -143,7 +146,7 @@
 
   /** Train slice by slice until the run is paused or over, or, for one step, to the epoch's end. */
   async function play(once) {
-    const [of, own] = [run, {}];
+    const [of, own] = [run, { once }];
     loop = own;
     schedule();
     let steps = 1;
@@ -176,13 +179,20 @@
     settings = { ...settings, [name]: value };
     tell();
     if (name in NETWORK) renew();
-    if (name === "backpropagation" && value === "on") follow(run);
+    if (name === "backpropagation") toggle();
     schedule();
+  }
+
+  /** Begin or end what is trained by backpropagation, as the setting says. */
+  function toggle() {
+    if (settings.backpropagation === "on") return follow(run);
+    run.backward?.end();
+    run.backward = null;
   }
 
   /** Another network, with the settings as they are now; it learns at once if this one did. */
   function renew() {
-    const went = loop !== null;
+    const went = loop !== null && !loop.once;
     pause();
     begin();
     if (went) play(false);
@@ -196,8 +206,13 @@
     return made;
   };
   // One above the network, and one beside the pad.
-  const playButtons = [1, 2].map(() => button("Play", () => (loop ? pause() : play(false))));
-  const stepButton = button("Step", () => play(true));
+  const playButtons = [1, 2].map(() =>
+    button("Play", () => {
+      if (loop) pause();
+      else if (!over()) play(false);
+    }),
+  );
+  const stepButton = button("Step", () => over() || play(true));
   const resetButton = button("Reset", () => {
     pause();
     begin();
@@ -220,7 +235,7 @@
   const spoken = html("p", { class: "ff-hidden", role: "status" });
   const notice = html("p", { class: "ff-notice", role: "alert" });
   function say(text) {
-    notice.textContent = text;
+    if (notice.textContent !== text) notice.textContent = text; // or it is read aloud again
   }
 
   /* ---- Views --------------------------------------------------------------------------------- */
@@ -279,7 +294,7 @@
       target: settings.target,
       chance: 0.5,
       depth: settings.layers,
-      title: "Accuracy: layers in the colors of their numbers; dotted, the readout",
+      title: "Training accuracy of layers, in the colors of their numbers; dotted, the readout on validation images",
       text: "",
       description: `Accuracy of each layer by epoch. After ${many(epochs.length, "epoch")}, ${reached} of ${settings.layers} layers have reached ${target}.`,
     });
@@ -323,6 +338,8 @@
       say(`Layer ${lost.layer} ${what}. Choose a smaller learning rate, or other settings.`);
     } else if (epochs.length >= EPOCHS) {
       say(`${EPOCHS} epochs are over. Reset begins anew.`);
+    } else if (run.backward?.lost) {
+      say("The network that backpropagation trains has diverged. Choose other settings.");
     }
   }
 
@@ -333,9 +350,9 @@
     }
     for (const one of playButtons) {
       one.textContent = loop ? "Pause" : "Play";
-      one.disabled = over();
+      one.ariaDisabled = over(); // `disabled` would take the focus away
     }
-    stepButton.disabled = over() || loop !== null;
+    stepButton.ariaDisabled = over();
     drawTraces(drawStack());
     drawProbes();
     drawNotice();
@@ -421,11 +438,14 @@
 
   /** Take the settings that an address asks for. */
   function apply(text) {
+    // Another address is a place on the page, to which a link has led.
+    const asked = new URLSearchParams(text.replace(/^#/, ""));
+    if (!Object.keys(CHOICES).some((name) => asked.has(name))) return;
     const before = settings;
     settings = parse(text);
     tell();
     if (Object.keys(NETWORK).some((name) => settings[name] !== before[name])) renew();
-    if (settings.backpropagation === "on") follow(run);
+    toggle();
     schedule();
   }
   addEventListener("hashchange", () => apply(location.hash));
@@ -439,6 +459,11 @@
     });
   }
 
-  new ResizeObserver(schedule).observe(root);
-  begin();
+  if (typeof Worker === "undefined") {
+    say("This browser cannot train in the background, which this page needs.");
+  } else {
+    new ResizeObserver(schedule).observe(root);
+    begin();
+    tell();
+  }
 }

@@ -227,7 +227,7 @@ def _embed(name: str, data: Mapping[str, Any]) -> Html:
     numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return Html(
         f'<div class="{name}"><script type="application/json">{numbers}</script>'
-        "<noscript>This view needs JavaScript; the chapters show the same numbers as figures."
+        "<noscript>This view needs JavaScript; what was measured stands in the chapters, too."
         "</noscript></div>"
     )
 
