@@ -12,7 +12,7 @@ import ff
 from ff.book import figures
 from ff.book.summary import learners
 from ff.records import Records
-from ff.results import backprop, backprop_grids, best_rate, two_learners
+from ff.results import VARIANTS, backprop, backprop_grids, best_rate, two_learners
 from ff.stats import paired
 
 EXPECTED = {key: f"{key}?" for key in ("reached", "delay", "end", "answer")}
@@ -202,3 +202,11 @@ def test_the_figure_has_a_panel_a_target_and_a_line_a_learner():
             np.testing.assert_allclose(drawn, rows["crossing"])
     assert "backpropagation, accuracy 0.9: 4 of 4 layers not within the run." in figure.alt
     assert "Open triangles" in figure.caption
+
+
+def test_the_papers_own_rate_is_told_too():
+    said = learners.at_the_papers_rate(two_learners()["backpropagation"])
+    paper = pd.read_parquet(VARIANTS / "paper" / "layers.parquet")
+    last = paper.query("layer == 16 and epoch == 30")["probe_accuracy"].mean()
+    assert said.startswith("At Table 1's learning rate, 0.001, a further layer adds ")
+    assert said.endswith(f"the probe on layer 16 ends at {100 * last:.1f}\N{NO-BREAK SPACE}%.")

@@ -28,7 +28,8 @@ def project(tmp_path: Path) -> Path:
     """A copy of the repository whose book is the chapter on delay, on one run's measurements."""
     book = tmp_path / "book"
     # What the section on backpropagation reads, beside the run.
-    beside = ("book/backprop", "book/variations/tuning", "book/variations/learning-rate-3x")
+    runs = [f"book/variations/{name}" for name in ("tuning", "learning-rate-3x", "paper")]
+    beside = ["book/backprop", *runs]
     for name in ("ff", "book/_ext", "book/_assets", f"book/results/{RUN}", *beside):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "book" / "rq1_delay.ipynb", book)

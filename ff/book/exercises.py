@@ -45,7 +45,7 @@ def threshold() -> Html:
     if len(later):
         most = later.loc[later["difference"].idxmax()]
         text += (
-            f"Layer {most.name} loses most: it is later by {_told(most, 'difference')} epochs, "
+            f"Most later is layer {most.name}: by {_told(most, 'difference')} epochs, "
             f"which makes its delay {_told(most, 'ratio')} times as long. "
         )
     return _own("threshold-2", found, text, "twice the threshold", "difference")
@@ -85,7 +85,7 @@ def backpropagation() -> Html:
     rate = ways["backpropagation"].runs[0]["config"]["learning_rate"]
     text = f"{_direction(*slopes.loc['backpropagation', ['low', 'high']])} "
     text += f"With backpropagation, at a learning rate of {rate:g} that was chosen on validation "
-    text += f"images, {_order(own['crossing'])}. "
+    text += f"images, {_apart(own['crossing'])}. "
     both = [
         f"{estimate(*slopes.loc[name, ['slope', 'low', 'high']])} epochs with {name}"
         for name in ("backpropagation", "Forward-Forward")
@@ -169,16 +169,14 @@ def _direction(low: float, high: float) -> str:
     return "Deeper layers are earlier." if high < 0 else "No order of depth can be told."
 
 
-def _order(crossing: pd.Series) -> str:
-    """In which order probes arrive, and how far apart the first and the last are."""
+def _apart(crossing: pd.Series) -> str:
+    """How far apart the first probe and the last are."""
     there: Any = crossing.dropna().sort_values(kind="stable")
     if there.empty:
         return f"no layer's probe reaches {READABLE}"
-    order = there.index.tolist()
-    way = "of depth" if order == sorted(order) else listed(map(str, order))
     return (
-        f"the probes of {len(order)} layers reach {READABLE} within "
-        f"{there.iloc[-1] - there.iloc[0]:.1f} epochs of each other, in the order {way}"
+        f"the probes of {len(there)} layers reach {READABLE} within "
+        f"{there.iloc[-1] - there.iloc[0]:.1f} epochs of each other"
     )
 
 

@@ -10,13 +10,25 @@ from ff.book.markup import BEYOND, DASH, estimate, layer_numbers, listed, number
 from ff.book.study import Outcome, all_hold
 from ff.book.summary.shared import sign_of
 from ff.records import Records
-from ff.results import best_rate
+from ff.results import VARIANTS, best_rate, published
+from ff.stats import paired
 from ff.stats.cubes import single_cube
+from ff.stats.delay import TARGET
 from ff.stats.intervals import mean_band
 
-__all__ = ["accuracies", "answer", "delay_table", "ends", "missing", "outcomes", "rates"]
+__all__ = [
+    "accuracies",
+    "answer",
+    "at_the_papers_rate",
+    "delay_table",
+    "ends",
+    "missing",
+    "outcomes",
+    "rates",
+]
 
 FF, BACKPROP = "Forward-Forward", "backpropagation"
+PROBE = "probe_accuracy"
 # By the sign of backpropagation's slope, and of how much larger Forward-Forward's is.
 LATER = {1: "later", 0: "neither later nor earlier", -1: "earlier"}
 BESIDE = {
@@ -34,7 +46,7 @@ def answer(slopes: pd.DataFrame) -> str:
     slopes
         Results of `ff.stats.paired.slopes` of both learners, for one target or several.
     """
-    later, beside, parts = {}, {}, []
+    later, beside, parts, small = {}, {}, [], []
     for target, rows in slopes.groupby("target", sort=False):
         own: Any = rows.set_index("way")
         at = f"at {target:g}"
@@ -48,10 +60,39 @@ def answer(slopes: pd.DataFrame) -> str:
             f"{at}, {listed(each)}, over the {own['layers'].iloc[0]} layers that reach it with "
             f"both (difference {estimate(*own.loc['difference', ['slope', 'low', 'high']])})"
         )
+        if abs(own.loc[BACKPROP, "slope"]) * own["layers"].iloc[0] < 1:
+            small.append(at)
+    grain = (
+        f" With backpropagation that is less than an epoch in all {listed(small)}, and epochs are "
+        "what is measured."
+        if small
+        else ""
+    )
     return (
         f"<b>With backpropagation deeper layers are {_by_target(later)}; a further layer adds "
-        f"{_by_target(beside)}.</b> Epochs that it adds {'; '.join(parts)}."
+        f"{_by_target(beside)}.</b> Epochs that it adds {'; '.join(parts)}.{grain}"
     )
+
+
+def at_the_papers_rate(backprop: Records) -> str:
+    """How late deep layers are in Forward-Forward at Table 1's own learning rate.
+
+    Parameters
+    ----------
+    backprop
+        The network by backpropagation, at its best rate.
+    """
+    paper = published(100, folder=VARIANTS)
+    ways = {FF: paper.layers, BACKPROP: backprop.layers}
+    slopes: Any = paired.slopes(ways, TARGET, PROBE).set_index("way")
+    own, last = slopes.loc[FF], int(paper.layers["layer"].max())
+    rows = paper.layers.query("layer == @last and epoch == epoch.max()")
+    rate = paper.runs[0]["config"]["learning_rate"]
+    return (
+        f"At Table 1's learning rate, {rate:g}, a further layer adds "
+        f"{estimate(*own[['slope', 'low', 'high']])} epochs at {TARGET:g} with {FF}, and the probe "
+        f"on layer {last} ends at {rows[PROBE].mean():.1%}."
+    ).replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _by_target(words: dict[str, str]) -> str:
