@@ -85,8 +85,9 @@ def at_the_papers_rate(backprop: Records) -> str:
     paper = published(100, folder=VARIANTS)
     ways = {FF: paper.layers, BACKPROP: backprop.layers}
     slopes: Any = paired.slopes(ways, TARGET, PROBE).set_index("way")
-    own, last = slopes.loc[FF], int(paper.layers["layer"].max())
-    rows = paper.layers.query("layer == @last and epoch == epoch.max()")
+    layers: Any = paper.layers
+    own, last = slopes.loc[FF], int(layers["layer"].max())
+    rows = layers.query("layer == @last and epoch == epoch.max()")
     rate = paper.runs[0]["config"]["learning_rate"]
     return (
         f"At Table 1's learning rate, {rate:g}, a further layer adds "
