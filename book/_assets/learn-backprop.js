@@ -3,7 +3,7 @@
    classifier on the last layer, through all layers above. Shapes are as there. */
 "use strict";
 
-function backpropagation({ Layer, Classifier, normalized, scale }) {
+function backpropagation({ Layer, Classifier, scale, upwards }) {
   class Backprop {
     constructor(weights, classes, c) {
       const { hidden, momentum, weight_decay: decay } = c;
@@ -11,15 +11,9 @@ function backpropagation({ Layer, Classifier, normalized, scale }) {
       this.classifier = new Classifier(1, hidden, classes, { momentum, decay });
     }
 
-    /** Samples (B, pixels) upwards. */
-    *activity(x) {
-      let inputs = normalized(x, this.layers[0].inputs);
-      for (const layer of this.layers) {
-        const { a, z } = layer.forward(inputs);
-        const handedOn = normalized(z, layer.width);
-        yield { layer, inputs, a, z, handedOn };
-        inputs = handedOn;
-      }
+    /** What samples (B, pixels) do to each layer. */
+    activity(x) {
+      return upwards(this.layers, x);
     }
 
     /** One step of all layers and the classifier. Returns loss and accuracy of the classifier and each

@@ -6,6 +6,7 @@
 function digitImages() {
   const [SMALL, LARGE, SIDE] = [8, 24, 28];
   const CLASSES = 10;
+  const BATCH = 50; // images a step
   const PIXELS = SIDE * SIDE;
 
   /** Grey levels of one image, from its 64 counts: bilinear, as torch enlarges. Where a level lies
@@ -96,5 +97,5 @@ function digitImages() {
     return order;
   }
 
-  return { CLASSES, PIXELS, SIDE, enlarge, decode, counted, samples, stream, gaussian, shuffled };
+  return { BATCH, CLASSES, PIXELS, SIDE, enlarge, decode, counted, samples, stream, gaussian, shuffled };
 }

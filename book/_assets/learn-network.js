@@ -71,18 +71,25 @@ function forwardForward() {
     }
   }
 
+  /** Find what is not 0 among some numbers of x, `step` apart, as factors of rows of a width. Returns
+      how many there are. */
+  function gather(x, from, step, length, width, offsets, factors) {
+    let count = 0;
+    for (let k = 0; k < length; k++) {
+      const factor = x[from + k * step];
+      if (factor === 0) continue;
+      offsets[count] = k * width;
+      factors[count++] = factor;
+    }
+    return count;
+  }
+
   /** x W: (N, I), (I, D) -> (N, D), added to `out`. */
   function product(x, w, inputs, width, out) {
     const offsets = new Int32Array(inputs);
     const factors = new Float64Array(inputs);
     for (let n = 0; n < x.length / inputs; n++) {
-      let count = 0;
-      for (let i = 0; i < inputs; i++) {
-        const factor = x[n * inputs + i];
-        if (factor === 0) continue;
-        offsets[count] = i * width;
-        factors[count++] = factor;
-      }
+      const count = gather(x, n * inputs, 1, inputs, width, offsets, factors);
       combine(out, n * width, width, w, offsets, factors, count);
     }
     return out;
@@ -95,13 +102,7 @@ function forwardForward() {
     const offsets = new Int32Array(rows);
     const factors = new Float64Array(rows);
     for (let i = 0; i < inputs; i++) {
-      let count = 0;
-      for (let n = 0; n < rows; n++) {
-        const factor = x[n * inputs + i];
-        if (factor === 0) continue;
-        offsets[count] = n * width;
-        factors[count++] = factor;
-      }
+      const count = gather(x, i, inputs, rows, width, offsets, factors);
       combine(out, i * width, width, y, offsets, factors, count);
     }
     return out;
@@ -233,21 +234,26 @@ function forwardForward() {
 
   /* ---- The network ------------------------------------------------------------------------- */
 
+  /** Send samples (N, pixels) upwards: what they do to each layer, from the first. */
+  function* upwards(layers, x) {
+    let inputs = normalized(x, layers[0].inputs);
+    for (const layer of layers) {
+      const { a, z } = layer.forward(inputs);
+      const handedOn = normalized(z, layer.width);
+      yield { layer, inputs, a, z, handedOn };
+      inputs = handedOn; // plain data: no gradient comes back by itself
+    }
+  }
+
   class Network {
     /** Initial weights of each layer, (I, D). */
     constructor(weights, c) {
       this.layers = weights.map((weight) => new Layer(weight, c.hidden, c));
     }
 
-    /** Send samples (N, pixels) upwards: what they do to each layer, from the first. */
+    /** What samples (N, pixels) do to each layer, with their goodness. */
     *activity(x) {
-      let inputs = normalized(x, this.layers[0].inputs);
-      for (const layer of this.layers) {
-        const { a, z } = layer.forward(inputs);
-        const handedOn = normalized(z, layer.width);
-        yield { layer, inputs, a, z, ...layer.good(z), handedOn };
-        inputs = handedOn; // plain data: no gradient comes back
-      }
+      for (const seen of upwards(this.layers, x)) yield { ...seen, ...seen.layer.good(seen.z) };
     }
 
     /** Show one batch to every layer and let each take one step. Returns each layer's goodness (2B),
@@ -325,5 +331,5 @@ function forwardForward() {
     }
   }
 
-  return { ACTIVATIONS, GOODNESS, Layer, Network, Classifier, accuracy, normalized, scale };
+  return { Layer, Network, Classifier, accuracy, scale, upwards };
 }

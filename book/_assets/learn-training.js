@@ -3,8 +3,7 @@
 "use strict";
 
 function training({ Network, Classifier, accuracy }, { Backprop }, digits) {
-  const { CLASSES, PIXELS, decode, samples, stream, gaussian, shuffled } = digits;
-  const BATCH = 50;
+  const { BATCH, CLASSES, PIXELS, decode, samples, stream, gaussian, shuffled } = digits;
   const RECENT = 4; // batches whose goodness is shown: 200 positive and 200 negative samples
   const SEARCHED = 300; // training images among which a layer's favorites are looked for
   const EVENLY = Array.from({ length: CLASSES }, (_, label) => label);

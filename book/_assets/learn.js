@@ -13,7 +13,7 @@
   const data = JSON.parse(root.querySelector("script").textContent);
   const digits = digitImages();
   const known = digits.decode(data.images, data.labels);
-  const batches = Math.floor(data.train / 50); // of an epoch
+  const batches = Math.floor(data.train / digits.BATCH); // of an epoch
 
   /* ---- Settings and their address ------------------------------------------------------------ */
 
