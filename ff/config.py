@@ -1,6 +1,5 @@
 """One configuration: every row of the paper's Table 1 and every switch of the algorithm."""
 
-import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pydantic_core import ErrorDetails, core_schema
 
 from ff.data import DATASETS
 from ff.errors import ConfigError
-from ff.params import read_yaml
+from ff.params import read_yaml, unknown
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.loss import LOSSES
@@ -429,11 +428,8 @@ def _explain(errors: list[ErrorDetails]) -> str:
 
 
 def _sentence(key: str, error: ErrorDetails) -> str:
-    fields = Config.model_fields
-    if key not in fields:
-        near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
-        remedy = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(fields)}"
-        return f"unknown key {key!r}; {remedy}"
+    if key not in Config.model_fields:
+        return unknown(key, Config.model_fields)
     return _must(key, error["input"])
 
 

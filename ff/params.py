@@ -4,7 +4,9 @@ What is accepted of a file, papermill reads as the same values, but for numbers 
 takes these for text, of which the training notebook makes numbers.
 """
 
+import difflib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import yaml
 
 from ff.errors import ConfigError
 
-__all__ = ["parse", "read_yaml"]
+__all__ = ["parse", "read_yaml", "unknown"]
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -57,6 +59,13 @@ def parse(text: str, source: str) -> Any:
         raise ConfigError(
             f"{source} is not plain YAML ({reason}); write lines of the form 'key: value'"
         ) from None
+
+
+def unknown(key: str, known: Collection[str]) -> str:
+    """Say that there is no such key, and which one may be meant."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    remedy = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
+    return f"unknown key {key!r}; {remedy}"
 
 
 class _Loader(yaml.SafeLoader):

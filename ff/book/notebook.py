@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ from ff.archives import fetch, find
 from ff.book.markup import Note
 from ff.config import Config
 from ff.errors import ConfigError, DataError
-from ff.params import parse
+from ff.params import parse, unknown
 
-__all__ = ["configure", "default_folder", "papermill"]
+__all__ = ["configure", "default_folder", "papermill", "parameters"]
 
-KNOWN = {*Config.model_fields, "out", "overwrite"}
+KNOWN = (*Config.model_fields, "out", "overwrite")
 NUMBERS = {key for key, field in Config.model_fields.items() if field.annotation is float}
 ALWAYS = {"dataset", "layers", "hidden", "seeds", "epochs"}  # in every command
 
@@ -40,9 +40,7 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     ConfigError
         A name is neither a parameter nor anything the notebook had before, or a value is refused.
     """
-    values = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
-    if "_ff_configured" in namespace:  # the notebook is run again: later cells have made names too
-        values = {name: value for name, value in values.items() if name in KNOWN}
+    values = parameters(namespace, KNOWN)
     if not isinstance(out := values.pop("out", None), str | Path | None):
         raise ConfigError(f"out must be the name of a folder, or None, but got {out!r}")
     if not isinstance(overwrite := values.pop("overwrite", False), bool):
@@ -56,6 +54,30 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     config = _config(values, dataset)
     namespace["_ff_configured"] = True
     return config, Note(reason)
+
+
+def parameters(namespace: MutableMapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Parameters that a notebook was given.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's ``globals()`` right after its parameters. Once ``_ff_configured`` is there,
+        it is run again, and what its later cells have made is no parameter.
+    known
+        Names of its parameters.
+
+    Raises
+    ------
+    ConfigError
+        A name is neither a parameter nor anything that the notebook had before.
+    """
+    values = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
+    if "_ff_configured" in namespace:
+        return {name: value for name, value in values.items() if name in known}
+    if strange := [unknown(name, known) for name in values if name not in known]:
+        raise ConfigError("\n".join(strange))
+    return values
 
 
 def default_folder(config: Config) -> Path:
@@ -90,7 +112,8 @@ def papermill(config: Config) -> str:
 def _is_parameter(name: str, value: Any) -> bool:
     """Leave out what IPython keeps in a notebook, and what the notebook has imported."""
     history = name in ("In", "Out") and isinstance(value, list | dict)
-    return not (name.startswith("_") or history or inspect.ismodule(value) or callable(value))
+    kept = name.startswith(("_", "PAPERMILL_")) or history  # papermill --inject-paths
+    return not (kept or inspect.ismodule(value) or callable(value))
 
 
 def _config(values: dict[str, Any], dataset: Any) -> Config:
