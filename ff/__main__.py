@@ -1,5 +1,6 @@
 """The `ff` command."""
 
+import json
 import os
 import signal
 import warnings
@@ -101,19 +102,73 @@ def fetch(name: str) -> None:
 
 
 @main.command()
-def verdicts() -> None:
-    """Print the paper's claims with our numbers.
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    help="table is for people (the default); csv has a row for each statement and width; json a "
+    "list of statements with their widths.",
+)
+def verdicts(folders: tuple[Path, ...], form: str) -> None:
+    """Judge the paper's claims by records.
 
-    They are computed from the published measurements.
+    Each FOLDER is one that 'ff train --out' has written, or one above several of them: of one
+    condition in all. Without one, the published measurements are judged. Of other networks than the
+    paper's, the least and the greatest width stand for its two, and the deepest layer for its 32nd;
+    what the records lack for a claim is said.
     """
-    from ff.stats.claims import BY_CONSTRUCTION, STANCES, verdicts
+    from ff.stats.accuracy import comparable
+    from ff.stats.claims import STANCES, verdicts
+    from ff.stats.evidence import reading_of
 
-    for row in verdicts(ff.published()).to_dict("records"):
-        click.secho(f"{row['verdict']}: {row['statement']}", bold=True)
-        click.echo(f"    {row['where']}{STANCES[row['stance']]}. {row['estimand']}")
-        if row["verdict"] != BY_CONSTRUCTION:
-            number = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
-            click.echo(f"    width {row['width']}, {row['seeds']} seeds: {number}")
+    if folders:
+        found = ff.read(*folders)
+        for row in diverged(found):
+            click.echo(f"Warning: {describe(row)}", err=True)
+        records = comparable(complete(found))
+        table = verdicts(records, reading_of(records))
+    else:
+        table = verdicts(ff.published())
+    if form == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(_statements(table), indent=2, ensure_ascii=False))
+    else:
+        for own in _statements(table):
+            click.secho(own["statement"], bold=True)
+            click.echo(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")
+            for row in own["widths"]:
+                click.echo(f"    {_judged(row)}")
+
+
+@main.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER..."
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="HTML file."
+)
+@click.option(
+    "--beside",
+    default="paper",
+    help="Another folder of records to set beside them; 'paper' (the default) for the published "
+    "networks that are most like them; 'none' for none.",
+)
+def report(folders: tuple[Path, ...], out: Path, beside: str) -> None:
+    """Write the chapters' figures and tables for records into one page.
+
+    Each FOLDER is one that 'ff train --out' has written, or one above several of them: of one
+    condition in all. The page needs no other file and no network. Takes about a minute.
+
+    \b
+    ff report records/mine --out mine.html
+    """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
+    from ff.book.report import report
+
+    complete(ff.read(*folders))  # refused at once, before a notebook starts
+    click.echo(report(folders, out, None if beside == "none" else beside))
 
 
 @main.command()
@@ -147,6 +202,29 @@ def bench(full: bool, out: Path | None) -> None:
             click.echo(line)
     if settings := report.settings(pd.concat(parts)):
         click.echo(settings)
+
+
+def _statements(table: Any) -> list[dict[str, Any]]:
+    """Each statement once, with what was measured at each width; what is not a number is None."""
+    shared = ["key", "where", "statement", "estimand", "stance", "chapter", "counted"]
+    rows = table.astype(object).where(table.notna(), None)
+    return [
+        own[shared].iloc[0].to_dict() | {"widths": own.drop(columns=shared).to_dict("records")}
+        for _, own in rows.groupby("key", sort=False)
+    ]
+
+
+def _judged(row: dict[str, Any]) -> str:
+    """A verdict, whether the paper concludes the same, the number, and what records lack."""
+    paper = {"agrees": ", as the paper", "differs": ", unlike the paper"}.get(row["paper"], "")
+    text = row["verdict"] + paper
+    if row["value"] is not None:
+        ends = "" if row["low"] is None else f" [{row['low']:.3g}, {row['high']:.3g}]"
+        seeds = f"{row['seeds']} seed{'' if row['seeds'] == '1' else 's'}"
+        text = f"width {row['width']}, {seeds}: {row['value']:.3g}{ends}: {text}"
+    elif row["seeds"]:
+        text = f"width {row['width']}: {text}"
+    return f"{text} ({row['lacks']})" if row["lacks"] else text
 
 
 def _change(text: str) -> tuple[str, Any]:

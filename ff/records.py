@@ -180,7 +180,7 @@ def read(*folders: str | Path) -> Records:
     Parameters
     ----------
     *folders
-        Each holds ``layers.parquet`` and ``readouts.parquet``.
+        Each holds ``layers.parquet`` and ``readouts.parquet``, or folders that do, at any depth.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def read(*folders: str | Path) -> Records:
     """
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
-    parts = [_read_one(Path(folder)) for folder in folders]
+    parts = [_read_one(own) for folder in folders for own in _runs(Path(folder))]
     _check_condition([run for part in parts for run in part.runs])
     layers, readouts = (joined([getattr(part, name) for part in parts]) for name in TABLES)
     twice = layers.duplicated(KEYS["layers"])
@@ -336,6 +336,11 @@ def _check_condition(runs: Sequence[Mapping[str, Any]]) -> None:
             f"the records are not of one condition: they differ in {', '.join(differs)}; read "
             "those of each condition on their own"
         )
+
+
+def _runs(folder: Path) -> list[Path]:
+    """A folder that a run has written, or all of these that lie below a folder."""
+    return [folder] if (folder / "layers.parquet").exists() else below(folder) or [folder]
 
 
 def _read_one(folder: Path) -> Records:

@@ -36,6 +36,7 @@ __all__ = [
     "best_rate",
     "exercise",
     "linear",
+    "nearest",
     "other_data",
     "published",
     "tuning",
@@ -53,6 +54,9 @@ BACKPROP = RESULTS.parent / "backprop"  # the same networks by backpropagation; 
 EXERCISES = RESULTS.parent / "exercises"  # of the page "Watch it learn"; params/exercises
 # What is chosen for a variant: a point of its grid.
 POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature")
+# What may differ in networks that are trained as the paper's: the images, how long, and how its
+# text and its code differ.
+PAPERS = {"dataset", "epochs", "batch_size", "cool_down", "peer_momentum", "precision"}
 KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
 
 
@@ -100,6 +104,59 @@ def published(
                 "diverged; publish runs in which every seed is complete"
             )
     return found
+
+
+def nearest(records: Records) -> tuple[Records, str]:
+    """The published networks, trained as the paper's are, that are most like some others.
+
+    Parameters
+    ----------
+    records
+        Measurements to set beside them.
+
+    Returns
+    -------
+    tuple of Records and str
+        Those of the condition with the fewest different settings, of the same images if there are
+        any; among equals those with the most widths and seeds in common. Diverged seeds are left
+        out. And a sentence that says which they are and how they differ.
+
+    Raises
+    ------
+    RecordsError
+        There are no published measurements.
+    """
+    own, ours = condition(records.runs[0]), _networks(records)
+    found: list[tuple[tuple[int, ...], Records]] = []
+    for folder in (RESULTS, VARIANTS, EXERCISES):
+        runs = {path: provenance(path / "layers.parquet")[0] for path in below(folder)}
+        kinds = [condition(run) for run in runs.values() if set(unusual(run)) <= PAPERS]
+        for kind in [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]:
+            other = complete(read(*(path for path, run in runs.items() if condition(run) == kind)))
+            differs = sum(kind.get(key) != value for key, value in own.items())
+            shared = ours & _networks(other)
+            found.append(((kind["dataset"] != own["dataset"], differs, -len(shared)), other))
+    if not found:
+        raise RecordsError(f"there are no published measurements in {RESULTS}; run from a clone")
+    _, other = min(found, key=lambda one: one[0])
+    theirs = condition(other.runs[0])
+    differs = [
+        f"{key} {theirs.get(key)} instead of {value}"
+        for key, value in own.items()
+        if theirs.get(key) != value
+    ]
+    widths = ", ".join(map(str, np.unique(other.layers["hidden"])))
+    return other, (
+        f"Beside them stand the published networks, trained as the paper's, that are most like "
+        f"them: {theirs['dataset']}, {np.max(other.layers['layer'])} layers of {widths} units, "
+        f"{np.max(other.layers['epoch'])} epochs. They differ in "
+        f"{'; '.join(differs) or 'nothing but depth, width and seeds'}."
+    )
+
+
+def _networks(records: Records) -> set[tuple[int, int]]:
+    """Width and seed of each network."""
+    return set(zip(records.layers["hidden"], records.layers["seed"], strict=True))
 
 
 def variations() -> dict[str, Records]:

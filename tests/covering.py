@@ -42,7 +42,8 @@ def numbers(own: Evidence) -> Ends:
     deepest = own.networks.values[..., -1:]
     found: dict[str, Estimate] = {}
     for claim in CLAIMS:
-        alone = claim.widths is None or own.layers.hidden in claim.widths
+        meant = dict(zip(("narrow", "wide"), WIDTHS, strict=True))
+        alone = claim.widths is None or own.layers.hidden in [meant[w] for w in claim.widths]
         if claim.measure is not None and not claim.same_as and alone:
             found[claim.key] = claim.measure(own)
     correlations = {"all pairs, Pearson": own.both[:, 0], "all pairs, Spearman": own.both[:, 1]}

@@ -377,7 +377,7 @@ def test_p_of_a_row_is_below_a_twentieth_exactly_when_its_verdict_is_decided(
 
 def test_columns_stand_in_the_order_that_is_promised(narrow: Any) -> None:
     expected = "where statement estimand width value low high p p_holm seeds verdict stance paper"
-    assert [*narrow] == [*expected.split(), "counted", "chapter"]
+    assert [*narrow] == [*expected.split(), "counted", "chapter", "lacks"]
     for key, row in narrow.iterrows():
         assert row["stance"] == BY_KEY[key].stance
         assert row["paper"] == BY_KEY[key].agreement(row["verdict"])

@@ -26,6 +26,7 @@ OTHER = {
     "shallow": 1,
     "rose": 0.7,
     "selected": (2, 4),
+    "widths": (20, 50),
 }
 CONCERNS = {  # what an option is about, of all quantities
     "column": {
@@ -39,6 +40,7 @@ CONCERNS = {  # what an option is about, of all quantities
     "shallow": {"gaps"},
     "rose": {"deviation", "clearance"},
     "selected": {"clearance"},
+    "widths": set(),  # it says which evidence a claim takes
 }  # fmt: skip
 READINGS = [
     PLAIN,

@@ -232,7 +232,15 @@ def test_a_chapter_has_its_own_claims_and_links_lead_there(records):
 def test_a_width_that_is_not_measured_is_said_to_be_so():
     _, rows = rows_of(verdict_table(synthetic(32, (32,), epochs=20)))["width-deep"]
     dash = "\N{EN DASH}"
-    assert rows == [[f"1000 {MINUS} 100", "not measured", dash, f"{dash} not measured", dash]]
+    assert rows == [
+        [
+            f"1000 {MINUS} 100",
+            "not measured needs widths 100 and 1000",
+            dash,
+            f"{dash} not measured",
+            dash,
+        ]
+    ]
 
 
 def test_how_often_a_verdict_stays_is_told_of_the_variations_that_concern_it(records, varied):

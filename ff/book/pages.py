@@ -52,7 +52,8 @@ def measured(records: Records, layers: int | None = None) -> Note:
     depth = "" if layers is None else f"Networks of {layers} layers. "
     few = min(seeds.values()) < ENOUGH
     rough = " Intervals from so few seeds are rough, and some are too narrow." * few
-    names = " and ".join(sorted({run["config"]["dataset"].upper() for run in records.runs}))
+    sets = {run["config"]["dataset"] for run in records.runs}
+    names = " and ".join(sorted(name if ":" in name else name.upper() for name in sets))
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 
 

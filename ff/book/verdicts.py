@@ -10,6 +10,7 @@ from ff.book.markup import DASH, MINUS, Html, estimate, interval, number, p_valu
 from ff.records import Records
 from ff.stats import claims
 from ff.stats.claims import BY_CONSTRUCTION, STANCES, TESTED, verdicts
+from ff.stats.evidence import Reading
 from ff.stats.robustness import reached
 
 __all__ = ["changed", "decided", "verdict_matrix", "verdict_summary", "verdict_table"]
@@ -60,21 +61,24 @@ def verdict_table(
     chapter: str | None = None,
     link: str = "",
     varied: pd.DataFrame | None = None,
+    reading: Reading = Reading(),
 ) -> Html:
     """The paper's claims with our numbers, as a table.
 
     Parameters
     ----------
     records
-        Measurements of networks of 32 layers.
+        Measurements of networks of 32 layers; of others with a reading of their own.
     chapter
         Only the claims that this chapter computes; None for all.
     link
         Where the chapters lie as seen from the page, such as ``"./"``; empty for no links.
     varied
         Result of `ff.stats.robustness.robustness`, to say how often each verdict stays.
+    reading
+        How the claims are read.
     """
-    table: Any = verdicts(records)
+    table: Any = verdicts(records, reading)
     if varied is not None:
         table = table.merge(_stays(varied), on=["key", "width"], how="left")
     if chapter:
@@ -225,10 +229,12 @@ def _claim(rows: pd.DataFrame, link: str) -> str:
 
 def _number(row: Any) -> str:
     """What is measured, with its interval and number of seeds."""
+    lacks = f' <small class="ff-lacks">{escape(row["lacks"])}</small>' if row["lacks"] else ""
     if np.isnan(row["value"]):
-        return DASH if row["verdict"] == BY_CONSTRUCTION else "not measured"
+        return (DASH if row["verdict"] == BY_CONSTRUCTION else "not measured") + lacks
     ends = interval(row["low"], row["high"])
-    return f"<b>{number(row['value'])}</b> {ends} <small>{row['seeds']} seeds</small>"
+    seeds = f"{row['seeds']} seed{'' if row['seeds'] == '1' else 's'}"
+    return f"<b>{number(row['value'])}</b> {ends} <small>{seeds}</small>{lacks}"
 
 
 def _blank(p: float) -> str:

@@ -7,7 +7,7 @@ width has too few seeds to know how much they vary, or is *not measured* at all,
 holds *by construction*.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,8 +22,8 @@ from ff.stats.intervals import FISHER, Estimate, holm, jackknife, share, theil_s
 
 __all__ = ["BY_CONSTRUCTION", "CLAIMS", "STANCES", "TESTED", "Claim", "verdicts"]
 
-NARROW, WIDE = 100, 1000
 FEWEST = 5  # seeds that a verdict needs
+PAPER_DEPTH = 32  # layers of the deepest network
 BY_CONSTRUCTION = "by construction"
 TESTED = ("supported", "not supported", "undecided")  # the verdicts that an interval gives
 # What the paper makes of a statement, in words that follow the place where it stands.
@@ -83,14 +83,16 @@ class Claim:
     statement
         What the paper says, in its words or close to them.
     estimand
-        What our number is, in one sentence.
+        What our number is, in one sentence; {target}, {ladder}, {selected}, {depths},
+        {narrow}, {wide} and {widest} stand for those of the records and of the `Reading`.
     measure
         Computes it from the evidence of one width, or of each of two. None: the statement follows
         from the algorithm, and there is nothing to measure.
     low, high
         The range of the number if the claim holds.
     widths
-        None for each width on its own; one width for a statement about it alone; or a pair.
+        None for each width on its own; ("wide",) for a statement about the wide one alone; or
+        ("narrow", "wide").
     chapter
         Page of the book that shows the computation.
     stance
@@ -104,6 +106,8 @@ class Claim:
         there.
     reads
         Choices of a `Reading`, beside accuracy and depth, that enter the number.
+    needs
+        What networks must have for the number to exist, where there are seeds and widths enough.
     """
 
     key: str
@@ -113,12 +117,13 @@ class Claim:
     measure: Measure | None
     low: float = -np.inf
     high: float = np.inf
-    widths: tuple[int, ...] | None = None
+    widths: tuple[Literal["narrow", "wide"], ...] | None = None
     chapter: str = "rq1_delay"
     stance: Literal["asserts", "rejects", "implies false", "silent"] = "asserts"
     combine: Callable[[Estimate, Estimate], Estimate] = _difference
     same_as: str = ""
     reads: tuple[str, ...] = ("target",)
+    needs: str = "accuracies that vary"
 
     def verdict(self, low: float, high: float) -> str:
         """Compare an interval with the claim's range."""
@@ -209,21 +214,23 @@ CLAIMS = (
         "Layer goodness improvement in deeper layers is delayed as improvement cascades through "
         "the network.",
         "Epochs of delay that each further layer adds (Theil-Sen slope), over the layers that "
-        "reach 0.7.",
+        "reach {target}.",
         _slope("all"),
         low=0,
+        needs="two layers that reach {target}",
     ),
     Claim(
         "rq1-h2",
         "Section 2, RQ 1, Hypothesis 2",
         "All layers improve simultaneously.",
         "Delay of the deepest layer minus that of the first, in epochs (of one that does not reach "
-        "0.7 the last epoch, so that it is at least as long); less than one, either way, would be "
-        "simultaneous.",
+        "{target} the last epoch, so that it is at least as long); less than one, either way, "
+        "would be simultaneous.",
         _plain(_span),
         low=-1,
         high=1,
         stance="rejects",
+        needs="a layer 1 that reaches {target}",
     ),
     Claim(
         "rq1-h3",
@@ -234,6 +241,7 @@ CLAIMS = (
         high=0,
         stance="rejects",
         same_as="rq1-h1",
+        needs="two layers that reach {target}",
     ),
     Claim(
         "delay-every-doubling",
@@ -241,20 +249,22 @@ CLAIMS = (
         "The results suggest that deeper layers achieve target accuracy values at later epochs "
         "than shallower layers.",
         "Least difference in delay, in epochs (the last one if not reached), between neighbors "
-        "among layers 1, 2, 4, 8, 16 and 32, as far down as the shallower one reaches 0.7.",
+        "among layers {ladder}, as far down as the shallower one reaches {target}.",
         _plain(_least_doubling),
         low=0,
+        needs="a layer that reaches {target} and has one at twice its depth",
     ),
     Claim(
         "delay-every-seed",
         "Section 4, on Figure 3",
         "The deviation is narrow enough to suggest that the general delay behavior is largely "
         "consistent.",
-        "Share of seeds in which layers 1, 2, 4, 8, 16 and 32 cross 0.7 one after the other "
+        "Share of seeds in which layers {ladder} cross {target} one after the other "
         "(between epochs, on a straight line), as far down as any does, with the exact interval; "
         "more than 0.8 would be largely consistent.",
         _in_order,
         low=0.8,
+        needs="a layer that reaches {target} in some seed",
     ),
     Claim(
         "any-depth",
@@ -270,22 +280,22 @@ CLAIMS = (
         "width-shallow",
         "Section 4, on Figure 4",
         "Shallow layers of width 1000 consistently achieve the target faster than of width 100.",
-        "Delay at width 1000 minus delay at width 100, in epochs (the last one if not reached), "
-        "mean of the shallower half of the layers.",
+        "Delay at {wide} minus delay at {narrow}, in epochs (the last one if not "
+        "reached), mean of the shallower half of the layers.",
         _plain(lambda e: _shallow(e.restricted_delay, e)),
         high=0,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         reads=("target", "shallow"),
     ),
     Claim(
         "width-deep",
         "Section 4, on Figure 4",
         "Deeper layers of width 1000 achieve the target later than those of width 100.",
-        "Delay at width 1000 minus delay at width 100, in epochs (the last one if not reached), "
-        "mean of the deeper half of the layers.",
+        "Delay at {wide} minus delay at {narrow}, in epochs (the last one if not "
+        "reached), mean of the deeper half of the layers.",
         _plain(lambda e: _deep(e.restricted_delay, e)),
         low=0,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         reads=("target", "shallow"),
     ),
     Claim(
@@ -293,11 +303,12 @@ CLAIMS = (
         "Section 4, on Figure 4",
         "The change in delay across network depths appears largely constant, in particular at "
         "width 100.",
-        "Slope of the delay (Theil-Sen) in the deeper half of the layers that reach 0.7 over that "
-        "in their shallower half; between 0.8 and 1.25 would be constant.",
+        "Slope of the delay (Theil-Sen) in the deeper half of the layers that reach {target} over "
+        "that in their shallower half; between 0.8 and 1.25 would be constant.",
         _slope("ratio"),
         low=0.8,
         high=1.25,
+        needs="three layers that reach {target}, not all at once",
     ),
     Claim(
         "deviation-grows",
@@ -306,25 +317,27 @@ CLAIMS = (
         "Change of the standard deviation over seeds from layer to layer, in thousandths "
         "(Theil-Sen slope over the layers). A layer's deviation is the mean of its epochs from the "
         "first on in which its mean accuracy is at least 0.55; a layer that never gets there is "
-        "left out. At width 1000, which Figure 3 shows.",
+        "left out. At width {widest}; the paper's Figure 3 shows width 1000.",
         _plain(_deviation),
         low=0,
-        widths=(WIDE,),
+        widths=("wide",),
         reads=("rose",),
+        needs="two layers that leave chance, and seeds that differ",
     ),
     Claim(
         "no-overlap",
         "Section 4, on Figure 3",
         "No significant overlap across layers exists across a single standard deviation.",
-        "By how much the shallower of two neighbors among layers 1, 4, 8, 16, 24 and 32 is ahead "
+        "By how much the shallower of two neighbors among layers {selected} is ahead "
         "in 95 % of the epochs of all of them: its mean minus the deeper one's, over the sum of "
         "their standard deviations; above 1, bands do not overlap. Epochs are those from the first "
-        "on in which the shallower layer's mean accuracy is at least 0.55. At width 1000, which "
-        "Figure 3 shows.",
+        "on in which the shallower layer's mean accuracy is at least 0.55. At width {widest}; the "
+        "paper's Figure 3 shows width 1000.",
         _plain(lambda e: e.clearance),
         low=1,
-        widths=(WIDE,),
+        widths=("wide",),
         reads=("rose", "selected"),
+        needs="two of these layers, a shallower one that leaves chance, and seeds that differ",
     ),
     Claim(
         "rq2-h1",
@@ -334,7 +347,7 @@ CLAIMS = (
         "width; above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).min(axis=1)),
         low=STRONG,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         combine=_lesser,
         chapter="rq2_correlation",
         stance="rejects",  # as is its opposite below: some layers correlate strongly, others do not
@@ -348,7 +361,7 @@ CLAIMS = (
         "either width; above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).max(axis=1)),
         high=STRONG,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         combine=_greater,
         chapter="rq2_correlation",
         stance="rejects",
@@ -391,10 +404,10 @@ CLAIMS = (
         "width-weakens",
         "Section 4, on Figure 5",
         "An increase in layer width appears to significantly weaken the correlation.",
-        "|Pearson| at width 1000 minus that at width 100, mean of the layers.",
+        "|Pearson| at {wide} minus that at {narrow}, mean of the layers.",
         _plain(lambda e: e.strength.mean(axis=1)),
         high=0,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         chapter="rq2_correlation",
         reads=CORRELATION,
     ),
@@ -402,11 +415,11 @@ CLAIMS = (
         "width-weakens-deep",
         "Section 4, on Figure 5",
         "Width appears to weaken the correlation with particular acuity at deeper layers.",
-        "|Pearson| at width 1000 minus that at width 100: mean of the deeper half of the layers "
-        "minus mean of the shallower half.",
+        "|Pearson| at {wide} minus that at {narrow}: mean of the deeper half of the "
+        "layers minus mean of the shallower half.",
         _plain(lambda e: _deep(e.strength, e) - _shallow(e.strength, e)),
         high=0,
-        widths=(NARROW, WIDE),
+        widths=("narrow", "wide"),
         chapter="rq2_correlation",
         reads=(*CORRELATION, "shallow"),
     ),
@@ -416,8 +429,8 @@ CLAIMS = (
         "In all subplots overall accuracy more closely aligns with shallower rather than deeper "
         "layers.",
         "Distance between a layer's and its network's accuracy, mean of all seeds and epochs: the "
-        "deeper half of the layers minus the shallower half, in the network of 2, 4, 8, 16 or 32 "
-        "layers in which this is least.",
+        "deeper half of the layers minus the shallower half, in the network in which this is "
+        "least, of those of {depths} layers.",
         _plain(lambda e: e.gaps.min(axis=1)),
         low=0,
         chapter="rq2_correlation",
@@ -465,10 +478,11 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     Parameters
     ----------
     records
-        Measurements of networks of at least as many layers as the reading asks for, of one or more
-        widths.
+        Measurements of one or more widths. Of networks of fewer layers than the reading asks for,
+        the deepest layer there is is the deepest.
     reading
-        How the paper's words are turned into numbers, where it leaves a choice.
+        How the paper's words are turned into numbers, where it leaves a choice. For networks other
+        than the paper's: `ff.stats.evidence.reading_of`.
 
     Returns
     -------
@@ -476,16 +490,19 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
         A row for each claim and width: key, where, statement, estimand, width ("100", "1000",
         "1000 - 100", "100 and 1000" for what both decide together, or "any" for what holds by
         construction), value, low, high, p, p_holm, seeds, verdict, stance, paper ("agrees" or
-        "differs", empty without a decision), counted, chapter. `p` is the level of significance
-        from which on the verdict is decided, and `p_holm` adjusts it for all verdicts of the
-        table. `counted` is False where a claim holds by construction, or its number counts in
-        another row. A claim about a width, or two, that the records lack is "not measured".
+        "differs", empty without a decision), counted, chapter, lacks. `p` is the level of
+        significance from which on the verdict is decided, and `p_holm` adjusts it for all verdicts
+        of the table. `counted` is False where a claim holds by construction, or its number counts
+        in another row. A claim about a width, or two, that the records lack is "not measured".
+        `lacks` says what the records lack for the claim as the paper makes it: empty, or words such
+        as "needs a second width".
     """
     found = dict(evidence(records, reading))
     rows = []
     for claim in CLAIMS:
-        for width, counts, estimate in _measure(claim, found):
+        for width, own, estimate in _measure(claim, found, reading):
             value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
+            counts = [0 if one is None else one.seeds for one in own]
             verdict = claim.verdict(low, high)
             if 0 < min(counts, default=0) < FEWEST:
                 verdict = "too few seeds"
@@ -496,7 +513,7 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
                     "key": claim.key,
                     "where": claim.where,
                     "statement": claim.statement,
-                    "estimand": claim.estimand,
+                    "estimand": claim.estimand.format(**_terms(found, reading)),
                     "width": width,
                     "value": value,
                     "low": low,
@@ -508,6 +525,7 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
                     "paper": claim.agreement(verdict),
                     "counted": claim.measure is not None and not claim.same_as,
                     "chapter": claim.chapter,
+                    "lacks": _lacks(claim, own, estimate, reading),
                 }
             )
     table: Any = pd.DataFrame(rows)
@@ -516,22 +534,75 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     return table
 
 
-def _measure(claim: Claim, found: dict[int, Evidence]) -> Iterator[tuple[str, list[int], Estimate]]:
-    """Width, seeds of each width, and the number with its interval."""
+def _measure(
+    claim: Claim, found: dict[int, Evidence], reading: Reading
+) -> Iterator[tuple[str, Sequence[Evidence | None], Estimate]]:
+    """Width, evidence of each width (None where there is none), and the number with its interval.
+
+    Evidence that is there and not used is left out.
+    """
     unknown = jackknife(np.full(2, np.nan))
     if claim.measure is None:
         yield "any", [], unknown
     elif claim.widths is None:
         for width, own in found.items():
-            yield str(width), [own.seeds], claim.measure(own)
+            yield str(width), [own], claim.measure(own)
     else:
-        compared = claim.combine is _difference
-        present = tuple(width for width in claim.widths if width in found)
-        widths = claim.widths if compared else present or claim.widths  # one can decide for both
+        meant = dict(zip(("narrow", "wide"), reading.widths, strict=True))
+        wanted = tuple(dict.fromkeys(meant[width] for width in claim.widths))
+        compared = len(claim.widths) > 1 and claim.combine is _difference
+        present = tuple(width for width in wanted if width in found)
+        widths = wanted if compared else present or wanted  # one can decide for both
         name = (" - " if compared else " and ").join(map(str, sorted(widths, reverse=compared)))
-        if missing := set(widths) - set(found):
-            yield name, [0] * len(missing), unknown
-            return
-        first, *other = (claim.measure(found[width]) for width in widths)
-        seeds = [found[width].seeds for width in widths]
-        yield name, seeds, claim.combine(first, other[0]) if other else first
+        if compared and len(widths) == 1:  # the records have no other
+            yield name, [found.get(widths[0]), None], unknown
+        elif set(widths) - set(found):
+            yield name, [None] * len(set(widths) - set(found)), unknown
+        else:
+            first, *other = (claim.measure(found[width]) for width in widths)
+            both = [found[width] for width in widths]
+            yield name, both, claim.combine(first, other[0]) if other else first
+
+
+def _terms(found: dict[int, Evidence], reading: Reading) -> dict[str, str]:
+    """What the placeholders of an estimand stand for."""
+    deepest = max(found.values(), key=lambda own: own.number[-1])
+    last = deepest.number[-1]
+    narrow, wide = reading.widths
+    known = narrow != wide
+    return {
+        "target": f"{reading.target:g}",
+        "ladder": _listed(2**i for i in range(last.item().bit_length())),
+        "selected": _listed(layer for layer in reading.selected if layer <= last),
+        "depths": _listed(deepest.networks.keys, "or"),
+        "narrow": f"width {narrow}" if known else "the lesser width",
+        "wide": f"width {wide}" if known else "the greater width",
+        "widest": str(wide),
+    }
+
+
+def _listed(numbers: Iterable[Any], word: str = "and") -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def _lacks(claim: Claim, own: Sequence[Evidence | None], found: Estimate, reading: Reading) -> str:
+    """What the records lack for a claim as the paper makes it, in words."""
+    if claim.measure is None:
+        return ""
+    there = [one for one in own if one is not None]
+    said = []
+    if len(there) < len(own):
+        narrow, wide = reading.widths
+        both = "a second width" if narrow == wide else f"widths {narrow} and {wide}"
+        said.append(f"needs {both if len(claim.widths or ()) > 1 else f'width {wide}'}")
+    if few := dict.fromkeys(str(one.seeds) for one in there if one.seeds < FEWEST):
+        said.append(f"needs {FEWEST} seeds, has {' and '.join(few)}")
+    needs = claim.needs.format(target=f"{reading.target:g}")
+    if len(there) == len(own) and np.isnan(found.value):
+        said.append(f"needs {needs}")
+    elif not few and len(there) == len(own) and np.isnan(found.low):
+        said.append(f"no interval: needs {needs}, whichever seed is left out")
+    if shallow := [one.number[-1] for one in there if one.number[-1] < PAPER_DEPTH]:
+        said.append(f"{min(shallow)} layers, the paper has {PAPER_DEPTH}")
+    return "; ".join(said)

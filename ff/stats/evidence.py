@@ -12,7 +12,7 @@ from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import leave_one_out
 
-__all__ = ["FIGURE_3", "ROSE", "Evidence", "Reading", "evidence"]
+__all__ = ["FIGURE_3", "ROSE", "Evidence", "Reading", "evidence", "reading_of"]
 
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
 ROSE = 0.55  # a layer that has passed it is no longer at chance
@@ -45,6 +45,8 @@ class Reading:
         0 takes all epochs. Spreads over seeds are of the epochs after that.
     selected
         Layers whose bands of one standard deviation are compared, neighbor with neighbor.
+    widths
+        The narrow and the wide width that the paper's sentences are about.
     """
 
     column: str = "train_accuracy"
@@ -56,6 +58,7 @@ class Reading:
     shallow: int | None = None
     rose: float = ROSE
     selected: tuple[int, ...] = FIGURE_3
+    widths: tuple[int, int] = (100, 1000)
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,32 @@ class Evidence:
 
     def _all(self, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         return leave_one_out(statistic, self.seeds)
+
+
+def reading_of(records: Records) -> Reading:
+    """How the paper's words are read where records have other networks than the paper's.
+
+    Parameters
+    ----------
+    records
+        Measurements of networks of any depth and of one or more widths.
+
+    Returns
+    -------
+    Reading
+        The deepest layer of the records is the deepest there is. Their least and greatest width
+        stand for the paper's two, unless they have both of these; a single one stands for either.
+        Of other depths than the paper's, up to six layers are selected, from the first to the last.
+    """
+    usual = Reading()
+    depth = int(np.max(records.layers["layer"]))
+    widths = np.unique(records.layers["hidden"])
+    selected = usual.selected
+    if depth != usual.depth:
+        selected = tuple(dict.fromkeys(np.linspace(1, depth, 6).round().astype(int).tolist()))
+    found = (int(widths[0]), int(widths[-1]))
+    both = set(usual.widths) <= set(widths.tolist())
+    return Reading(depth=depth, selected=selected, widths=usual.widths if both else found)
 
 
 def evidence(records: Records, reading: Reading = Reading()) -> Iterator[tuple[int, Evidence]]:

@@ -41,6 +41,7 @@ def robustness(
     records: Records,
     others: Mapping[str, Records],
     readings: Mapping[str, Mapping[str, Reading]] = READINGS,
+    usual: Reading = Reading(),
 ) -> pd.DataFrame:
     """Every verdict under every variation, of the reading or of the training.
 
@@ -52,6 +53,8 @@ def robustness(
         The same, trained in another way, by what is different.
     readings
         Other ways to read the claims, by the name of a kind and then their own.
+    usual
+        The way that they are varied from.
 
     Returns
     -------
@@ -61,14 +64,16 @@ def robustness(
         low, high, main (the verdict without variation), counted (as in `verdicts`) and concerned:
         False where the variation does not enter the number.
     """
-    main: Any = verdicts(records)
+    main: Any = verdicts(records, usual)
     main = main[main["verdict"].isin(TESTED)]
     varied = [
-        (kind, name, verdicts(records, reading), _changed(reading))
+        (kind, name, verdicts(records, reading), _changed(reading, usual))
         for kind, named in readings.items()
         for name, reading in named.items()
     ]
-    varied += [(TRAINING, name, verdicts(other), {TRAINING}) for name, other in others.items()]
+    varied += [
+        (TRAINING, name, verdicts(other, usual), {TRAINING}) for name, other in others.items()
+    ]
     reads = {claim.key: {*claim.reads, *ALWAYS} for claim in CLAIMS}
     labels = ["key", "chapter", "width", "counted"]
     numbers = ["verdict", "value", "low", "high"]
@@ -82,8 +87,8 @@ def robustness(
         for number in numbers:
             table[number] = own[number].where(table["concerned"], table[number])
         tables.append(table)
-    columns = [*labels, "kind", "variation", "verdict", "value", "low", "high"]
-    return pd.concat(tables, ignore_index=True).loc[:, [*columns, "main", "concerned"]]
+    columns = [*labels, "kind", "variation", "verdict", "value", "low", "high", "main", "concerned"]
+    return pd.concat(tables or [pd.DataFrame(columns=columns)], ignore_index=True).loc[:, columns]
 
 
 def reached(varied: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +111,7 @@ def reached(varied: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(same=same, opposite=both & ~same)
 
 
-def _changed(reading: Reading) -> set[str]:
+def _changed(reading: Reading, usual: Reading) -> set[str]:
     """Names of the choices that are not the usual ones."""
-    usual = Reading()
     names = [field.name for field in fields(Reading)]
     return {name for name in names if getattr(reading, name) != getattr(usual, name)}

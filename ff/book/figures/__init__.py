@@ -12,7 +12,13 @@ from ff.book.figures.correlation import (
     correlations_with_intervals,
     lags,
 )
-from ff.book.figures.delay import delays, delays_with_intervals, median_delays, sensitivity
+from ff.book.figures.delay import (
+    delays,
+    delays_of_two,
+    delays_with_intervals,
+    median_delays,
+    sensitivity,
+)
 from ff.book.figures.growing import beside_together, contributions, grown
 from ff.book.figures.learners import probe_delays
 from ff.book.figures.study import causes, fall_sizes, forest, own_delays, rates, waiting
@@ -27,6 +33,7 @@ __all__ = [
     "correlations",
     "correlations_with_intervals",
     "delays",
+    "delays_of_two",
     "delays_with_intervals",
     "fall_sizes",
     "forest",

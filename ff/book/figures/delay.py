@@ -1,6 +1,6 @@
 """Delay of each layer: Figure 4, with intervals, and for other targets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,24 @@ from ff.book.figures.shared import (
     width_panels,
 )
 from ff.book.markup import listed
-from ff.book.style import MARKERS, MUTED, Figure, count, entry, legend, shade, styled
+from ff.book.style import (
+    LINES,
+    MARKERS,
+    MUTED,
+    PALETTE,
+    Figure,
+    count,
+    entry,
+    legend,
+    shade,
+    styled,
+)
 
 __all__ = [
     "delay_axes",
     "delay_entries",
     "delays",
+    "delays_of_two",
     "delays_with_intervals",
     "draw_delay",
     "limits",
@@ -111,6 +123,40 @@ def delays_with_intervals(delay: pd.DataFrame) -> Figure:
     figure.caption = (
         "Epoch at which a layer's mean accuracy crosses the target, between epochs on a straight "
         f"line.{bands if _banded(delay) else ''}{limits(delay)}"
+    )
+    return figure
+
+
+@styled
+def delays_of_two(delays: Mapping[str, pd.DataFrame]) -> Figure:
+    """Interpolated delay of each layer under two conditions, with intervals.
+
+    Parameters
+    ----------
+    delays
+        Results of `ff.delay.mean_delay` of the same widths, by the name of the condition.
+
+    Returns
+    -------
+    Figure
+        A panel a width and a line a condition. Bands are intervals over seeds, cut off at the last
+        epoch; an open upward triangle is a layer that has not reached the target by then.
+    """
+    table = pd.concat(delays, names=["condition"]).reset_index("condition")
+    figure, grid = width_panels(table)
+    texts = []
+    for axes, (hidden, own) in zip(grid, table.groupby("hidden"), strict=True):
+        for i, (name, rows) in enumerate(own.groupby("condition", sort=False)):
+            look: dict[str, Any] = {"color": PALETTE[i], "linestyle": LINES[i]}
+            look |= {"marker": MARKERS[i], "label": str(name), "gid": f"width-{hidden}-{i}"}
+            draw_delay(axes, rows, look, 0.3 * (i - 0.5))
+            texts.append(f"{name}: {told(rows, 'crossing', 1)}")
+    delay_axes(grid, table)
+    legend(figure, delay_entries(grid[0], table))
+    figure.alt = f"Epoch at which a layer crosses the target accuracy. {' '.join(texts)}"
+    figure.caption = (
+        f"Epoch at which a layer's mean accuracy crosses the target: {listed(delays)}, the same "
+        f"seeds.{' Bands: 95 % intervals over seeds.' if _banded(table) else ''}{limits(table)}"
     )
     return figure
 
@@ -212,10 +258,16 @@ def _banded(delay: pd.DataFrame) -> bool:
 def limits(delay: pd.DataFrame) -> str:
     """What bands and triangles at the last epoch mean, if there are any."""
     last = greatest(delay, "last_epoch")
-    beyond = _banded(delay) and np.any(delay["crossing_high"] > last)
-    cut = f" They are cut at epoch {last}." if beyond else ""
+    beyond = _banded(delay) and np.any(delay["crossing_high"] > delay["last_epoch"])
+    end = f"epoch {last}" if _alike(delay) else "the last epoch"
+    cut = f" They are cut at {end}." if beyond else ""
     late = " Open triangles: not reached by then." if np.any(delay["censored"]) else ""
-    return cut + (late if cut else late.replace("by then", f"by epoch {last}"))
+    return cut + (late if cut else late.replace("by then", f"by {end}"))
+
+
+def _alike(delay: pd.DataFrame) -> bool:
+    """Whether all have the same last epoch."""
+    return len(set(delay["last_epoch"])) == 1
 
 
 def _with_bands(delay: pd.DataFrame, title: str) -> Figure:
@@ -263,7 +315,8 @@ def delay_entries(axes: Axes, delay: pd.DataFrame) -> list[Any]:
     """Legend entries of the panel's lines, and of the open triangle if any layer is censored."""
     handles = list(axes.get_legend_handles_labels()[0])
     if np.any(delay["censored"]):
-        label = f"not reached by epoch {greatest(delay, 'last_epoch')}"
+        last = f"epoch {greatest(delay, 'last_epoch')}"
+        label = f"not reached by {last if _alike(delay) else 'the last epoch'}"
         look = {"marker": "^", "markerfacecolor": "none", "linestyle": "none"}
         handles.append(entry(label, color=MUTED, **look))
     return handles

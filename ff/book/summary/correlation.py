@@ -215,13 +215,15 @@ def following(lagged: pd.DataFrame) -> Html:
 
 def _correlations(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
     depth = int(np.max(pooled["depth"]))
-    r = pooled.loc[pooled["depth"] == depth].pivot_table(
-        index="layer", columns="coefficient", values="r"
+    r = pooled.loc[pooled["depth"] == depth].pivot(index="layer", columns="coefficient", values="r")
+    (pearson, pearson_last), (spearman, spearman_last) = (
+        [f"{value:.2f}" if np.isfinite(value) else "undefined" for value in r[name].iloc[[0, -1]]]
+        for name in ("pearson", "spearman")
     )
     text = (
         f"{whose(pooled)} over all pairs, Pearson's r with the accuracy of the network of {depth} "
-        f"layers is {r['pearson'].iloc[0]:.2f} in layer 1 and {r['pearson'].iloc[-1]:.2f} in layer "
-        f"{depth}; Spearman's ρ is {r['spearman'].iloc[0]:.2f} and {r['spearman'].iloc[-1]:.2f}"
+        f"layers is {pearson} in layer 1 and {pearson_last} in layer {depth}; Spearman's ρ is "
+        f"{spearman} and {spearman_last}"
     )
     own = within.loc[within["hidden"] == pooled["hidden"].iloc[0]]
     left = deepest(own).set_index("layer")

@@ -1,0 +1,266 @@
+"""What a chapter shows: the published measurements or one's own, whole or one network of them."""
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.book.markup import Note, listed
+from ff.book.notebook import parameters
+from ff.errors import ConfigError, RecordsError
+from ff.params import parse
+from ff.records import Records, complete, describe, diverged, read, unusual
+from ff.results import nearest, published, variations
+from ff.stats.accuracy import by_pairs, comparable
+from ff.stats.beside import Two, two
+from ff.stats.evidence import Reading, reading_of
+from ff.stats.robustness import READINGS, robustness
+
+__all__ = ["PUBLISHED", "Chapter", "choose", "spans_of"]
+
+KNOWN = ("layers", "hidden", "records", "beside")
+PUBLISHED_NAME = "the book's networks"
+PAPER = "paper"  # as `beside`: the published networks that are most like one's own
+ELSEWHERE = Note("This takes all depths and widths: it stands in the chapter without a choice.")
+UNDECIDED = Note("No verdict is reached: the table of claims says what these records lack.")
+PUBLISHED = Note("This is about the published networks: it stands in the book.")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Measurements that a chapter shows.
+
+    Attributes
+    ----------
+    records
+        Networks of the chosen widths, of all depths that were measured.
+    hidden, depth
+        The chosen width and number of layers; None for all.
+    layers, readouts
+        The rows of `records` that the chapter shows: of one depth if one was chosen.
+    own
+        False of the published measurements.
+    whole
+        True of the published measurements without a choice of depth or width.
+    reading
+        How the paper's claims are read of these networks.
+    beside
+        Two conditions to compare, if another one was named.
+    note
+        Which networks these are, and what to know of them. Empty of the published ones.
+    """
+
+    records: Records
+    hidden: int | None
+    depth: int | None
+    layers: pd.DataFrame
+    readouts: pd.DataFrame
+    own: bool
+    whole: bool
+    reading: Reading
+    beside: Two | None
+    note: Note | None
+
+    @property
+    def undecided(self) -> Note:
+        """What stands in place of `varied` where that is None."""
+        return UNDECIDED if self.own else ELSEWHERE
+
+    @property
+    def elsewhere(self) -> Note:
+        """What stands in place of a part that needs the whole of the published measurements."""
+        return PUBLISHED if self.own else ELSEWHERE
+
+    @property
+    def judged(self) -> Records:
+        """What verdicts are about: all that was measured, whatever network is shown."""
+        return self.records if self.own else published()
+
+    @property
+    def full_rate(self) -> int | None:
+        """Epochs before the learning rates fall (`ff.algorithm.training`); None if they do not."""
+        config = self.records.runs[0]["config"]
+        return config["epochs"] // 2 + 2 if config["cool_down"] else None
+
+    def published(self, **changed: Any) -> pd.DataFrame:
+        """Layers of what was published with something changed, to set beside these networks.
+
+        Raises
+        ------
+        RecordsError
+            These are one's own, or that was not measured.
+        """
+        if self.own:
+            raise RecordsError("one's own networks stand alone")
+        layers = published(**{"hidden": self.hidden, **changed}).layers
+        return layers if self.depth is None else layers.query("layer <= @self.depth")
+
+    def varied(self) -> pd.DataFrame | None:
+        """Verdicts under every variation (`ff.stats.robustness`); None where there are none.
+
+        Of one's own records only the reading varies, in the ways that they allow.
+        """
+        if self.whole:
+            return robustness(self.records, variations())
+        if not self.own:
+            return None
+        table = robustness(self.records, {}, self._readings(), self.reading)
+        return table if len(table) else None
+
+    def _readings(self) -> dict[str, dict[str, Reading]]:
+        usual, last = Reading(), int(np.max(self.records.layers["epoch"]))
+        depths = set(self.records.readouts["depth"])
+        found: dict[str, dict[str, Reading]] = {}
+        for kind, named in READINGS.items():
+            for name, reading in named.items():
+                changed = {
+                    field.name: value
+                    for field in fields(Reading)
+                    if (value := getattr(reading, field.name)) != getattr(usual, field.name)
+                }
+                there = reading.depth in depths or reading.depth == usual.depth
+                if there and reading.first_epoch < last and "selected" not in changed:
+                    found.setdefault(kind, {})[name] = replace(self.reading, **changed)
+        return found
+
+
+def choose(namespace: MutableMapping[str, Any]) -> Chapter:
+    """Check a chapter's parameters, and read what it shows.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's ``globals()`` right after its parameters: ``layers`` and ``hidden`` (an
+        integer, or None for all), ``records`` (a folder of ``ff train --out``, one above several of
+        them, or a list; None for the published measurements) and, where the chapter has it,
+        ``beside`` (likewise, or ``"paper"`` for the published networks that are most like these).
+
+    Raises
+    ------
+    ConfigError
+        A name is not a parameter, or a value is none that it can have.
+    RecordsError
+        A folder has no records, or they lack the depth or the width that was chosen.
+    """
+    given = parameters(namespace, [name for name in KNOWN if name in namespace])
+    layers, hidden = (_number(name, given.get(name)) for name in ("layers", "hidden"))
+    where = _folders("records", given.get("records"))
+    beside = _folders("beside", given.get("beside"))
+    namespace["_ff_configured"] = True
+    found = complete(read(*where)) if where else published(hidden)
+    notes = [_told(where, found)] if where else []
+    shown = _of_width(comparable(found), hidden)
+    other = None
+    if beside == [PAPER]:
+        other, words = nearest(shown)
+        notes.append(words)
+    elif beside:
+        other = comparable(complete(read(*beside)))
+    return Chapter(
+        records=shown,
+        hidden=hidden,
+        depth=layers,
+        layers=shown.layers if layers is None else shown.layers.query("layer <= @layers"),
+        readouts=_of_depth(shown, layers),
+        own=bool(where),
+        whole=not where and layers is None and hidden is None,
+        reading=reading_of(shown) if where else Reading(),
+        beside=other and two(shown, other, _name(where) or PUBLISHED_NAME, _name(beside)),
+        note=Note(" ".join(notes)) if notes else None,
+    )
+
+
+def spans_of(layers: pd.DataFrame, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of some spans of epochs those that a table has, and the whole of its epochs.
+
+    Parameters
+    ----------
+    layers
+        The `layers` table of `ff.Records`.
+    spans
+        First and last epoch of each.
+    """
+    last = int(np.max(layers["epoch"]))
+    return list(dict.fromkeys([span for span in spans if span[1] <= last] + [(1, last)]))
+
+
+def _number(name: str, value: Any) -> int | None:
+    if value is None or (type(value) is int and value > 0):
+        return value
+    raise ConfigError(
+        f"{name} must be an integer of at least 1, or None for all, but got {value!r}"
+    )
+
+
+def _folders(name: str, value: Any) -> list[str | Path]:
+    """Folders that a parameter names."""
+    given = [value] if isinstance(value, str | Path) else value
+    if given is None:
+        return []
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        raise ConfigError(
+            f"{name} came as text, not as a list: write papermill -y '{name}: {value}', or in "
+            f"Python {name} = {parse(value, name)!r}"
+        )
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str | Path) for one in given):
+        raise ConfigError(f"{name} must be a folder, a list of folders or None, but got {value!r}")
+    return list(given)
+
+
+def _of_width(records: Records, hidden: int | None) -> Records:
+    widths = np.unique(records.layers["hidden"]).tolist()
+    if hidden is None:
+        return records
+    if hidden not in widths:
+        raise RecordsError(
+            f"the records have no networks of {hidden} units, choose hidden from "
+            f"{', '.join(map(str, widths))}"
+        )
+    return Records(
+        records.layers.query("hidden == @hidden"),
+        records.readouts.query("hidden == @hidden"),
+        runs=records.runs,
+    )
+
+
+def _of_depth(records: Records, layers: int | None) -> pd.DataFrame:
+    depths = np.unique(records.readouts["depth"]).tolist()
+    if layers is None:
+        return records.readouts
+    if layers not in depths:
+        raise RecordsError(
+            f"the records have no network of {layers} layers, choose layers from "
+            f"{', '.join(map(str, depths))}"
+        )
+    return records.readouts.query("depth == @layers")
+
+
+def _name(folders: Sequence[str | Path]) -> str:
+    """What the networks of some folders are called; empty of none."""
+    if folders == [PAPER]:
+        return "the paper's way"
+    names = [f"“{Path(folder).name or folder}”" for folder in folders]
+    return listed(names) if names else ""
+
+
+def _told(folders: Sequence[str | Path], records: Records) -> str:
+    """Which networks are shown in place of the published ones, and what to know of them."""
+    differs = unusual(records.runs[0])
+    how = (
+        ", ".join(f"{key} {value}" for key, value in differs.items()) or "no other than the book's"
+    )
+    text = (
+        f"Your records in {_name(folders)}, not the published measurements. Settings that are not "
+        f"the defaults: {how}. What the text says of the paper is about the paper's networks."
+    )
+    if by_pairs(records):
+        text += (
+            " The loss has no threshold, so that Eq. 3 is undefined: accuracy is the share of "
+            "pairs of a positive and a negative sample in which the positive one has more goodness."
+        )
+    if stopped := diverged(records):
+        text += f" Left out: {'; '.join(map(describe, stopped))}."
+    return text

@@ -1,0 +1,166 @@
+"""One page with the chapters' figures and tables for one's own records, made by their notebooks."""
+
+import base64
+import re
+import tempfile
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+from nbformat import NotebookNode
+
+from ff.book.chapter import PUBLISHED
+from ff.book.markup import listed
+from ff.errors import RecordsError
+from ff.files import replacing
+from ff.results import RESULTS
+
+__all__ = ["CHAPTERS", "report"]
+
+BOOK = RESULTS.parent
+CHAPTERS = ("rq1_delay", "rq2_correlation", "threats")
+BESIDE = ("rq1_delay", "rq2_correlation")  # the chapters that set two conditions beside each other
+DROPPED = {"site-only", "parameters"}  # tags of cells: what needs the site's scripts, and inputs
+LABEL = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)  # of a section, as the site links to it
+NAMED = re.compile(r"\{(?:ref|doc)\}`([^`<]+?) *<[^`>]*>`")  # a link within the site: its words
+BARE = re.compile(r" ?(?:\()?\{(?:ref|doc|eq)\}`[^`]*`\)?")  # one without words
+
+TEMPLATE = """{% extends 'basic/index.html.j2' %}
+{% block outputs %}<div class="cell_output">{{ super() }}</div>{% endblock outputs %}"""
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body class="ff-report">
+<main class="bd-article">
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | None) -> Path:
+    """Write the chapters on delay, correlation and threats for some records, as one HTML page.
+
+    Parameters
+    ----------
+    folders
+        Records of one condition: folders that ``ff train --out`` has written, or above such.
+    out
+        File to write; it needs no other file, and no network.
+    beside
+        Records to set beside them; "paper" for the published networks, trained as the paper's,
+        that are most like them; None for none.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    RecordsError
+        The records are refused, the notebooks are not there, or the file cannot be written.
+    """
+    import papermill  # takes a second: only where it is used
+
+    if not (BOOK / "rq1_delay.ipynb").exists():
+        raise RecordsError(
+            "the notebooks that make a report are in a clone of the repository, not in an "
+            "installed package; run 'ff report' with the ff of a clone"
+        )
+    where = [str(Path(folder).expanduser().absolute()) for folder in folders]
+    cells = []
+    for name in CHAPTERS:
+        parameters: dict[str, Any] = {"records": where}
+        if name in BESIDE and beside is not None:
+            paper = beside == "paper"
+            parameters["beside"] = beside if paper else str(Path(beside).expanduser().absolute())
+        with tempfile.TemporaryDirectory() as scratch:
+            done = papermill.execute_notebook(
+                BOOK / f"{name}.ipynb",
+                Path(scratch) / f"{name}.ipynb",
+                parameters=parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(BOOK),
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )
+        cells += _shown(done.cells)
+    title = f"Report on {listed(f'“{Path(one).name}”' for one in where)}"
+    heads = [re.findall(r"^# (.*)", cell.source, re.M) for cell in cells]
+    links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for (head,) in filter(None, heads)]
+    top = nbformat.v4.new_markdown_cell("\n".join([f"# {title}", "", *links]))
+    page = PAGE.format(title=escape(title), style=_style(), body=_html([top, *cells]))
+    out = Path(out).expanduser()
+    try:
+        with replacing(out) as aside:
+            aside.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RecordsError(f"cannot write {out}: {error.strerror}; name another file") from None
+    return out
+
+
+def _shown(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Cells of a chapter that say something of these records, without what only the site can show.
+
+    A section in which something is about the published networks is left out whole.
+    """
+    sections: list[list[NotebookNode]] = []
+    for cell in cells:
+        if DROPPED & set(cell.metadata.get("tags", ())):
+            continue
+        if not sections or (cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M)):
+            sections.append([])
+        if cell.cell_type == "markdown":
+            cell.source = BARE.sub("", NAMED.sub(r"\1", LABEL.sub("", cell.source)))
+        else:
+            cell.outputs = [_figure(output) for output in cell.outputs if "data" in output]
+        sections[-1].append(cell)
+    return [cell for own in sections if PUBLISHED.text not in str(own) for cell in own]
+
+
+def _figure(output: NotebookNode) -> NotebookNode:
+    """A figure as an image, with the caption that its SVG brings along; other output as it is.
+
+    Names inside one SVG would be taken for those of the next if they were in the page itself.
+    """
+    if svg := output.data.get("image/svg+xml"):
+        said = {tag: _inside(svg, tag) for tag in ("title", "desc")}
+        data = base64.b64encode(svg.encode()).decode()
+        image = f'<img alt="{said["title"]}" src="data:image/svg+xml;base64,{data}">'
+        caption = f"<figcaption>{said['desc']}</figcaption>" if said["desc"] else ""
+        output.data = {"text/html": f"<figure>{image}{caption}</figure>"}
+    return output
+
+
+def _inside(svg: str, tag: str) -> str:
+    """Text of an element of an SVG, escaped as it is there."""
+    found = re.search(f"<{tag}>(.*?)</{tag}>", svg, re.DOTALL)
+    return found[1].replace('"', "&quot;") if found else ""
+
+
+def _html(cells: Sequence[NotebookNode]) -> str:
+    from nbconvert import HTMLExporter  # takes a second: only where it is used
+
+    notebook = nbformat.v4.new_notebook(cells=list(cells))
+    exporter = HTMLExporter(
+        raw_template=TEMPLATE, exclude_input=True, exclude_input_prompt=True,
+        exclude_output_prompt=True, exclude_anchor_links=True,
+    )  # fmt: skip
+    return exporter.from_notebook_node(notebook)[0]
+
+
+def _style() -> str:
+    """Style of the site's tables and notes, and of the page around them."""
+    return "\n".join(
+        (BOOK / "_assets" / name).read_text("utf-8") for name in ("book.css", "report.css")
+    )

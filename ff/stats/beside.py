@@ -1,0 +1,190 @@
+"""Two conditions beside each other: how they differ, seed by seed.
+
+Two runs of a seed start from the same weights and see the same images in the same order, so that
+what is common to both cancels in their difference. Every quantity is computed of both from the same
+seeds, and anew without each one of these.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ff.errors import RecordsError
+from ff.records import Records
+from ff.stats.delay import slopes_of_delays
+from ff.stats.evidence import Evidence, Reading, evidence
+from ff.stats.intervals import jackknife, leave_one_out
+
+__all__ = ["Two", "by_layer", "differences", "two"]
+
+KEYS = ["hidden", "seed"]
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two conditions on equal terms.
+
+    Attributes
+    ----------
+    ways
+        Records of the same widths, seeds, layers and depths of networks, by what the condition is
+        called: first the one of interest, then the one that it is compared with.
+    """
+
+    ways: dict[str, Records]
+
+
+def two(own: Records, base: Records, name: str, other: str) -> Two:
+    """Keep what two conditions have in common.
+
+    Parameters
+    ----------
+    own, base
+        Records of two conditions. If they have no width in common, each of the first stands beside
+        the nearest one of the second (by their ratio), which then goes by the width of the first.
+    name, other
+        What they are called.
+
+    Raises
+    ------
+    RecordsError
+        They have no seed in common.
+    """
+    ours, theirs = (np.unique(records.layers["hidden"]) for records in (own, base))
+    if not set(ours) & set(theirs):
+        nearest = {width: theirs[np.argmin(abs(np.log(theirs / width)))] for width in ours}
+        other = f"{other} ({_listed(np.unique([*nearest.values()]))} units)"
+        tables = (
+            pd.concat([rows[rows["hidden"] == at].assign(hidden=to) for to, at in nearest.items()])
+            for rows in (base.layers, base.readouts)
+        )
+        base = Records(*tables, runs=base.runs)
+    layers = _common(own.layers, base.layers, "layer")
+    readouts = _common(own.readouts, base.readouts, "depth")
+    if layers[0].empty:
+        ours, theirs = (np.unique(records.layers["seed"]) for records in (own, base))
+        raise RecordsError(
+            f"differences are taken seed by seed, but {name} has seeds {_listed(ours)} and {other} "
+            f"{_listed(theirs)}: train seeds that both have"
+        )
+    if other == name:
+        name, other = f"{name} (records)", f"{other} (beside)"
+    return Two(
+        {
+            name: Records(layers[0], readouts[0], own.runs),
+            other: Records(layers[1], readouts[1], base.runs),
+        }
+    )
+
+
+def by_layer(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
+    """How much later each layer is, and how much more it correlates with the network.
+
+    Estimand: the difference, the first condition minus the second, of the delays of two mean
+    traces, between epochs on a straight line; and of the absolute correlations over all pairs of
+    seed and epoch, with the deepest network that both have.
+
+    Parameters
+    ----------
+    pair
+        Result of `two`.
+    reading
+        Accuracy, target and coefficient.
+
+    Returns
+    -------
+    DataFrame
+        A row for each quantity ("delay" or "correlation"), width and layer: quantity, hidden,
+        layer, seeds, own, base, difference, low, high (95 %, Student's t, jackknife over seeds).
+        NaN where one of the two does not reach the target or does not vary; an interval is infinite
+        where a layer does not reach it without some seed, and NaN with a single seed.
+    """
+    quantities: dict[str, Callable[[Evidence], np.ndarray]] = {
+        "delay": lambda e: e.delay,
+        "correlation": lambda e: e.strength,
+    }
+    tables = []
+    for quantity, values in quantities.items():
+        for own, base in _evidence(pair, reading):
+            table = {"quantity": quantity, "hidden": own.layers.hidden, "layer": own.number}
+            table |= {"seeds": own.seeds} | _difference(values(own), values(base))
+            tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def differences(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
+    """Differences of whole networks.
+
+    Parameters
+    ----------
+    pair, reading
+        As of `by_layer`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each width and quantity, with the columns of `by_layer` but `layer`. Quantities:
+        epochs of delay that a further layer adds (Theil-Sen slope over the layers that reach the
+        target in both, found anew without each seed); the mean of the layers' absolute
+        correlations; and the deepest readout's accuracies at the end.
+    """
+    tables = []
+    for own, base in _evidence(pair, reading):
+        both = np.isfinite(own.delay) & np.isfinite(base.delay)
+        slopes = [
+            slopes_of_delays(one.number, np.where(both, one.delay, np.inf))["all"]
+            for one in (own, base)
+        ]
+        values = {
+            "epochs of delay that a further layer adds": slopes,
+            f"|{reading.coefficient.capitalize()}|, mean of the layers": [
+                one.strength.mean(axis=1) for one in (own, base)
+            ],
+        }
+        hidden = own.layers.hidden
+        for column in ("validation_accuracy", "test_accuracy"):
+            values[f"readout's {column.replace('_', ' ')} at the end"] = [
+                _at_the_end(records.readouts, hidden, column) for records in pair.ways.values()
+            ]
+        for quantity, (ours, theirs) in values.items():
+            found = {name: float(of) for name, of in _difference(ours, theirs).items()}
+            tables.append({"hidden": hidden, "quantity": quantity, "seeds": own.seeds} | found)
+    return pd.DataFrame(tables)
+
+
+def _evidence(pair: Two, reading: Reading) -> list[tuple[Evidence, Evidence]]:
+    """Evidence of both, a pair a width."""
+    ours, theirs = (dict(evidence(records, reading)) for records in pair.ways.values())
+    return [(ours[width], theirs[width]) for width in ours]
+
+
+def _difference(own: np.ndarray, base: np.ndarray) -> dict[str, np.ndarray]:
+    """Difference of two quantities, each (1 + seeds, ...): of all seeds, and without each."""
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        found = jackknife(own - base)
+    there = np.isfinite(own[0]) & np.isfinite(base[0])
+    parts = {"own": own[0], "base": base[0], "difference": found.value}
+    parts |= {"low": found.low, "high": found.high}
+    return {name: np.where(there, of, np.nan) for name, of in parts.items()}
+
+
+def _at_the_end(readouts: pd.DataFrame, hidden: int, column: str) -> np.ndarray:
+    """Accuracy of the deepest network after the last epoch, of all seeds and without each one."""
+    rows: Any = readouts[readouts["hidden"] == hidden]
+    rows = rows[(rows["depth"] == rows["depth"].max()) & (rows["epoch"] == rows["epoch"].max())]
+    values = rows.sort_values("seed")[column].to_numpy(float)
+    return leave_one_out(lambda weights: weights @ values / weights.sum(axis=1), len(values))
+
+
+def _common(own: pd.DataFrame, base: pd.DataFrame, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the networks, and of their layers or depths, that both tables have."""
+    columns = [*KEYS, key]
+    ours, theirs = (pd.MultiIndex.from_arrays([t[c] for c in columns]) for t in (own, base))
+    return own.loc[ours.isin(theirs)], base.loc[theirs.isin(ours)]
+
+
+def _listed(numbers: np.ndarray) -> str:
+    return ", ".join(map(str, numbers))
