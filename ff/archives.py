@@ -123,7 +123,7 @@ def _folders(name: str) -> list[Path]:
     if not roots[0].is_absolute():
         raise DataError(
             f"FF_DATA must be an absolute path, or begin with ~, because notebooks run in folders "
-            f'of their own, but got {own!r}; write FF_DATA="$PWD/..." where the folder is'
+            f'of their own, but got {own!r}; write FF_DATA="$PWD/{own}" in the folder that holds it'
         )
     return [root / _torchvision(name) / "raw" for root in roots]
 
