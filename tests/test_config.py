@@ -422,6 +422,11 @@ def test_a_file_is_read_and_changed(tmp_path):
     assert config == Config(layers=8, epochs=2, learning_rate=0.01, seeds=1000)
 
 
+def test_a_file_in_the_home_folder_is_read(offline):
+    (offline / "mine.yaml").write_text("layers: 8\n")
+    assert Config.load("~/mine.yaml") == Config(layers=8)
+
+
 @pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "0.1e-2", ".1e-2", "1.0e-3", "0.001"])
 def test_every_way_to_write_a_number_is_read(text):
     assert parse(f"learning_rate: {text}", "here") == {"learning_rate": 0.001}
