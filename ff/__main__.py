@@ -12,8 +12,16 @@ import click
 import ff
 from ff import archives
 from ff.config import expects
+from ff.files import place
 from ff.params import parse, read_yaml
 from ff.records import TABLES, complete, describe, diverged
+
+
+class _Path(click.Path):
+    """A path in which ``~`` is the home folder: shells leave it as it is in ``--out=~/records``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(place(value), param, ctx)
 
 
 class _Group(click.Group):
@@ -46,14 +54,14 @@ def _keys() -> str:
 
 
 @main.command(epilog=_keys())
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="A params file (YAML).")
+@click.option("-f", "--file", type=_Path(path_type=Path), help="A params file (YAML).")
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace a key of the file."
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_Path(path_type=Path, file_okay=False),
     help="Folder for the records.",
 )
 @click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
@@ -102,7 +110,7 @@ def fetch(name: str) -> None:
 
 
 @main.command()
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.argument("folders", nargs=-1, type=_Path(path_type=Path), metavar="[FOLDER]...")
 @click.option(
     "--format",
     "form",
@@ -144,12 +152,8 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
 
 
 @main.command()
-@click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER..."
-)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="HTML file."
-)
+@click.argument("folders", nargs=-1, required=True, type=_Path(path_type=Path), metavar="FOLDER...")
+@click.option("--out", required=True, type=_Path(path_type=Path, dir_okay=False), help="HTML file.")
 @click.option(
     "--beside",
     default="paper",
@@ -176,7 +180,7 @@ def report(folders: tuple[Path, ...], out: Path, beside: str) -> None:
     "--full", is_flag=True, help="Take whole epochs and more turns: several times as long."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the rows (parquet)."
+    "--out", type=_Path(path_type=Path, dir_okay=False), help="File for the rows (parquet)."
 )
 def bench(full: bool, out: Path | None) -> None:
     """Measure how fast training is on this machine.

@@ -15,6 +15,7 @@ from urllib.error import URLError
 import platformdirs
 
 from ff.errors import DataError
+from ff.files import place
 
 __all__ = ["ARCHIVED", "contents", "fetch", "find"]
 
@@ -116,8 +117,15 @@ def _files(name: str) -> list[tuple[str, str]]:
 
 def _folders(name: str) -> list[Path]:
     """Where the archives may be, in torchvision's layout, the preferred place first."""
-    roots = [os.environ.get("FF_DATA"), platformdirs.user_cache_dir("ff")]
-    return [Path(root) / _torchvision(name) / "raw" for root in roots if root]
+    roots = [Path(platformdirs.user_cache_dir("ff"))]
+    if own := os.environ.get("FF_DATA"):
+        roots.insert(0, place(own))
+    if not roots[0].is_absolute():
+        raise DataError(
+            f"FF_DATA must be an absolute path, or begin with ~, because notebooks run in folders "
+            f'of their own, but got {own!r}; write FF_DATA="$PWD/{own}" in the folder that holds it'
+        )
+    return [root / _torchvision(name) / "raw" for root in roots]
 
 
 def _read(path: Path, md5: str, name: str) -> bytes:

@@ -6,19 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, core_schema
 
 from ff.data import DATASETS
 from ff.errors import ConfigError
-from ff.params import read_yaml, unknown
+from ff.params import instead, plain, read_yaml, unknown
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.loss import LOSSES
 from ff.switches.negatives import NEGATIVES
 from ff.switches.normalization import NORMALIZATIONS
 
-__all__ = ["BF16_WIDTHS", "WHICH", "Config", "choices", "expects", "schema", "with_defaults"]
+__all__ = [
+    "BF16_WIDTHS",
+    "WHICH",
+    "Config",
+    "canonical",
+    "choices",
+    "expects",
+    "schema",
+    "stands_for",
+    "with_defaults",
+]
 
 # Widths at which precision "auto" may take bf16, since it passed the comparison of
 # `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
@@ -99,7 +109,10 @@ class Config(BaseModel):
     """What one training run does; refuses what it does not know.
 
     Every keyword is a row of the paper's Table 1 or a switch where the paper and its public
-    implementation leave a choice. Defaults are the paper's, but for `peer_momentum`.
+    implementation leave a choice. Defaults are the paper's, but for `peer_momentum`. Numbers and
+    arrays of numpy, tuples, ranges and sets are taken as Python's own numbers and lists. Two
+    configurations are equal if they train the same networks in the same way, however they are
+    written: ``seeds=2`` and ``seeds=[1, 2]``, or ``device="auto"`` and what that chooses here.
 
     Raises
     ------
@@ -274,11 +287,26 @@ class Config(BaseModel):
 
     def __init__(self, /, **values: Any) -> None:
         try:
-            super().__init__(**values)
+            super().__init__(**{key: plain(value) for key, value in values.items()})
         except ValidationError as error:
             raise ConfigError(_explain(error.errors())) from None
         if refused := "\n".join(self._contradictions()):
             raise ConfigError(refused)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Config):
+            return NotImplemented
+        # What auto stands for, only torch knows, whose import takes seconds: it is asked last.
+        return self._written() == other._written() and (
+            self.device == other.device or stands_for(self.device) == stands_for(other.device)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._written())
+
+    def _written(self) -> str:
+        """The canonical configuration without the device, as JSON."""
+        return self.canonical.model_dump_json(exclude={"device"})
 
     def _contradictions(self) -> Iterator[str]:
         """One sentence for each key that the others do not allow."""
@@ -381,6 +409,23 @@ class Config(BaseModel):
         return self.batch_size or DATASETS[self.dataset].batch_size
 
     @property
+    def canonical(self) -> "Config":
+        """The shortest way to write the same: equal configurations have the same, but for `device`.
+
+        Numbers instead of lists where that says the same, lists in ascending order, and a batch
+        size only if it is not the data set's own.
+        """
+        seeds, own = self.seed_list, DATASETS.get(self.dataset)
+        changes: dict[str, Any] = {
+            "layers": _shortest(self.depths),
+            "hidden": _shortest(self.widths),
+            "seeds": len(seeds) if seeds == tuple(range(1, len(seeds) + 1)) else list(seeds),
+        }
+        if own and self.batch_size == own.batch_size:
+            changes["batch_size"] = None
+        return self.model_copy(update=changes)
+
+    @property
     def total_epochs(self) -> int:
         """Epochs of training at most, with those before the first that is measured."""
         if self.schedule == "in-turn":
@@ -412,6 +457,27 @@ def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**Config().model_dump(mode="json"), **values}
 
 
+def canonical(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that a run has noted, written as `Config.canonical` is.
+
+    Parameters
+    ----------
+    values
+        All keys, as JSON holds them. They are not validated: one may name what this process does
+        not know.
+    """
+    return {**values, **Config.model_construct(**values).canonical.model_dump(mode="json")}
+
+
+def stands_for(device: str) -> str:
+    """Kind of a device that a configuration names; of "auto", what it chooses on this machine."""
+    if device != "auto":
+        return device
+    from ff.machine import choose  # imports torch
+
+    return choose(device).type
+
+
 def schema() -> str:
     """JSON schema of a params file, as text; ``params/schema.json`` holds it."""
     return json.dumps(Config.model_json_schema(), indent=2) + "\n"
@@ -419,6 +485,10 @@ def schema() -> str:
 
 def _ascending(values: int | list[int]) -> tuple[int, ...]:
     return tuple(sorted([values] if isinstance(values, int) else values))
+
+
+def _shortest(values: tuple[int, ...]) -> int | list[int]:
+    return values[0] if len(values) == 1 else list(values)
 
 
 def _explain(errors: list[ErrorDetails]) -> str:
@@ -430,7 +500,19 @@ def _explain(errors: list[ErrorDetails]) -> str:
 def _sentence(key: str, error: ErrorDetails) -> str:
     if key not in Config.model_fields:
         return unknown(key, Config.model_fields)
-    return _must(key, error["input"])
+    value = error["input"]
+    return _must(key, value) + instead(key, value, lambda read: _takes(key, read))
+
+
+def _takes(key: str, value: object) -> bool:
+    """Whether a key may have a value, whatever the others are."""
+    field = Config.model_fields[key]
+    kind: Any = Annotated[field.annotation, field]  # pyright: ignore[reportInvalidTypeForm]
+    try:
+        TypeAdapter(kind, config=Config.model_config).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _must(key: str, value: object) -> str:

@@ -1,11 +1,19 @@
-"""A file is complete or absent: it is written aside, then takes its place at one stroke."""
+"""Paths that a person gives; and files that are complete or absent.
+
+A file is written aside, then takes its place at one stroke.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["place", "replacing"]
+
+
+def place(path: str | Path) -> Path:
+    """Path that a person gives, in which ``~`` is the home folder."""
+    return Path(os.path.expanduser(path))
 
 
 @contextmanager

@@ -1,20 +1,23 @@
-"""Files of parameters: plain YAML, read without the surprises of YAML 1.1.
+"""Parameters: files of plain YAML without the surprises of YAML 1.1, and values of any type.
 
 What is accepted of a file, papermill reads as the same values, but for numbers such as 1e-3: it
 takes these for text, of which the training notebook makes numbers.
 """
 
 import difflib
+import json
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Set
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ff.errors import ConfigError
+from ff.files import place
 
-__all__ = ["parse", "read_yaml", "unknown"]
+__all__ = ["instead", "parse", "plain", "read_yaml", "unknown"]
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         The file is absent, not UTF-8, not plain YAML (tags are refused) or not a mapping.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = place(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name an existing file") from None
     except UnicodeDecodeError:
@@ -59,6 +62,54 @@ def parse(text: str, source: str) -> Any:
         raise ConfigError(
             f"{source} is not plain YAML ({reason}); write lines of the form 'key: value'"
         ) from None
+
+
+def plain(value: Any, depth: int = 2) -> Any:
+    """Python's own type for a value: numbers, text, and lists instead of arrays and the like.
+
+    Parameters
+    ----------
+    value
+        A number, array, list, tuple, range, set or path; anything else comes back as it is.
+    depth
+        How many lists within each other are looked through.
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+        value = value.tolist()
+    if depth and isinstance(value, list | tuple | range | Set):
+        return [plain(item, depth - 1) for item in value]
+    return value
+
+
+def instead(key: str, value: object, right: Callable[[Any], bool]) -> str:
+    """What to write instead of a text that would be right if it were read as YAML; else nothing.
+
+    It completes "... but got <value>".
+
+    Parameters
+    ----------
+    key
+        The parameter.
+    value
+        What came for it.
+    right
+        Whether a value is right.
+    """
+    if not isinstance(value, str):
+        return ""
+    try:
+        read = None if value == "None" else parse(value, key)
+    except ConfigError:
+        return ""
+    if isinstance(read, str) or not right(read):
+        return ""
+    line = f"{key}: {json.dumps(read)}"
+    return (
+        f", which is text; write {key}={read!r} in Python, {line} in a file, "
+        f'or -y "{line}" for papermill'
+    )
 
 
 def unknown(key: str, known: Collection[str]) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from ff import parquet
-from ff.config import WHICH, Config, with_defaults
+from ff.config import WHICH, Config, canonical, stands_for, with_defaults
 from ff.errors import OVERWRITE, RecordsError
-from ff.files import replacing
+from ff.files import place, replacing
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
@@ -31,10 +31,12 @@ __all__ = [
     "diverged",
     "finished",
     "joined",
+    "measurements",
     "provenance",
     "read",
     "remove",
     "table",
+    "trained_on",
     "unusual",
     "write",
 ]
@@ -45,6 +47,7 @@ KEYS = {
 }
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
 TABLES = tuple(KEYS)
+BOOK = Path(__file__).parent.parent / "book"  # in a clone; an installed package has none
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def write(records: Records, folder: str | Path) -> None:
     RecordsError
         The folder cannot be written.
     """
-    folder = Path(folder)
+    folder = place(folder)
     try:
         with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
@@ -134,7 +137,7 @@ def remove(folder: str | Path) -> None:
         A file cannot be deleted.
     """
     for name in TABLES:
-        path = Path(folder) / f"{name}.parquet"
+        path = place(folder) / f"{name}.parquet"
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -152,7 +155,7 @@ def finished(folder: str | Path, config: Config) -> Records | None:
         The folder holds records of another configuration, or damaged ones.
     """
     try:
-        there = [(Path(folder) / f"{name}.parquet").exists() for name in TABLES]
+        there = [(place(folder) / f"{name}.parquet").exists() for name in TABLES]
     except OSError as error:
         raise RecordsError(
             f"cannot look into {folder}: {error.strerror}; choose another folder"
@@ -160,10 +163,13 @@ def finished(folder: str | Path, config: Config) -> Records | None:
     if not all(there):  # none, or a run that was cut off between the two
         return None
     found = read(folder)
-    before, now = found.runs[0]["config"], config.model_dump(mode="json")
+    run, asked = found.runs[0], config.model_dump(mode="json")
+    before, now = canonical(run["config"]), canonical(asked)
+    if before["device"] != now["device"] and trained_on(run) == stands_for(config.device):
+        before["device"] = now["device"]  # one of them is auto, and chooses the other here
     if before != now:
         differs = [
-            f"{key} {before[key]!r} instead of {now[key]!r}"
+            f"{key} {run['config'][key]!r} instead of {asked[key]!r}"
             for key in now
             if before[key] != now[key]
         ]
@@ -190,7 +196,7 @@ def read(*folders: str | Path) -> Records:
     """
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
-    parts = [_read_one(own) for folder in folders for own in _runs(Path(folder))]
+    parts = [_read_one(own) for folder in folders for own in _runs(measurements(folder))]
     _check_condition([run for part in parts for run in part.runs])
     layers, readouts = (joined([getattr(part, name) for part in parts]) for name in TABLES)
     twice = layers.duplicated(KEYS["layers"])
@@ -200,6 +206,28 @@ def read(*folders: str | Path) -> Records:
             f"width {width}, seed {seed} is in more than one of the folders; read each once"
         )
     return Records(layers, readouts, tuple(run for part in parts for run in part.runs))
+
+
+def measurements(path: str | Path) -> Path:
+    """Where measurements are read.
+
+    Parameters
+    ----------
+    path
+        A folder or file of the book's measurements, or of others.
+
+    Raises
+    ------
+    RecordsError
+        It is the book's, and the package is not in a clone of the repository.
+    """
+    path = place(path)
+    if path.is_relative_to(BOOK) and not (BOOK / "_toc.yml").exists():
+        raise RecordsError(
+            "the book's measurements are in a clone of the repository, not in an installed "
+            "package; call 'pip install -e .' in a clone, or name a folder of your own records"
+        )
+    return path
 
 
 def below(folder: str | Path) -> list[Path]:
@@ -212,8 +240,8 @@ def below(folder: str | Path) -> list[Path]:
     folder
         Where ``ff train --out`` has written.
     """
-    found = Path(folder).rglob("layers.parquet")
-    names = ((path.parent, path.relative_to(folder).parts) for path in found)
+    top = measurements(folder)
+    names = ((path.parent, path.relative_to(top).parts) for path in top.rglob("layers.parquet"))
     return sorted(path for path, parts in names if not any(part[0] == "." for part in parts))
 
 
@@ -264,6 +292,17 @@ def device(run: Mapping[str, Any]) -> str:
     """
     name = run["device"].split(" (")[0]  # without the number of cores
     return "CPU" if name == "cpu" else name
+
+
+def trained_on(run: Mapping[str, Any]) -> str:
+    """Device that a run was trained on, as a configuration names it; never ``"auto"``.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    return {"CPU": "cpu", "mps": "mps"}.get(device(run), "cuda")  # a GPU has a name of its own
 
 
 def complete(records: Records) -> Records:

@@ -9,17 +9,20 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.params import plain
 from ff.records import (
+    BOOK,
     TABLES,
     Records,
     below,
     complete,
     condition,
     configuration,
-    device,
     diverged,
+    measurements,
     provenance,
     read,
+    trained_on,
     unusual,
 )
 
@@ -46,7 +49,7 @@ __all__ = [
     "wide_variants",
 ]
 
-RESULTS = Path(__file__).parent.parent / "book" / "results"
+RESULTS = BOOK / "results"
 PRECISION = RESULTS.parent / "precision"  # the same seeds, trained in another precision
 DEVICES = RESULTS.parent / "devices"  # seeds of width 1000, trained on another kind of device
 VARIANTS = RESULTS.parent / "variations"  # 16 layers, one thing changed; params/variations
@@ -57,7 +60,6 @@ POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature"
 # What may differ in networks that are trained as the paper's: the images, how long, and how its
 # text and its code differ.
 PAPERS = {"dataset", "epochs", "batch_size", "cool_down", "peer_momentum", "precision"}
-KINDS = {"CPU": "cpu", "mps": "mps"}  # of devices by their names; a GPU has one of its own
 
 
 def published(
@@ -87,7 +89,8 @@ def published(
         Nothing of the kind was measured, or a seed of it has diverged.
     """
     if hidden is not None:
-        asked["hidden"] = np.array(hidden).tolist()  # also of numpy's integers, or a tuple
+        asked["hidden"] = hidden
+    asked = {key: plain(value) for key, value in asked.items()}  # as the error says them
     config = Config(**asked)
     runs = {path: provenance(path / "layers.parquet") for path in below(folder)}
     chosen = [path for path, own in runs.items() if any(_is_of(run, config, asked) for run in own)]
@@ -168,6 +171,7 @@ def variations() -> dict[str, Records]:
         Records of networks of 32 layers, of one or both widths and of 5 to 30 seeds. What was not
         measured is left out.
     """
+    measurements(RESULTS)  # else all would seem not to be measured
     coarse: dict[str, Any] = {"folder": PRECISION, "precision": "bf16"}
     asked: dict[str, list[dict[str, Any]]] = {
         "momentum 0.09": [{"peer_momentum": 0.09}],
@@ -280,7 +284,9 @@ def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
         measured.
     """
     columns = ["variant", *POINT, "seed", "validation_accuracy"]
-    grids = [pd.read_parquet(path) for path in sorted(Path(folder).glob("tuning/*.parquet"))]
+    grids = [
+        pd.read_parquet(path) for path in sorted(measurements(folder).glob("tuning/*.parquet"))
+    ]
     return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
 
 
@@ -298,7 +304,7 @@ def linear(folder: str | Path = VARIANTS) -> pd.DataFrame:
         What ``params/variations/linear.py`` has measured, a row for each seed: seed, test_accuracy
         and validation_accuracy, from 0 to 1. No rows if nothing was measured.
     """
-    path = Path(folder) / "linear.parquet"
+    path = measurements(folder) / "linear.parquet"
     columns = ["seed", "test_accuracy", "validation_accuracy"]
     return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=columns)
 
@@ -319,7 +325,7 @@ def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
         of the readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of
         the variations study.
     """
-    ours = pd.read_parquet(Path(folder) / "tuning.parquet")
+    ours = pd.read_parquet(measurements(folder) / "tuning.parquet")
     theirs: Any = tuning().query("variant == 'paper'")
     theirs = theirs.assign(learner="Forward-Forward", dataset="mnist", layers=8)
     return pd.concat([ours, theirs[list(ours)]], ignore_index=True)
@@ -362,7 +368,7 @@ def backprop(dataset: str, folder: str | Path = BACKPROP) -> Records:
         `layers` has the probes' accuracy alone. `readouts` is of the classifier on the last layer,
         which trains the network, and has its validation accuracy, and its test accuracy at the end.
     """
-    path = Path(folder) / dataset
+    path = measurements(folder) / dataset
     tables = (pd.read_parquet(path / f"{name}.parquet") for name in ("layers", "classifiers"))
     return Records(*tables, runs=tuple(provenance(path / "layers.parquet")))
 
@@ -428,7 +434,7 @@ def _is_of(run: dict[str, Any], config: Config, asked: dict[str, Any]) -> bool:
         and ("hidden" not in asked or not set(own.widths).isdisjoint(config.widths))
         and ("seeds" not in asked or not set(own.seed_list).isdisjoint(config.seed_list))
         and ("layers" not in asked or set(own.depths) >= set(config.depths))
-        and ("device" not in asked or config.device in ("auto", KINDS.get(device(run), "cuda")))
+        and ("device" not in asked or config.device in ("auto", trained_on(run)))
     )
 
 

@@ -70,6 +70,20 @@ def test_ff_data_is_preferred_and_the_cache_is_found(packed, offline, monkeypatc
     assert put(packed, offline / "own") == archives.find("mnist")
 
 
+def test_a_tilde_in_ff_data_is_the_home_folder(packed, offline, monkeypatch):
+    monkeypatch.setenv("FF_DATA", "~/own")
+    assert put(packed, offline / "own") == archives.find("mnist")
+
+
+def test_a_relative_ff_data_is_refused_wherever_a_notebook_runs(offline, monkeypatch):
+    monkeypatch.setenv("FF_DATA", "sets")
+    monkeypatch.chdir(offline)
+    for look in (archives.find, archives.fetch, data.load):
+        with pytest.raises(ff.DataError, match=r"FF_DATA must be an absolute path.* got 'sets'"):
+            look("mnist")
+    assert not list(offline.iterdir())
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "another file"])
 @pytest.mark.parametrize("name", ["train-images.gz", "t10k-labels.gz"])
 def test_a_damaged_archive_is_refused(packed, offline, monkeypatch, name, damage):

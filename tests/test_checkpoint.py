@@ -271,6 +271,19 @@ def test_a_checkpoint_of_another_configuration_is_refused(config, begun, change)
     assert begun.read_bytes() == before
 
 
+def test_a_run_goes_on_however_its_configuration_is_written(tiny, few, monkeypatch, tmp_path):
+    often(monkeypatch, few)
+    undisturbed = ff.train(tiny(layers=3, seeds=2, device="cpu"))
+    with cut(1, 1):
+        ff.train(tiny(layers=3, seeds=2, device="cpu"), tmp_path)
+    monkeypatch.setattr(machine, "choose", lambda device: torch.device("cpu"))
+    begun = {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
+    with cut(-1, 1):  # in the epoch in which the first run was cut off; no chunk has begun anew
+        ff.train(tiny(layers=[3], seeds=[2, 1], device="auto"), tmp_path)
+    assert begun == {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
+    assert_equal(ff.train(tiny(layers=[3], seeds=[2, 1], device="auto"), tmp_path), undisturbed)
+
+
 def test_a_checkpoint_of_before_a_switch_came_is_continued(tiny, few, monkeypatch, tmp_path):
     """It names no such key, and was trained with its default."""
     often(monkeypatch, few)

@@ -65,6 +65,17 @@ def test_train_reads_a_file_and_changes_it(tmp_path):
     assert len(result.stdout.splitlines()) == 3, "one line for each depth, one for the folder"
 
 
+def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it(offline, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (offline / "mine.yaml").write_text("layers: 2\n")
+    for said in (False, True):
+        result = invoke("train", "--file=~/mine.yaml", *settings(*QUICK), "--out=~/out")
+        assert result.exit_code == 0, result.output
+        assert f"records: {offline / 'out'}" in result.stdout
+        assert ("finished before" in result.stdout) == said
+    assert not list(tmp_path.glob("~*"))
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     seen = []
     for more in ([], [], ["--overwrite"]):

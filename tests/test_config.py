@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +78,8 @@ BAD = [
     ("layers", 0, "at least 2"),
     ("layers", -4, "at least 2"),
     ("layers", 4.0, "an integer"),
-    ("layers", "4", "an integer"),
+    ("layers", "four", "an integer"),
+    ("layers", "[1, 2]", "an integer"),
     ("layers", True, "an integer"),
     ("layers", None, "an integer"),
     ("layers", [], "a list of different ones"),
@@ -154,6 +158,30 @@ def test_a_wrong_value_is_refused_in_one_sentence(key, value, right):
     assert right in message, "says what would be right"
     assert message.endswith(f"but got {value!r}"), "says what came"
     assert "\n" not in message
+
+
+AS_TEXT = [  # what came, and how it reads in Python and in YAML
+    ("layers", "4", "4", "4"),
+    ("layers", "[2, 4]", "[2, 4]", "[2, 4]"),
+    ("seeds", " [1,3]", "[1, 3]", "[1, 3]"),
+    ("epochs", "30", "30", "30"),
+    ("batch_size", "null", "None", "null"),
+    ("batch_size", "None", "None", "null"),
+    ("learning_rate", "0.01", "0.01", "0.01"),
+    ("learning_rate", "1e-3", "0.001", "0.001"),
+    ("cool_down", "true", "True", "true"),
+    ("cool_down", "False", "False", "false"),
+    ("learns", "[[1, 2], [1, 3]]", "[[1, 2], [1, 3]]", "[[1, 2], [1, 3]]"),
+    ("frozen_after", "3", "3", "3"),  # whatever its default allows it with
+]
+
+
+@pytest.mark.parametrize(("key", "text", "python", "yaml"), AS_TEXT)
+def test_a_right_value_that_came_as_text_is_refused_with_what_to_write(key, text, python, yaml):
+    assert refusal(**{key: text}).endswith(
+        f" but got {text!r}, which is text; write {key}={python} in Python, "
+        f'{key}: {yaml} in a file, or -y "{key}: {yaml}" for papermill'
+    )
 
 
 @pytest.mark.parametrize(
@@ -394,9 +422,100 @@ def test_a_file_is_read_and_changed(tmp_path):
     assert config == Config(layers=8, epochs=2, learning_rate=0.01, seeds=1000)
 
 
+def test_a_file_in_the_home_folder_is_read(offline):
+    (offline / "mine.yaml").write_text("layers: 8\n")
+    assert Config.load("~/mine.yaml") == Config(layers=8)
+
+
 @pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "0.1e-2", ".1e-2", "1.0e-3", "0.001"])
 def test_every_way_to_write_a_number_is_read(text):
     assert parse(f"learning_rate: {text}", "here") == {"learning_rate": 0.001}
+
+
+# --- types and equality
+
+
+@pytest.mark.parametrize(
+    ("values", "plain"),
+    [
+        ({"layers": np.int64(8)}, {"layers": 8}),
+        ({"layers": np.array(8)}, {"layers": 8}),
+        ({"layers": (2, np.int32(4))}, {"layers": [2, 4]}),
+        ({"hidden": np.array([4, 8])}, {"hidden": [4, 8]}),
+        ({"seeds": range(3, 6)}, {"seeds": [3, 4, 5]}),
+        ({"seeds": pd.Index([3, 5])}, {"seeds": [3, 5]}),
+        ({"layers": {2}}, {"layers": [2]}),
+        ({"learning_rate": np.float64(0.5)}, {"learning_rate": 0.5}),
+        ({"learning_rate": np.int64(1)}, {"learning_rate": 1.0}),
+        ({"cool_down": np.bool_(False)}, {"cool_down": False}),
+        ({"dataset": np.str_("digits")}, {"dataset": "digits"}),
+        ({"dataset": Path("digits")}, {"dataset": "digits"}),
+        ({"layers": 2, "learns": ((1, 2), (2, 3))}, {"layers": 2, "learns": [[1, 2], [2, 3]]}),
+        ({"layers": 2, "learns": np.ones((2, 2), int)}, {"layers": 2, "learns": [[1, 1], [1, 1]]}),
+    ],
+)
+def test_values_of_other_types_are_pythons_own(values, plain):
+    kept = Config(**values).model_dump()
+    assert {key: kept[key] for key in plain} == plain
+    assert repr({key: kept[key] for key in plain}) == repr(plain), "of another type"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("layers", np.float64(4)),
+        ("layers", np.array([])),
+        ("layers", np.True_),
+        ("layers", range(2)),
+    ],
+)
+def test_other_types_have_the_same_limits(key, value):
+    assert refusal(**{key: value}).startswith(f"{key} must be ")
+
+
+EQUAL = [
+    ({"seeds": 2}, {"seeds": [2, 1]}),
+    ({"layers": 8}, {"layers": [8]}),
+    ({"layers": [4, 2]}, {"layers": [2, 4]}),
+    ({"hidden": [100]}, {"hidden": 100}),
+    ({}, {"batch_size": 1000}),
+    ({"dataset": "digits", "batch_size": 50}, {"dataset": "digits"}),
+    ({"threshold": 1}, {"threshold": 1.0}),
+]
+DIFFERENT = [
+    ({"seeds": 2}, {"seeds": [2]}),
+    ({"layers": [2, 4]}, {"layers": 4}),
+    ({}, {"batch_size": 50}),
+    ({"device": "cpu"}, {"device": "cuda"}),
+    ({}, {"epochs": 31}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
+def test_the_same_written_otherwise_is_equal(one, other):
+    assert Config(**one) == Config(**other)
+    assert hash(Config(**one)) == hash(Config(**other))
+    assert Config(**one).canonical.model_dump() == Config(**other).canonical.model_dump()
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_what_trains_something_else_is_not_equal(one, other):
+    assert Config(**one) != Config(**other)
+    assert Config(**one) != Config(**one).model_dump()
+
+
+@pytest.mark.parametrize("chosen", ["cpu", "cuda"])
+def test_auto_is_equal_to_what_it_chooses(monkeypatch, chosen):
+    monkeypatch.setattr("ff.machine.choose", lambda device: torch.device(chosen))
+    for device in ("cpu", "cuda"):
+        assert (Config(device=device) == Config()) == (device == chosen)
+    assert hash(Config(device="cpu")) == hash(Config())
+
+
+def test_the_device_is_asked_for_only_if_all_else_is_equal(monkeypatch):
+    monkeypatch.delattr("ff.machine.choose")
+    assert Config(device="cpu") == Config(device="cpu")
+    assert Config(device="cpu") != Config(epochs=3)
 
 
 # --- params/ and its schema

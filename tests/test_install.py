@@ -18,6 +18,47 @@ BUILD = ["--no-deps", "--no-build-isolation", "--no-index"]
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
 
+SENTENCE = (
+    "the book's measurements are in a clone of the repository, not in an installed package; "
+    "call 'pip install -e .' in a clone, or name a folder of your own records"
+)
+READ_ALL = """
+import ff
+from ff import explore, results
+from ff.book import coverage, exercises, pages, study
+from ff.live import selection
+from ff.speed import report
+from ff.stats import agreement
+
+for read in (
+    ff.published,
+    lambda: ff.published(100, seeds=2),
+    results.variations,
+    results.variants,
+    lambda: results.variants(needed=["paper"]),
+    results.tuning,
+    results.linear,
+    results.backprop_grids,
+    lambda: results.backprop("mnist"),
+    results.two_learners,
+    lambda: results.exercise("base"),
+    coverage.simulated,
+    exercises.threshold,
+    pages.provenance,
+    pages.disturbances,
+    pages.silences,
+    lambda: study.expected("variations"),
+    agreement.rounding,
+    report.read,
+    explore.ResultsExplorer,
+):
+    try:
+        print(read())
+    except ff.RecordsError as error:
+        print(error)
+"""
+
+
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command; return what it printed, or fail with it."""
     done = subprocess.run(
@@ -91,3 +132,14 @@ def test_a_wheel_holds_every_room_and_trains(clone: Path, python: Path, tmp_path
     command = python.with_name("ff" + python.suffix)
     run(command, "train", *settings, "--out", "out", cwd=tmp_path)
     assert len(ff.read(tmp_path / "out").layers) == 2
+
+    # The book's measurements are not in it, which each function that reads them says.
+    found = run(python, "-c", READ_ALL, cwd=tmp_path).splitlines()
+    assert len(found) == 20
+    assert set(found) == {SENTENCE}
+    own = "from ff.results import variants; print(len(variants('.')['out'].layers))"
+    assert run(python, "-c", own, cwd=tmp_path).strip() == "2"
+    refused = subprocess.run(
+        [command, "verdicts"], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT
+    )
+    assert (refused.returncode, refused.stderr) == (1, f"Error: {SENTENCE}\n")

@@ -1,5 +1,6 @@
 """The training notebook: its first cell, and the whole of it through papermill."""
 
+import base64
 import json
 import os
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 
 import ff
 from ff.book import notebook
@@ -95,7 +98,10 @@ BAD = [
     ({"dataset": ["digits"]}, "dataset must be mnist"),
     ({"In": 3}, "unknown key 'In'"),
     ({"out": 5}, "out must be the name of a folder, or None, but got 5"),
-    ({"overwrite": "no"}, "overwrite must be True or False but got 'no'"),
+    ({"overwrite": "maybe"}, "overwrite must be True or False but got 'maybe'"),
+    ({"overwrite": "true"}, "got 'true', which is text; write overwrite=True in Python, overwrite"),
+    ({"layers": "[2, 4]"}, '-y "layers: [2, 4]" for papermill'),
+    ({"seeds": "null"}, "or None, but got 'null', which is text; write seeds=None in Python, see"),
 ]
 
 
@@ -135,6 +141,38 @@ def test_the_default_folder_is_one_for_each_configuration(tiny):
     assert one.parent == Path("records")
     assert one.name.startswith("digits-10x3-")
     assert default_folder(tiny(hidden=[9, 4])).name.startswith("digits-4-9x3-")
+
+
+@pytest.mark.parametrize(
+    "same", [{"layers": [3]}, {"seeds": [2, 1]}, {"hidden": [10]}, {"seeds": np.arange(1, 3)}]
+)
+def test_the_default_folder_is_the_same_for_equal_configurations(tiny, same):
+    assert default_folder(tiny(**same)) == default_folder(tiny())
+
+
+def test_the_default_folder_of_auto_is_that_of_what_it_chooses(tiny, monkeypatch):
+    monkeypatch.setattr("ff.machine.choose", lambda device: torch.device("cpu"))
+    auto, cpu, cuda = (default_folder(tiny(device=name)) for name in ("auto", "cpu", "cuda"))
+    assert auto == cpu != cuda
+
+
+def test_folders_of_former_versions_keep_their_names():
+    config = ff.Config(dataset="digits", layers=16, hidden=100, seeds=3)
+    assert default_folder(config) == Path("records/digits-100x16-0fa1926e")
+    lists = {"layers": [2, 8], "hidden": [100, 1000], "seeds": [2, 5]}
+    config = ff.Config(**lists, learning_rate=0.1, batch_size=20)
+    assert default_folder(config) == Path("records/mnist-100-1000x8-b684fe64")
+
+
+def test_parameters_may_be_of_numpy_and_paths_of_any_kind():
+    changes = {"layers": np.int64(4), "seeds": range(1, 3), "overwrite": np.True_}
+    config, _ = configure(parameters(dataset="digits", out=Path("mine"), **changes))
+    assert (config.layers, config.seeds) == (4, [1, 2])
+
+
+def test_paths_that_papermill_injects_are_no_parameters():
+    paths = {"PAPERMILL_INPUT_PATH": "a.ipynb", "PAPERMILL_OUTPUT_PATH": "b.ipynb"}
+    assert configure(parameters(dataset="digits", **paths))[0].dataset == "digits"
 
 
 def test_a_note_is_text_not_markup():
@@ -208,6 +246,28 @@ def test_papermill_takes_a_params_file_and_a_folder(offline, tmp_path):
     config = ff.read(tmp_path / "mine").runs[0]["config"]
     assert (config["layers"], config["hidden"], config["seeds"]) == ([2, 4], [8, 6], [7])
     assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.slow
+def test_papermills_options_work_together_and_its_log_tells_how_far_it_is(offline, tmp_path):
+    (tmp_path / "params.yaml").write_text("hidden: 20\nseeds: [1, 2]\nepochs: 60\n")
+    (tmp_path / "elsewhere").mkdir()
+    yaml = base64.b64encode(b"weight_decay: 3e-4").decode()
+    values = ["-f", "params.yaml", "-y", "layers: [2, 16]", "-p", "dataset", "digits"]
+    values += ["-r", "goodness", "squares", "-b", yaml]
+    done = papermill(
+        *(tmp_path, *values, "--inject-paths", "--inject-input-path", "--inject-output-path"),
+        *("--report-mode", "--log-output", "--cwd", "elsewhere", "--autosave-cell-every", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "elsewhere" / "records").iterdir()
+    config = ff.read(folder).runs[0]["config"]
+    assert (config["layers"], config["hidden"], config["weight_decay"]) == ([2, 16], 20, 3e-4)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("epoch ")]
+    assert lines[-1].startswith("epoch 60/60: 100% in ")
+    (training,) = (cell for cell in cells(tmp_path / "out.ipynb") if "ff.train(" in cell.source)
+    assert "".join(output.text for output in training.outputs).splitlines() == lines
+    assert len(lines) <= 21
 
 
 @pytest.mark.slow

@@ -287,6 +287,46 @@ def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, t
     assert records.finished(tmp_path / "empty", config) is None
 
 
+@pytest.mark.parametrize("same", [{"seeds": [2, 1]}, {"layers": [3]}, {"device": "auto"}])
+def test_a_finished_folder_of_the_same_written_otherwise_is_read(tiny, monkeypatch, tmp_path, same):
+    monkeypatch.setattr("ff.machine.choose", lambda device: torch.device("cpu"))
+    ff.train(tiny(batch_size=1300, epochs=1), tmp_path)
+    assert records.finished(tmp_path, tiny(batch_size=1300, epochs=1, **same)) is not None
+
+
+def test_auto_is_the_device_that_a_finished_run_was_trained_on(tiny, monkeypatch, tmp_path):
+    """On a machine of its own: what auto would choose here does not matter."""
+    config = tiny(batch_size=1300, epochs=1, device="auto")
+    ff.train(config, tmp_path)
+    for name in TABLES:
+        path = tmp_path / f"{name}.parquet"
+        rows, (run,) = pd.read_parquet(path), records.provenance(path)
+        parquet.save(rows, path, [run | {"device": "NVIDIA H100"}])
+    monkeypatch.setattr("ff.machine.choose", lambda device: torch.device("cpu"))
+    assert records.finished(tmp_path, config) is not None
+    with pytest.raises(ff.RecordsError, match="device 'auto' instead of 'cpu'"):
+        records.finished(tmp_path, tiny(batch_size=1300, epochs=1, device="cpu"))
+    there = tiny(batch_size=1300, epochs=1, device="cuda")
+    assert records.finished(tmp_path, there) is not None
+
+
+def test_a_tilde_is_the_home_folder(tiny, offline, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    found = ff.train(tiny(batch_size=1300, epochs=1), "~/mine")
+    assert sorted(path.name for path in (offline / "mine").glob("*.parquet")) == [
+        "layers.parquet",
+        "readouts.parquet",
+    ]
+    assert ff.read("~/mine").runs == found.runs
+    asked = tiny(batch_size=1300, epochs=1).model_dump(exclude={"hidden"})
+    assert ff.published(10, folder="~", **asked).runs == found.runs
+    records.write(found, Path("~", "again"))
+    assert [path.name for path in records.below("~")] == ["again", "mine"]
+    records.remove("~/again")
+    assert not list((offline / "again").iterdir())
+    assert not list(tmp_path.glob("~*"))
+
+
 # --- published results
 
 

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from ff import machine
 from ff.algorithm.training import Training
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 from ff.records import complete
-from ff.running import checkpoint, memory
+from ff.running import checkpoint, memory, progress
+from ff.running.progress import Bar
 
 # Rounding decides between equal goodness.
 # Of readouts and probes, not of a layer alone.
@@ -188,18 +190,51 @@ def test_a_refused_configuration_does_not_cost_the_old_records(tiny, tmp_path):
     assert len(ff.read(tmp_path).runs) == 1
 
 
-# --- the progress bar
+# --- progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize("seeds", [1, [1, 2]])
 def test_the_progress_bar_names_epoch_and_layers(tiny, monkeypatch, seeds):
     monkeypatch.setattr(memory, "CACHE", 1)  # one seed at a time
-    with redirect_stderr(io.StringIO()) as shown:
+    with redirect_stderr(Terminal()) as shown:
         ff.train(tiny(batch_size=650, seeds=seeds), progress=True)
     assert "epoch 3/3" in shown.getvalue()
     assert "accuracy of layer 1: 0." in shown.getvalue()
     assert "100%" in shown.getvalue()
     assert ("part 2/2" in shown.getvalue()) == (seeds != 1)
+
+
+@pytest.mark.parametrize(("pause", "count"), [(0, 21), (3600, 1)])
+def test_a_notebook_or_file_gets_a_few_lines(tiny, monkeypatch, pause, count):
+    monkeypatch.setattr(memory, "CACHE", 1)
+    monkeypatch.setattr(progress, "PAUSE", pause)
+    with redirect_stderr(io.StringIO()) as shown:
+        ff.train(tiny(batch_size=50, seeds=2, epochs=10), progress=True)
+    *begun, last = shown.getvalue().splitlines()
+    assert "\r" not in shown.getvalue()
+    assert last.startswith("part 2/2, epoch 10/10: 100% in 00:0")
+    assert "00:00 left; accuracy of layer 1: 0." in last
+    assert abs(len(begun) + 1 - count) <= 1
+    shares = [int(re.findall(r"(\d+)%", line)[0]) for line in begun]
+    assert all(after - before >= 4 for before, after in itertools.pairwise(shares)), "5, rounded"
+    assert all(" left" in line for line in begun)
+
+
+def test_the_time_left_is_of_what_this_session_has_done(monkeypatch):
+    clock = iter([0.0, 0.0, 10.0, 10.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with redirect_stderr(io.StringIO()) as shown:
+        bar = Bar(1, 100, shown=True)
+        bar.enter(80)  # trained before
+        bar.show(90, torch.tensor([[0.5, 0.75]]))
+    assert shown.getvalue() == (
+        "epoch 90/100: 90% in 00:10, 00:10 left; accuracy of layer 1: 0.50, 2: 0.75\n"
+    )
 
 
 def test_no_progress_bar_unless_asked_for(tiny, capfd):

@@ -1,6 +1,6 @@
 """What a chapter shows: the published measurements or one's own, whole or one network of them."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 from ff.book.markup import Note, listed
 from ff.book.notebook import parameters
 from ff.errors import ConfigError, RecordsError
-from ff.params import parse
+from ff.params import instead, plain
 from ff.records import Records, complete, describe, diverged, read, unusual
 from ff.results import nearest, published, variations
 from ff.stats.accuracy import by_pairs, comparable
@@ -188,26 +188,34 @@ def spans_of(layers: pd.DataFrame, spans: Sequence[tuple[int, int]]) -> list[tup
 
 
 def _number(name: str, value: Any) -> int | None:
-    if value is None or (type(value) is int and value > 0):
-        return value
-    raise ConfigError(
-        f"{name} must be an integer of at least 1, or None for all, but got {value!r}"
-    )
+    return _checked(name, value, "an integer of at least 1, or None for all", _is_number)
 
 
-def _folders(name: str, value: Any) -> list[str | Path]:
+def _folders(name: str, value: Any) -> list[str]:
     """Folders that a parameter names."""
-    given = [value] if isinstance(value, str | Path) else value
-    if given is None:
-        return []
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        raise ConfigError(
-            f"{name} came as text, not as a list: write papermill -y '{name}: {value}', or in "
-            f"Python {name} = {parse(value, name)!r}"
-        )
-    if not isinstance(given, list | tuple) or not all(isinstance(one, str | Path) for one in given):
-        raise ConfigError(f"{name} must be a folder, a list of folders or None, but got {value!r}")
-    return list(given)
+    given = _checked(name, value, "a folder, a list of folders or None", _are_folders)
+    return [given] if isinstance(given, str) else given or []
+
+
+def _checked(name: str, value: Any, what: str, right: Callable[[Any], bool]) -> Any:
+    """Return a value that a parameter can have, as Python's own type."""
+    value = plain(value)
+    words = instead(name, value, lambda read: read is not None and right(read))
+    if words or not right(value):
+        raise ConfigError(f"{name} must be {what}, but got {value!r}{words}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (type(value) is int and value > 0)
+
+
+def _are_folders(value: Any) -> bool:
+    return value is None or isinstance(value, str) or _are_names(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _of_width(records: Records, hidden: int | None) -> Records:
@@ -238,7 +246,7 @@ def _of_depth(records: Records, layers: int | None) -> pd.DataFrame:
     return records.readouts.query("depth == @layers")
 
 
-def _name(folders: Sequence[str | Path]) -> str:
+def _name(folders: Sequence[str]) -> str:
     """What the networks of some folders are called; empty of none."""
     if folders == [PAPER]:
         return "the paper's way"
@@ -246,7 +254,7 @@ def _name(folders: Sequence[str | Path]) -> str:
     return listed(names) if names else ""
 
 
-def _told(folders: Sequence[str | Path], records: Records) -> str:
+def _told(folders: Sequence[str], records: Records) -> str:
     """Which networks are shown in place of the published ones, and what to know of them."""
     differs = unusual(records.runs[0])
     how = (

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, listed, paragraphs
+from ff.records import measurements
 from ff.results import RESULTS
 
 __all__ = ["coverage", "coverage_summary", "simulated"]
@@ -60,7 +61,7 @@ def simulated(file: Path = RESULTS / "coverage.json") -> pd.DataFrame:
         truth), samples, percentile (the same of the percentile bootstrap; NaN where not tried) and
         compared, its number of samples.
     """
-    table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8")))
+    table = pd.DataFrame(json.loads(measurements(file).read_text(encoding="utf-8")))
     names: Any = table["number"].str.replace(r", layer \d+$", "", regex=True)
     table.insert(3, "kind", names.map(KINDS))
     return table

@@ -8,9 +8,9 @@ from typing import Any
 
 from ff.archives import fetch, find
 from ff.book.markup import Note
-from ff.config import Config
+from ff.config import Config, expects, stands_for
 from ff.errors import ConfigError, DataError
-from ff.params import parse, unknown
+from ff.params import instead, parse, plain, unknown
 
 __all__ = ["configure", "default_folder", "papermill", "parameters"]
 
@@ -43,8 +43,9 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     values = parameters(namespace, KNOWN)
     if not isinstance(out := values.pop("out", None), str | Path | None):
         raise ConfigError(f"out must be the name of a folder, or None, but got {out!r}")
-    if not isinstance(overwrite := values.pop("overwrite", False), bool):
-        raise ConfigError(f"overwrite must be True or False but got {overwrite!r}")
+    if not isinstance(overwrite := plain(values.pop("overwrite", False)), bool):
+        advice = instead("overwrite", overwrite, lambda read: isinstance(read, bool))
+        raise ConfigError(f"overwrite must be True or False but got {overwrite!r}{advice}")
     dataset = values.get("dataset", "mnist")
     if dataset == "auto":
         _config(values, "digits")  # a misspelt key ends here, before any wait
@@ -81,9 +82,12 @@ def parameters(namespace: MutableMapping[str, Any], known: Collection[str]) -> d
 
 
 def default_folder(config: Config) -> Path:
-    """Where a notebook's records go unless it names a folder; the same for the same parameters."""
+    """Where a notebook's records go unless it names a folder; the same for equal configurations."""
+    written = config.canonical
+    if written.device != "auto" and written.device == stands_for("auto"):
+        written = written.model_copy(update={"device": "auto"})
     # Without defaults: a switch that is added later changes no folder.
-    chosen = config.model_dump_json(exclude_defaults=True)
+    chosen = written.model_dump_json(exclude_defaults=True)
     key = hashlib.sha256(chosen.encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
     return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
@@ -97,9 +101,7 @@ def papermill(config: Config) -> str:
     config
         What to train. Where to train it, `device`, is left to the machine that runs the command.
     """
-    chosen = config.model_dump(exclude={"device"})
-    if config.seed_list == tuple(range(1, len(config.seed_list) + 1)):
-        chosen["seeds"] = len(config.seed_list)
+    chosen = config.canonical.model_dump(exclude={"device"})
     standard = Config()
     options = [
         f'-y "{key}: {value}"' if isinstance(value, list) else f"-p {key} {value}"
@@ -121,6 +123,8 @@ def _config(values: dict[str, Any], dataset: Any) -> Config:
     for key, value in values.items():  # of a file, papermill reads 1e-3 as text
         if isinstance(value, str) and key in NUMBERS:
             chosen[key] = parse(value, key)
+    if advice := instead("seeds", chosen.get("seeds"), lambda read: read is None):
+        raise ConfigError(f"seeds must be {expects('seeds')}, or None, but got 'null'{advice}")
     if chosen.get("seeds") is None:
         chosen["seeds"] = 3 if dataset == "digits" else 1  # a first look within two minutes
     return Config(**chosen)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
-from ff.records import Records, below, configuration, device, unusual
+from ff.records import Records, below, configuration, device, measurements, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
 from ff.versions import short_commit
@@ -108,7 +108,7 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
     folder
         Where the results are; the book's by default.
     """
-    found = json.loads((folder / "reliability.json").read_text(encoding="utf-8"))
+    found = json.loads((measurements(folder) / "reliability.json").read_text(encoding="utf-8"))
     killed, writes = found["killed"], found["killed_at_writes"]
     rivals, stale = found["rivals"], found["stale_locks"]
     rows = [
@@ -166,7 +166,7 @@ def silences(folder: Path = RESULTS) -> Note:
     folder
         Where the results are; the book's by default.
     """
-    runs = json.loads((folder / "silence.json").read_text(encoding="utf-8"))
+    runs = json.loads((measurements(folder) / "silence.json").read_text(encoding="utf-8"))
     steps: dict[tuple[int, int, int], set[int]] = {}
     for number, run in enumerate(runs):
         for row in run["silent"]:
@@ -197,7 +197,7 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
     """
     seconds = {
         (path.stem, path.parent.name): json.loads(path.read_text("utf-8"))["metadata"]["seconds"]
-        for path in sorted(folder.glob("*/*.ipynb"))
+        for path in sorted(measurements(folder).glob("*/*.ipynb"))
     }
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
 

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from ff.book.chapter import PUBLISHED
 from ff.book.markup import listed
 from ff.errors import RecordsError
-from ff.files import replacing
+from ff.files import place, replacing
 from ff.results import RESULTS
 
 __all__ = ["CHAPTERS", "report"]
@@ -77,13 +77,13 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
             "the notebooks that make a report are in a clone of the repository, not in an "
             "installed package; run 'ff report' with the ff of a clone"
         )
-    where = [str(Path(folder).expanduser().absolute()) for folder in folders]
+    where = [str(place(folder).absolute()) for folder in folders]
     cells = []
     for name in CHAPTERS:
         parameters: dict[str, Any] = {"records": where}
         if name in BESIDE and beside is not None:
             paper = beside == "paper"
-            parameters["beside"] = beside if paper else str(Path(beside).expanduser().absolute())
+            parameters["beside"] = beside if paper else str(place(beside).absolute())
         with tempfile.TemporaryDirectory() as scratch:
             done = papermill.execute_notebook(
                 BOOK / f"{name}.ipynb",
@@ -100,7 +100,7 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
     links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for (head,) in filter(None, heads)]
     top = nbformat.v4.new_markdown_cell("\n".join([f"# {title}", "", *links]))
     page = PAGE.format(title=escape(title), style=_style(), body=_html([top, *cells]))
-    out = Path(out).expanduser()
+    out = place(out)
     try:
         with replacing(out) as aside:
             aside.write_text(page, encoding="utf-8")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate, fold, listed, scrolling
 from ff.book.summary.shared import sign_of
-from ff.records import Records, diverged
+from ff.records import Records, diverged, measurements
 from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
 from ff.stats.study import HALVES, LAYERS
@@ -129,7 +129,7 @@ def expected(chapter: str, folder: Path = RESULTS.parent) -> dict[str, Any]:
     folder
         Where the chapters are.
     """
-    notebook = json.loads((folder / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((measurements(folder) / f"{chapter}.ipynb").read_text(encoding="utf-8"))
     cells = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     source = next(text for text in cells if "PREDICTIONS = {" in text)
     return ast.literal_eval(source.partition("PREDICTIONS = ")[2])

@@ -6,13 +6,14 @@ import zlib
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ff.config import Config, with_defaults
+from ff.config import Config, canonical, with_defaults
 from ff.errors import OVERWRITE, TrainingError
 from ff.files import replacing
 
@@ -182,8 +183,9 @@ class Checkpoint:
         if about.pop("crc32", None) != _crc32(about, whole):
             raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
         with suppress(KeyError, TypeError, ValueError):  # else it differs
-            before = with_defaults(json.loads(about["configuration"]))
-            about["configuration"] = json.dumps(before)
+            before = _how(with_defaults(json.loads(about["configuration"])))
+            if before == _how(json.loads(self.about["configuration"])):  # written otherwise
+                about["configuration"] = self.about["configuration"]
         for key, value in self.about.items():
             if about.get(key) != value:
                 raise TrainingError(f"{self.path} is of another {key}; {remedy}")
@@ -205,6 +207,11 @@ class Checkpoint:
 
 def _name(width: int, seeds: tuple[int, ...]) -> str:
     return f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
+
+
+def _how(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration trains, and how; the device is compared on its own."""
+    return canonical(config) | {"device": None}
 
 
 def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:

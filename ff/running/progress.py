@@ -1,13 +1,23 @@
-"""A progress bar over all epochs of all parts of a run."""
+"""How far a run is: a bar in a terminal, lines in a notebook or a file."""
+
+import sys
+import time
 
 from torch import Tensor
 from tqdm import tqdm
 
 __all__ = ["Bar"]
 
+PAUSE = 5.0  # seconds between two lines, at least
+STEP = 0.05  # of the whole run, too
+
 
 class Bar:
     """Shows the epoch, the accuracies of some layers so far, and the time remaining.
+
+    Nothing can be drawn in place where standard error is no terminal. A kernel sends what it gets
+    to its notebook and to papermill's log: that is a line after five seconds and one for each
+    further twentieth of the run, as it is for a file.
 
     Parameters
     ----------
@@ -22,6 +32,9 @@ class Bar:
     def __init__(self, parts: int, epochs: int, shown: bool) -> None:
         self.parts, self.epochs = parts, epochs
         self._part, self._epoch = -1, 0
+        if shown and not sys.stderr.isatty():
+            self._bar = _Lines(parts * epochs)
+            return
         self._bar = tqdm(
             total=parts * epochs,
             disable=not shown,
@@ -40,6 +53,7 @@ class Bar:
         self._epoch = epoch
         if not self._bar.disable:  # a disabled bar lacks the attribute
             self._bar.initial += epoch  # not part of this session's speed
+        self._describe(epoch)
         self.advance(0)
 
     def advance(self, share: float) -> None:
@@ -53,7 +67,53 @@ class Bar:
         shown = [*(2**i for i in range(10) if 2**i < deepest), deepest]
         means = {layer: float(accuracy[:, layer - 1].mean()) for layer in shown}
         values = ", ".join(f"{layer}: {m:.2f}" for layer, m in means.items() if m == m)
-        part = f"part {self._part + 1}/{self.parts}, " if self.parts > 1 else ""
-        self._bar.set_description_str(f"{part}epoch {epoch}/{self.epochs}", False)
+        self._describe(epoch)
         self._bar.set_postfix_str(f"accuracy of layer {values}" if values else "", False)
         self.advance(0)
+
+    def _describe(self, epoch: int) -> None:
+        part = f"part {self._part + 1}/{self.parts}, " if self.parts > 1 else ""
+        self._bar.set_description_str(f"{part}epoch {epoch}/{self.epochs}", False)
+
+
+class _Lines:
+    """What `Bar` needs of tqdm, as lines.
+
+    Parameters
+    ----------
+    total
+        Epochs of the whole run.
+    """
+
+    disable = False
+
+    def __init__(self, total: int) -> None:
+        self.total, self.initial, self.n = total, 0.0, 0.0
+        self.description = self.postfix = ""
+        self._begin = self._last = time.monotonic()
+        self._next = 0.0  # share of the run at which a line is due
+
+    def update(self, n: float) -> None:
+        self.n += n
+        if self.n >= self._next * self.total and time.monotonic() - self._last >= PAUSE:
+            self._print()
+
+    def set_description_str(self, text: str, refresh: bool) -> None:
+        self.description = text
+
+    def set_postfix_str(self, text: str, refresh: bool) -> None:
+        self.postfix = text
+
+    def close(self) -> None:
+        if self.n > self.total - 1e-6:  # a sum of shares
+            self._print()
+
+    def _print(self) -> None:
+        self._last = time.monotonic()
+        share, spent = self.n / self.total, self._last - self._begin
+        self._next = share + STEP
+        done = self.n - self.initial  # in this session
+        left = tqdm.format_interval((self.total - self.n) * spent / done) if done else "?"
+        line = f"{self.description}: {share:.0%} in {tqdm.format_interval(spent)}, {left} left"
+        postfix = f"; {self.postfix}" * bool(self.postfix)
+        print(line + postfix, file=sys.stderr, flush=True)

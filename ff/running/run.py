@@ -15,6 +15,7 @@ from ff.algorithm.precision import chosen
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
+from ff.files import place
 from ff.records import Records
 from ff.running import memory
 from ff.running.checkpoint import checkpoints, found, side_by_side
@@ -73,6 +74,7 @@ def train(
         the layer has responded to any sample in the second half of an epoch. That seed stops in
         this epoch, and the others go on.
     """
+    out = None if out is None else place(out)
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, machine.choose(config.device))
         config = config.model_copy(update={"precision": precision})

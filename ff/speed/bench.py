@@ -15,7 +15,7 @@ from ff.algorithm.precision import multiplies_bf16
 from ff.archives import ARCHIVED, find
 from ff.data import Dataset, load
 from ff.errors import DataError, RecordsError
-from ff.files import replacing
+from ff.files import place, replacing
 from ff.speed.cpu import CPU, cpu
 from ff.speed.effort import FULL, QUICK, Effort
 from ff.speed.gpu import CUDA, gpu
@@ -25,7 +25,7 @@ __all__ = ["bench", "measure"]
 
 
 def bench(
-    effort: Effort = QUICK, out: Path | None = None, name: str = "mnist"
+    effort: Effort = QUICK, out: str | Path | None = None, name: str = "mnist"
 ) -> Iterator[pd.DataFrame]:
     """Measure everything, part by part, and write it down in the end.
 
@@ -57,6 +57,7 @@ def bench(
             f"ff bench needs {name}, which is not on this machine; run 'ff data fetch {name}' first"
         )
     dataset, started, parts = load(name), datetime.now(UTC), []
+    out = place(out) if out else None
     if out:
         if out.is_dir():
             raise RecordsError(f"cannot write {out}: it is a folder; name a file")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ff import parquet
 from ff.errors import RecordsError
+from ff.records import measurements
 from ff.results import RESULTS
 from ff.speed import labels
 from ff.speed.columns import COLUMNS, KEYS
@@ -57,7 +58,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         A file has other columns.
     """
     parts = []
-    for path in sorted(folder.glob("*.parquet")):
+    for path in sorted(measurements(folder).glob("*.parquet")):
         note = parquet.note(path)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
