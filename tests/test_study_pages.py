@@ -675,6 +675,18 @@ def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_r
         in numbers
     )
     assert "comes with larger steps, not with width alone" in conclusion
+    assert numbers.endswith(
+        "Which half adds more, by these intervals: with 100 units the deeper one at the paper's "
+        "rate, undecided at 0.1 times the rate; with 1000 units the deeper one at the paper's "
+        "rate, undecided at 0.1 times the rate."
+    )
+    low = ratios(0.5, 1.5, 2.0, 2.0).astype({"high": float})
+    low.loc[0, "high"] = 0.9
+    (numbers,) = steps.step_or_width(low)
+    assert numbers.endswith(
+        "with 100 units the deeper one at the paper's rate, the shallower one at 0.1 times the "
+        "rate; with 1000 units the deeper one at 0.1 times the rate and the paper's rate."
+    )
     assert len(steps.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
     assert len(steps.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
     assert steps.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
