@@ -228,19 +228,13 @@ def wide_variants(records: Mapping[str, Records]) -> dict[str, Records]:
     Returns
     -------
     dict
-        Of these, the ones of 1000 units, by their name without ``width-1000-``. Where the book's
-        own runs lack ``"paper"``, it is the first 16 layers of the paper's networks, trained with
-        products of bfloat16 numbers on a CPU as the others are; of these no pairs and probes were
-        measured.
+        Of these, the ones of 1000 units, by their name without ``width-1000-``; ``"paper"`` is the
+        paper's network of that width.
     """
     prefix = "width-1000-"
-    found = {
+    return {
         name.removeprefix(prefix): own for name, own in records.items() if name.startswith(prefix)
     }
-    if found and "paper" not in found:
-        coarse: dict[str, Any] = {"folder": PRECISION, "precision": "bf16", "device": "cpu"}
-        found |= _measured({"paper": [{"hidden": 1000, "layers": 16, **coarse}]})
-    return found
 
 
 def other_data(records: Mapping[str, Records]) -> dict[str, Records]:

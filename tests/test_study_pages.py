@@ -181,6 +181,16 @@ def test_what_changes_is_said_after_holm_only():
     )
 
 
+def test_a_star_is_explained_where_there_is_one():
+    steep: Any = table(delay=(1.0, 0.5, 1.5, 0.01))
+    assert "differ from the paper's network, after Holm" in html(
+        variations.in_short(steep, DARK, {}, of=1)
+    )
+    nothing = html(variations.in_short(steep[:0], {}, {}, of=6))
+    assert nothing.startswith("<p>0 of 6 variants have a result. ")
+    assert nothing.endswith("<ul><li>nothing</li></ul>")
+
+
 def test_layers_that_do_not_arrive_and_seeds_that_are_missing_are_said():
     late = table(readout=(0.1, 0.0, 0.3, 0.06), layers=(-14.0, -14.0, -14.0, np.nan))
     late = late.assign(variant="late", own=1.0)
@@ -675,6 +685,18 @@ def test_step_and_width_are_told_apart_where_both_widths_slow_down_at_a_higher_r
         in numbers
     )
     assert "comes with larger steps, not with width alone" in conclusion
+    assert numbers.endswith(
+        "Which half adds more, by these intervals: with 100 units the deeper one at the paper's "
+        "rate, undecided at 0.1 times the rate; with 1000 units the deeper one at the paper's "
+        "rate, undecided at 0.1 times the rate."
+    )
+    low = ratios(0.5, 1.5, 2.0, 2.0).astype({"high": float})
+    low.loc[0, "high"] = 0.9
+    (numbers,) = steps.step_or_width(low)
+    assert numbers.endswith(
+        "with 100 units the deeper one at the paper's rate, the shallower one at 0.1 times the "
+        "rate; with 1000 units the deeper one at 0.1 times the rate and the paper's rate."
+    )
     assert len(steps.step_or_width(ratios(0.5, 0.9, 0.8, 2.0))) == 1, "100 units do not slow down"
     assert len(steps.step_or_width(ratios(0.5, 1.5, 1.8, 2.0))) == 1, "1000 units do at both"
     assert steps.step_or_width(ratios(1, 1, 1, 1)[:0]) == []
@@ -732,6 +754,7 @@ def test_networks_of_1000_units_go_by_the_name_of_what_was_changed(records):
     wide = {"width-1000-dark": records["paper"], "width-1000-paper": records["growing"]}
     found = wide_variants(dict(records) | wide)
     assert found == {"dark": records["paper"], "paper": records["growing"]}
+    assert wide_variants({"width-1000-dark": records["paper"]}) == {"dark": records["paper"]}
     assert wide_variants(records) == {}
 
 
@@ -841,11 +864,6 @@ def test_the_answer_counts_what_lowers_the_delay_and_what_helps():
     assert variations.undecided(rows, names).startswith("1 of 4 variants are not told apart")
     assert variations.undecided(rows, names).endswith(": none.")
     assert "Every variant differs" in variations.undecided(rows, {"flat": "flat"})
-    assert variations.wide_in_short(rows) == (
-        "What differs after Holm's correction: less delay per layer (flat), more delay per layer "
-        "(steep) and a more accurate readout (steep and same)."
-    )
-    assert variations.wide_in_short(rows[:0]).endswith(": nothing.")
 
 
 def test_variants_without_a_result_are_named():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from ff.results import variants
@@ -19,6 +20,7 @@ from ff.stats.study import study
 VARIATIONS = Path(__file__).parent.parent / "book" / "variations"
 LONGER = "-60-epochs"  # ends the name of a run that was trained for longer
 PAPER, BEST = "paper", "learning-rate-3x"  # the paper's network, and the same at its best rate
+WIDE = "width-1000-"  # begins the name of a run with 1000 units
 KEYS = ["hidden", "seed", "epoch", "layer", "depth"]
 TARGET = 0.7
 FEWEST = 3  # layers that make a slope
@@ -206,23 +208,28 @@ def holm(p_values: pd.Series, tests: int) -> pd.Series:
 def base_of(name: str) -> str:
     """What a variant is compared with: where its learning rate was chosen, so is that of this.
 
-    What was trained for longer is compared with what was trained for as long.
+    What was trained for longer is compared with what was trained for as long, and networks of 1000
+    units with the paper's of that width.
     """
+    if name.startswith(WIDE):
+        return WIDE + PAPER
     if name.endswith(LONGER):
         return base_of(name.removesuffix(LONGER)) + LONGER
     return BEST if (VARIATIONS / "tuning" / f"{name}.parquet").exists() else PAPER
 
 
-def is_compared(name: str) -> bool:
-    others = (PAPER, PAPER + LONGER, "growing")
-    return name not in others and not name.startswith(("width-1000", "digits"))
+def is_compared(name: str, wide: bool) -> bool:
+    others = (PAPER, PAPER + LONGER, WIDE + PAPER, "growing")
+    other = name in others or name.startswith("digits")
+    return not other and name.startswith(WIDE) == wide
 
 
-def test_the_study_is_what_its_words_say():
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_study_is_what_its_words_say(wide):
     runs = {file.parent.name: Run(file.parent.name) for file in VARIATIONS.glob("*/layers.parquet")}
-    names = sorted(name for name, run in runs.items() if is_compared(name) and run.seeds)
+    names = sorted(name for name, run in runs.items() if is_compared(name, wide) and run.seeds)
     records = variants(VARIATIONS)
-    assert names == sorted(filter(is_compared, records))
+    assert names == sorted(name for name in records if is_compared(name, wide))
 
     tables = {}
     for name in names:

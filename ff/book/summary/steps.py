@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import estimate
+from ff.book.markup import estimate, listed
 from ff.book.study import Outcome, all_hold
 from ff.stats.intervals import Estimate, jackknife, leave_one_out
 from ff.stats.study import order_falls
@@ -48,7 +48,7 @@ def step_or_width(rows: pd.DataFrame) -> list[str]:
         return []
     sentences = [
         "How many times as much delay a further layer adds in the deeper half of the layers that "
-        f"arrive as in the shallower half: {'; '.join(said)}."
+        f"arrive as in the shallower half: {'; '.join(said)}. {_contrasts(ratios)}"
     ]
     if len(said) > 1 and all(slowed):
         sentences.append(
@@ -58,6 +58,25 @@ def step_or_width(rows: pd.DataFrame) -> list[str]:
             "layers arrive; in part because shallow layers gain more from larger steps."
         )
     return sentences
+
+
+def _contrasts(ratios: Any) -> str:
+    """Which half adds more delay, by width and by learning rate, in a sentence."""
+    widths = []
+    for hidden, part in ratios.groupby("hidden"):
+        deeper, shallower = part["low"] > 1, part["high"] < 1
+        halves = {
+            "the deeper one": deeper,
+            "the shallower one": shallower,
+            "undecided": ~deeper & ~shallower,
+        }
+        found = [
+            f"{words} at {listed(map(_rate, part.loc[rows, 'rate']))}"
+            for words, rows in halves.items()
+            if rows.any()
+        ]
+        widths.append(f"with {hidden} units {', '.join(found)}")
+    return f"Which half adds more, by these intervals: {'; '.join(widths)}."
 
 
 def _rate(rate: float) -> str:

@@ -22,7 +22,6 @@ __all__ = [
     "not_compared",
     "pairs",
     "undecided",
-    "wide_in_short",
 ]
 
 # The paper's network at its own best learning rate on the grid.
@@ -78,8 +77,6 @@ def _learns(records: Records) -> bool:
 def _learned(records: Records) -> np.ndarray:
     """Of each layer, whether it leaves chance by pairs in the end, mean over seeds."""
     rows: Any = records.layers
-    if "pair_accuracy" not in rows:  # older runs, of which it was not measured
-        return np.ones(rows["layer"].nunique(), bool)
     last: Any = rows[rows["epoch"] == rows["epoch"].max()].groupby("layer")["pair_accuracy"]
     return last.mean().to_numpy() >= LEARNED
 
@@ -184,11 +181,12 @@ def in_short(
     items += _incomplete(study, names)
     measured = len(study["variant"].unique())
     shown = "".join(f"<li>{item}</li>" for item in items) or "<li>nothing</li>"
+    starred = any("*" in name for name in names.values())
+    star = " (with a *: from that at three times its learning rate)" * starred
     return Html(
-        f"<p>{measured} of {of} variants have a result. These differ from the paper's network "
-        "(with a *: from that at three times its learning rate), after Holm's correction over two "
-        f"tests of all {of}; in parentheses, by how many epochs per layer, or points of accuracy:"
-        f"</p><ul>{shown}</ul>"
+        f"<p>{measured} of {of} variants have a result. These differ from the paper's network"
+        f"{star}, after Holm's correction over two tests of all {of}; in parentheses, by how many "
+        f"epochs per layer, or points of accuracy:</p><ul>{shown}</ul>"
     )
 
 
@@ -233,26 +231,6 @@ def undecided(study: pd.DataFrame, names: Mapping[str, str]) -> str:
         f"{len(rest)} of {len(names)} variants are not told apart from the network that they are "
         f"compared with: {listed(rest)}."
     )
-
-
-def wide_in_short(study: pd.DataFrame) -> str:
-    """Which learning rates or variants differ at 1000 units, in a sentence.
-
-    Parameters
-    ----------
-    study
-        Result of `ff.stats.study.study`.
-    """
-    parts = []
-    for measures, words in DIRECTIONS.items():
-        sure = _sure(study, measures)
-        less = sure["difference"] < 0
-        parts += [
-            f"{word} ({listed(map(label, sure.loc[chosen, 'variant']))})"
-            for word, chosen in zip(words, (less, ~less), strict=True)
-            if chosen.any()
-        ]
-    return f"What differs after Holm's correction: {listed(parts or ['nothing'])}."
 
 
 def _incomplete(study: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
