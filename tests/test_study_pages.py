@@ -1017,5 +1017,5 @@ def test_a_chapter_takes_a_study_of_ones_own(folder, tmp_path, chapter):
     shutil.copytree(folder / "on-frozen-6", mine / "on-frozen-30")
     papermill.execute_notebook(
         str(BOOK / f"{chapter}.ipynb"), str(tmp_path / "out.ipynb"),
-        parameters={"folder": str(mine)}, progress_bar=False,
+        parameters={"records": str(mine)}, progress_bar=False,
     )  # fmt: skip
