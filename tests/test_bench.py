@@ -135,15 +135,15 @@ def test_without_a_gpu_nothing_is_invented(monkeypatch, few):
     assert all(line.endswith("(no CUDA device)") for line in report.lines(rows))
 
 
-def test_a_whole_run_is_extrapolated_from_some_epochs(monkeypatch):
+def test_a_whole_run_is_extrapolated_from_some_epochs(digits, monkeypatch):
     """A line with a start: 5 s, and 2 s an epoch."""
     asked = []
     monkeypatch.setattr(gpu, "train", lambda config, out: asked.append(config.epochs))
     monkeypatch.setattr(gpu, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
-    spent, how = gpu._wall("digits", QUICK)
+    spent, how = gpu._wall(digits, QUICK)
     assert spent == 5 + 2 * 30
     assert how == "extrapolated from 1 and 5 epochs"
-    assert gpu._wall("digits", FULL) == (65, "measured")
+    assert gpu._wall(digits, FULL) == (65, "measured")
 
 
 def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):

@@ -55,7 +55,7 @@ def often(patch: pytest.MonkeyPatch, few: Dataset) -> None:
     patch.setattr(checkpoint, "EVERY", 0.0)
     patch.setattr(checkpoint, "SHARE", math.inf)
     patch.setattr(memory, "CACHE", 1)
-    patch.setattr("ff.running.run.load", lambda name: few)
+    patch.setattr("ff.running.run.load", lambda *asked: few)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def train(
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
     device = machine.choose(config.device)
-    dataset = load(config.dataset).to(device)
+    dataset = load(config.dataset, config.image_size).to(device)
     batch_size(config, dataset)  # refuses before anything is written
     unfinished = None if overwrite else out
     plan = [
