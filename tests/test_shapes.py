@@ -48,10 +48,10 @@ def test_other_images_train_from_end_to_end(mine, tmp_path, changes):
     records = ff.train(config(mine, **changes), tmp_path / "out")
     again = ff.read(tmp_path / "out")
     assert len(again.layers) == len(records.layers) > 0
-    last = records.readouts[records.readouts["test_accuracy"].notna()]
+    last: Any = records.readouts[records.readouts["test_accuracy"].notna()]
     assert len(last) == 2 * (1 if changes.get("layers") else 2)
-    found = last["train_accuracy"].mean(), last["test_accuracy"].mean()
-    assert min(found) > (0.6 if mine.classes == 3 else 0.05), "chance is 1/3, and 1/100"
+    least = float(last[["train_accuracy", "test_accuracy"]].mean().min())
+    assert least > (0.6 if mine.classes == 3 else 0.05), "chance is 1/3, and 1/100"
     assert records.runs[0]["dataset"] == {"name": mine.name, "sha256": mine.checksum}
 
 
@@ -59,7 +59,7 @@ def test_the_readout_learns_stripes(offline, tmp_path):
     """Each class has its own: what is shown must be what is learned."""
     path = folder(tmp_path / "pictures", **COLOR)
     mine = load(f"images:{path}", [12, 20])
-    records = ff.train(config(mine, layers=3, epochs=20, batch_size=10))
+    records = ff.train(config(mine, layers=3, epochs=20, batch_size=10, learning_rate=1e-4))
     last: Any = records.readouts.query("epoch == 20")
     assert last["test_accuracy"].min() > 0.95
 

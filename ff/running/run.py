@@ -107,7 +107,7 @@ def _train(
     """Train what is not trained yet, and write the records; nobody else writes to `out`."""
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished  # by another process, since the caller has looked
-    chunks = checkpoints(out, config, plan, overwrite, device)
+    chunks = checkpoints(out, config, plan, overwrite, device, dataset.checksum)
     if out is not None and overwrite:
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0
