@@ -19,6 +19,7 @@ from ff import machine
 from ff.__main__ import main
 from ff.book.figures import speed as figures
 from ff.book.performance import targets
+from ff.data import DATASETS, from_arrays
 from ff.speed import bench, columns, cpu, gpu, rate, report, runs, timing
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, FULL, QUICK, Effort
@@ -395,3 +396,10 @@ def test_everything_small(monkeypatch, tmp_path, bf16):
     for draw in (figures.baseline, figures.kinds, figures.shares, figures.straight):
         assert draw(written)._repr_svg_().startswith("<?xml")
     assert figures.threads(written)._repr_svg_().startswith("<?xml")
+
+
+def test_a_data_set_smaller_than_a_batch_is_refused(monkeypatch):
+    images, labels = np.zeros((60, 4, 5), np.uint8), np.arange(60) % 3
+    monkeypatch.setitem(DATASETS, "mine", from_arrays(images, labels, images, labels))
+    with pytest.raises(ff.DataError, match="needs 100 validation images, a batch, but mine has 9"):
+        next(bench.bench(name="mine"))
