@@ -12,7 +12,9 @@ import click
 import ff
 from ff import archives
 from ff.config import expects
+from ff.data import load
 from ff.files import place
+from ff.images import is_folder
 from ff.params import parse, read_yaml
 from ff.records import TABLES, complete, describe, diverged
 
@@ -77,6 +79,8 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     config = ff.Config(**values)  # refuses at once, before torch is loaded
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
+    if is_folder(config.dataset) and not before:
+        click.echo(f"data set: {load(config.dataset, config.image_size).describe()}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
         records = ff.train(config, out, overwrite=overwrite, progress=True)

@@ -1,14 +1,16 @@
-"""Archives of the data sets that torchvision offers in MNIST's format: on disk, or downloaded."""
+"""Files of the data sets that torchvision offers, MNIST's format and CIFAR-10: found or fetched."""
 
 import functools
 import gzip
 import hashlib
 import os
 import socket
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
+from math import prod
 from pathlib import Path
 from urllib.error import URLError
 
@@ -19,39 +21,52 @@ from ff.files import place
 
 __all__ = ["ARCHIVED", "contents", "fetch", "find"]
 
-#: All that torchvision has in this format: the name of its class, and of the folder, for ours.
-ARCHIVED = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+#: The data sets that are fetched: the name of torchvision's class for ours.
+ARCHIVED = {
+    "mnist": "MNIST",
+    "fashion-mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR10",
+}
+# SHA-256 of the four files of MNIST's format, unpacked, one after the other. torchvision knows the
+# packed ones alone; KMNIST's unpacked ones are checked for their sizes.
+UNPACKED = {
+    "mnist": "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a",
+    "fashion-mnist": "14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214",
+}
 
 
 def find(name: str) -> Path | None:
-    """Folder that holds the four archives of a data set, or None."""
+    """Folder that holds the files of a data set, or None.
+
+    In MNIST's format, a file may be packed (.gz) or not.
+    """
     for folder in _folders(name):
-        if all(os.access(folder / file, os.R_OK) for file, _ in _files(name)):
+        if all(_there(folder / file) for file, _ in _files(name)):
             return folder
     return None
 
 
 def fetch(name: str) -> Path:
-    """Download a data set's archives, checksums verified, into the first data folder.
+    """Download a data set's files, checksums verified, into the first data folder.
 
     Parameters
     ----------
     name
-        ``"mnist"``, ``"fashion-mnist"`` or ``"kmnist"``.
+        ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"`` or ``"cifar10"`` (170 MB).
 
     Returns
     -------
     Path
-        The folder that holds the four archives: below ``$FF_DATA`` if that is set, else in the
-        user's cache folder. Archives that are there and intact are kept.
+        The folder that holds the files: below ``$FF_DATA`` if that is set, else in the user's
+        cache folder. Files that are there and intact are kept.
 
     Raises
     ------
     DataError
         No mirror answers, an archive arrives damaged, or the folder cannot be written.
     """
-    import torchvision.datasets
-    from torchvision.datasets.utils import check_integrity, download_url
+    from torchvision.datasets.utils import check_integrity
 
     files = _files(name)
     folder = _folders(name)[0]
@@ -62,15 +77,7 @@ def fetch(name: str) -> Path:
             for file, md5 in reversed(files):
                 if check_integrity(folder / file, md5):
                     continue
-                for mirror in getattr(torchvision.datasets, _torchvision(name)).mirrors:
-                    try:
-                        download_url(mirror + file, arriving, file, md5)
-                        break
-                    except (URLError, TimeoutError, ConnectionError, HTTPException, RuntimeError):
-                        continue
-                else:
-                    raise _absent(name)
-                os.replace(Path(arriving) / file, folder / file)
+                os.replace(_arrive(name, file, md5, Path(arriving)), folder / file)
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}; "
@@ -80,7 +87,7 @@ def fetch(name: str) -> Path:
 
 
 def contents(name: str) -> list[bytes]:
-    """Read a data set's archives, downloading them if they are nowhere on disk.
+    """Read the files of a data set of MNIST's format, downloading them if they are nowhere on disk.
 
     Parameters
     ----------
@@ -95,10 +102,18 @@ def contents(name: str) -> list[bytes]:
     Raises
     ------
     DataError
-        The archives can neither be found nor downloaded, or one is damaged.
+        The files can neither be found nor downloaded, or one is damaged.
     """
     folder = find(name) or fetch(name)
-    return [_read(folder / file, md5, name) for file, md5 in _files(name)]
+    found = [_read(folder / file, md5, name) for file, md5 in _files(name)]
+    packed = all((folder / file).exists() for file, _ in _files(name))
+    known = None if packed else UNPACKED.get(name)
+    if known and hashlib.sha256(b"".join(found)).hexdigest() != known:
+        raise DataError(
+            f"a file in {folder} that is not packed is damaged, or not of {name}; delete those "
+            f"without .gz and run 'ff data fetch {name}'"
+        )
+    return found
 
 
 def _torchvision(name: str) -> str:
@@ -109,14 +124,21 @@ def _torchvision(name: str) -> str:
 
 @functools.cache
 def _files(name: str) -> list[tuple[str, str]]:
-    """File name and MD5 of training images, training labels, test images, test labels."""
+    """File name and MD5 of training images, training labels, test images, test labels.
+
+    Of CIFAR-10: of the batches and of what names the classes.
+    """
     import torchvision.datasets
 
-    return getattr(torchvision.datasets, _torchvision(name)).resources
+    own = getattr(torchvision.datasets, _torchvision(name))
+    if name == "cifar10":
+        names = own.meta["filename"], own.meta["md5"]
+        return [tuple(file) for file in (*own.train_list, *own.test_list, names)]
+    return own.resources
 
 
 def _folders(name: str) -> list[Path]:
-    """Where the archives may be, in torchvision's layout, the preferred place first."""
+    """Where the files may be, in torchvision's layout, the preferred place first."""
     roots = [Path(platformdirs.user_cache_dir("ff"))]
     if own := os.environ.get("FF_DATA"):
         roots.insert(0, place(own))
@@ -125,21 +147,78 @@ def _folders(name: str) -> list[Path]:
             f"FF_DATA must be an absolute path, or begin with ~, because notebooks run in folders "
             f'of their own, but got {own!r}; write FF_DATA="$PWD/{own}" in the folder that holds it'
         )
-    return [root / _torchvision(name) / "raw" for root in roots]
+    return [root / _layout(name) for root in roots]
+
+
+def _layout(name: str) -> str:
+    """Folder of a data set's files below a folder of data sets."""
+    own = _torchvision(name)
+    return "cifar-10-batches-py" if name == "cifar10" else f"{own}/raw"
+
+
+def _there(path: Path) -> bool:
+    return os.access(path, os.R_OK) or os.access(_unpacked(path), os.R_OK)
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".gz"))
+
+
+def _arrive(name: str, file: str, md5: str, folder: Path) -> Path:
+    """Download a file into a folder; CIFAR-10's all come in one archive."""
+    import torchvision.datasets
+
+    own = getattr(torchvision.datasets, _torchvision(name))
+    if name != "cifar10":
+        _download([mirror + file for mirror in own.mirrors], folder / file, md5, name)
+        return folder / file
+    archive = folder / own.filename
+    if not archive.exists():
+        _download([own.url], archive, own.tgz_md5, name)
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+    return folder / own.base_folder / file
+
+
+def _download(urls: list[str], path: Path, md5: str, name: str) -> None:
+    """Take a file from the first that delivers it intact."""
+    from torchvision.datasets.utils import download_url
+
+    for url in urls:
+        try:
+            return download_url(url, str(path.parent), path.name, md5)
+        except (URLError, TimeoutError, ConnectionError, HTTPException, RuntimeError):
+            continue
+    raise _absent(name)
 
 
 def _read(path: Path, md5: str, name: str) -> bytes:
+    """A file's content; packed if it is there like that, else as far as can be seen intact."""
+    packed = path.exists() or not _unpacked(path).exists()
+    path = path if packed else _unpacked(path)
     try:
-        packed = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror}; set FF_DATA to a folder that you may read"
         ) from None
-    if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5:
+    if packed and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(
             f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch {name}'"
         )
-    return gzip.decompress(packed)
+    if not packed and not _whole(content):
+        raise DataError(
+            f"{path} is damaged (its size is not what it says); delete it and run 'ff data fetch "
+            f"{name}'"
+        )
+    return gzip.decompress(content) if packed else content
+
+
+def _whole(content: bytes) -> bool:
+    """Whether an IDX file of bytes is as long as its head says."""
+    sizes = [content[at : at + 4] for at in range(4, 4 + 4 * content[3], 4)] if content[4:] else []
+    values = prod(int.from_bytes(size, "big") for size in sizes)
+    return content[:3] == b"\0\0\x08" and len(content) == 4 + 4 * len(sizes) + values
 
 
 @contextmanager
@@ -154,10 +233,10 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def _absent(name: str) -> DataError:
-    folder = _torchvision(name)
     looked = " and ".join(str(folder) for folder in _folders(name))
+    what = _layout(name) + "/*.gz" * (name != "cifar10")
     return DataError(
         f"{name} is not in {looked} and cannot be downloaded; run 'ff data fetch {name}' where "
-        f"there is a network, set FF_DATA to a folder that holds {folder}/raw/*.gz, or choose "
+        f"there is a network, set FF_DATA to a folder that holds {what}, or choose "
         "dataset: digits, which needs no files"
     )

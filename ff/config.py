@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, core_schema
 
-from ff.data import DATASETS
+from ff import images
+from ff.data import DATASETS, Source, batch_size, source
 from ff.errors import ConfigError
 from ff.params import instead, plain, read_yaml, unknown
 from ff.switches.activation import ACTIVATIONS
@@ -26,6 +27,7 @@ __all__ = [
     "choices",
     "expects",
     "schema",
+    "shown",
     "stands_for",
     "with_defaults",
 ]
@@ -33,6 +35,7 @@ __all__ = [
 # Widths at which precision "auto" may take bf16, since it passed the comparison of
 # `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
 BF16_WIDTHS: tuple[int, ...] = ()
+_pixels = Annotated[int, Field(ge=1, le=1024)]  # rows or columns of an image
 # Which layers learn when; see `Config.schedule`.
 SCHEDULES = ("together", "on-frozen", "in-turn")
 # Keys that say which networks are trained and where, not how.
@@ -60,6 +63,24 @@ class _OneOf:
         return {**handler(schema), "enum": list(self.names)}
 
 
+@dataclass(frozen=True)
+class _DataSet(_OneOf):
+    """The type of `dataset`: one of some names, or a folder, whose path is made absolute."""
+
+    def _check(self, name: str) -> str:
+        if images.is_folder(name):
+            return images.PREFIX + str(images.place(name))
+        return super()._check(name)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        either = [{"enum": list(self.names)}, {"pattern": f"^{images.PREFIX}."}]
+        return {**handler(schema), "anyOf": either}
+
+
+def _square(size: int | list[int] | None) -> int | list[int] | None:
+    return size[0] if isinstance(size, list) and size[0] == size[1] else size
+
+
 def _distinct(values: int | list[int]) -> int | list[int]:
     if isinstance(values, list) and len(set(values)) < len(values):
         raise ValueError("duplicates")
@@ -85,7 +106,7 @@ def expects(key: str) -> str:
     key
         A field of `Config`.
     """
-    if named := choices(key):
+    if named := shown(key):
         *others, last = named
         return f"{', '.join(others)} or {last}" if others else last
     extra = Config.model_fields[key].json_schema_extra
@@ -103,6 +124,17 @@ def choices(key: str) -> tuple[str, ...]:
     field = Config.model_fields[key]
     found = (own.names for own in field.metadata if isinstance(own, _OneOf))
     return tuple(next(found, ()))
+
+
+def shown(key: str) -> tuple[str, ...]:
+    """The same names, and what else a person may write in their place.
+
+    Parameters
+    ----------
+    key
+        A field of `Config`.
+    """
+    return (*choices(key), *[f"{images.PREFIX}PATH"] * (key == "dataset"))
 
 
 class Config(BaseModel):
@@ -127,8 +159,19 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    dataset: Annotated[str, _OneOf(DATASETS)] = Field(
-        "mnist", description="The images; digits come with scikit-learn and need no download."
+    dataset: Annotated[str, _DataSet(DATASETS)] = Field(
+        "mnist",
+        description="The images; digits come with scikit-learn and need no download. images:PATH "
+        "is a folder of your own with train/CLASS/* and test/CLASS/*, jpg or png.",
+    )
+    image_size: Annotated[
+        _pixels | Annotated[list[_pixels], Field(min_length=2, max_length=2)] | None,
+        AfterValidator(_square),
+    ] = _row(
+        None,
+        "an integer from 1 to 1024, a pair [rows, columns] of such, or null",
+        "Rows and columns that the images of a folder are resized to (dataset: images:PATH); null "
+        "is 28 x 28.",
     )
     layers: _one_or_more(2, 1024) = _row(  # pyright: ignore[reportInvalidTypeForm]
         4,
@@ -157,7 +200,8 @@ class Config(BaseModel):
     batch_size: Annotated[int, Field(ge=1)] | None = _row(
         None,
         "an integer of at least 1, or null for the data set's own",
-        "Images a step; null takes the data set's own: 1000 (Table 1), and 50 for digits.",
+        "Images a step; null takes the data set's own: 1000 (Table 1), 50 for digits and 100 for "
+        "a folder.",
     )
     learning_rate: float = _row(1e-3, "a number above 0", "Step size of the layers.", gt=0)
     weight_decay: float = _row(3e-4, "a number of at least 0", "L2 penalty of the layers.", ge=0)
@@ -355,6 +399,8 @@ class Config(BaseModel):
         """Keys that only some values of a switch need: key, switch, is it needed, why not."""
         frozen, in_turn = self.schedule == "on-frozen", self.schedule == "in-turn"
         together = self.schedule == "together"
+        folder = images.is_folder(self.dataset)
+        yield "image_size", "dataset", folder, "whose images have a size of their own"
         yield "learns", "schedule", together, "which says itself when each layer learns"
         yield "frozen_after", "schedule", frozen, "which freezes no network below the layers"
         yield "patience", "schedule", in_turn, "which decides nothing by progress"
@@ -406,7 +452,12 @@ class Config(BaseModel):
     @property
     def batch(self) -> int:
         """Images a step: `batch_size`, or the data set's own."""
-        return self.batch_size or DATASETS[self.dataset].batch_size
+        return self.batch_size or batch_size(self.dataset)
+
+    @property
+    def source(self) -> Source:
+        """Where the images are from, and their shapes; a folder is read for that."""
+        return source(self.dataset, self.image_size)
 
     @property
     def canonical(self) -> "Config":
@@ -415,13 +466,14 @@ class Config(BaseModel):
         Numbers instead of lists where that says the same, lists in ascending order, and a batch
         size only if it is not the data set's own.
         """
-        seeds, own = self.seed_list, DATASETS.get(self.dataset)
+        seeds = self.seed_list
         changes: dict[str, Any] = {
             "layers": _shortest(self.depths),
             "hidden": _shortest(self.widths),
             "seeds": len(seeds) if seeds == tuple(range(1, len(seeds) + 1)) else list(seeds),
         }
-        if own and self.batch_size == own.batch_size:
+        known = self.dataset in DATASETS or images.is_folder(self.dataset)
+        if known and self.batch_size == batch_size(self.dataset):
             changes["batch_size"] = None
         return self.model_copy(update=changes)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ff import archives
+from ff import archives, images
+from ff.arrays import BATCH_SIZE, Source, Split, checksum, from_arrays
 from ff.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,38 +15,62 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["DATASETS", "Dataset", "Source", "Split", "load", "small_digits"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Source",
+    "Split",
+    "batch_size",
+    "from_arrays",
+    "from_folder",
+    "load",
+    "small_digits",
+    "source",
+]
 
 VALIDATION = 10_000  # the last of MNIST's 60,000 training images
 CLASSES = 10  # of every data set in the table, and of the paper's samples
 DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
-
-
-@dataclass(frozen=True)
-class Split:
-    """n images of I pixels, ``(n, I)``, and their labels ``(n,)`` from 0, on one device."""
-
-    images: Tensor  # uint8
-    labels: Tensor  # int64
-
-    def __len__(self) -> int:
-        return len(self.labels)
+LAST = "the last 10,000 of the training file"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in three splits; `checksum` is the SHA-256 of the bytes it was read from."""
+    """A data set in three splits.
+
+    Attributes
+    ----------
+    name
+        An entry of `DATASETS`, or ``images:PATH``.
+    train, validation, test
+        The splits.
+    checksum
+        SHA-256 of the bytes that it was read from.
+    image_size
+        Of a folder's images, as in a configuration.
+    """
 
     name: str
     train: Split
     validation: Split
     test: Split
     checksum: str
+    image_size: Any = None
+
+    @property
+    def source(self) -> Source:
+        """Where it is from, and its shapes."""
+        return source(self.name, self.image_size)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """What names it in a configuration."""
+        return {"dataset": self.name, "image_size": self.image_size}
 
     @property
     def classes(self) -> int:
         """Number of classes."""
-        return DATASETS[self.name].classes
+        return self.source.classes
 
     def to(self, device: torch.device | str) -> Dataset:
         """Copy every split to a device."""
@@ -55,39 +78,19 @@ class Dataset:
             Split(split.images.to(device), split.labels.to(device))
             for split in (self.train, self.validation, self.test)
         )
-        return Dataset(self.name, *moved, checksum=self.checksum)
+        return Dataset(self.name, *moved, checksum=self.checksum, image_size=self.image_size)
 
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set comes from, and the shapes of what is in it.
-
-    Attributes
-    ----------
-    read
-        Returns the training, validation and test split, on the CPU, and the SHA-256 of the bytes
-        that they were read from. Images of I pixels are uint8 ``(n, I)``, row by row.
-    shape
-        Rows and columns of an image, I pixels in all. The first row has a pixel for each class:
-        there the label is drawn.
-    classes
-        Number of classes; labels are from 0.
-    batch_size
-        Images a step when the configuration names none.
-    source
-        Where it is published.
-    """
-
-    read: Callable[[], tuple[Split, Split, Split, str]]
-    shape: tuple[int, int]
-    classes: int
-    batch_size: int
-    source: str
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels of an image."""
-        return prod(self.shape)
+    def describe(self) -> str:
+        """Say what is in it: classes, shape, and how many images learn, validate and test."""
+        own = self.source
+        rows, columns = own.shape[-2:]
+        color = "color" if len(own.shape) == 3 else "gray"
+        how = f" ({own.validation})" if own.validation else ""
+        return (
+            f"{self.name}, {own.classes} classes, {rows} x {columns}, {color}: "
+            f"{len(self.train):,} training, {len(self.validation):,} validation{how} and "
+            f"{len(self.test):,} test images"
+        )
 
 
 #: The data sets, by the name that a configuration gives.
@@ -95,14 +98,22 @@ DATASETS = {
     "mnist": Source(
         lambda: _archived("mnist"), (28, 28), CLASSES, 1000,
         source="LeCun, Cortes and Burges, The MNIST database of handwritten digits (1998)",
+        validation=LAST,
     ),
     "fashion-mnist": Source(
         lambda: _archived("fashion-mnist"), (28, 28), CLASSES, 1000,
         source="Xiao, Rasul and Vollgraf, Fashion-MNIST (2017)",
+        validation=LAST,
     ),
     "kmnist": Source(
         lambda: _archived("kmnist"), (28, 28), CLASSES, 1000,
         source="Clanuwat et al., Deep learning for classical Japanese literature (2018)",
+        validation=LAST,
+    ),
+    "cifar10": Source(
+        lambda: _cifar10(), (3, 32, 32), CLASSES, 1000,
+        source="Krizhevsky, Learning multiple layers of features from tiny images (2009)",
+        validation=LAST,
     ),
     "digits": Source(
         lambda: _digits(), (28, 28), CLASSES, 50,
@@ -112,15 +123,81 @@ DATASETS = {
 }  # fmt: skip
 
 
-def load(name: str) -> Dataset:
+def from_folder(path: str | Path, image_size: Any = None) -> Source:
+    """Make a data set of a folder of pictures: an entry for `DATASETS`.
+
+    Parameters
+    ----------
+    path
+        Holds ``train/CLASS/*`` and ``test/CLASS/*``, jpg or png, as torchvision's ImageFolder has
+        them. A folder ``validation`` (or ``val``) beside them validates; else a sixth of each
+        class's training images does, drawn once and for all.
+    image_size
+        Rows and columns that images are resized to, or one number for both; None is 28 x 28.
+
+    Returns
+    -------
+    Source
+        In color if a training image has any, else gray. Its classes are numbered in alphabetical
+        order.
+
+    Raises
+    ------
+    DataError
+        The folder is absent or otherwise arranged, or a picture cannot be read.
+    """
+    listing = images.listed(images.place(str(path)))
+    return _arranged(listing, images.dimensions(image_size))
+
+
+def source(name: str, image_size: Any = None) -> Source:
+    """Where a data set comes from and its shapes; a folder is read for that.
+
+    Parameters
+    ----------
+    name
+        An entry of `DATASETS`, or ``images:PATH``, a folder as for `from_folder`. What was last
+        read of a folder counts until `load` looks at it again.
+    image_size
+        As for `from_folder`.
+
+    Raises
+    ------
+    DataError
+        The name is unknown, or there is something wrong with the folder.
+    """
+    if images.is_folder(name):
+        return _folder(name, image_size, again=False)
+    if name not in DATASETS:
+        raise DataError(
+            f"unknown data set {name!r}; choose one of {', '.join(DATASETS)} or images:PATH"
+        )
+    return DATASETS[name]
+
+
+def batch_size(name: str) -> int:
+    """Images a step when a configuration names none: known without reading anything.
+
+    Parameters
+    ----------
+    name
+        An entry of `DATASETS`, or ``images:PATH``: 100.
+    """
+    return BATCH_SIZE if images.is_folder(name) else source(name).batch_size
+
+
+def load(name: str, image_size: Any = None) -> Dataset:
     """Read a data set, downloading it if it is nowhere on disk.
 
     Parameters
     ----------
     name
         An entry of `DATASETS`: ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"`` (60,000 training
-        images, of which the last 10,000 validate, and 10,000 test images) or ``"digits"`` (1300,
-        247 and 250 images).
+        images, of which the last 10,000 validate, and 10,000 test images), ``"cifar10"`` (10,000
+        training images less) or ``"digits"`` (1300, 247 and 250 images); or ``"images:PATH"``, a
+        folder as for `from_folder`, which is looked at anew.
+    image_size
+        As for `from_folder`.
 
     Returns
     -------
@@ -130,16 +207,44 @@ def load(name: str) -> Dataset:
     Raises
     ------
     DataError
-        The name is unknown, the archives can neither be found nor downloaded, one is damaged, or
-        an entry reads something else than it says.
+        The name is unknown, the archives can neither be found nor downloaded, one is damaged,
+        there is something wrong with the folder, or an entry reads something else than it says.
     """
-    if name not in DATASETS:
-        raise DataError(f"unknown data set {name!r}; choose one of {', '.join(DATASETS)}")
-    source = DATASETS[name]
-    train, validation, test, checksum = source.read()
+    again = images.is_folder(name)
+    own = _folder(name, image_size, again) if again else source(name)
+    train, validation, test, checksum = own.read()
     for split in (train, validation, test):
-        _check(name, source, split)
-    return Dataset(name, train, validation, test, checksum)
+        _check(name, own, split)
+    return Dataset(name, train, validation, test, checksum, image_size)
+
+
+# The folder that was read last, by its name and size: its state, and what was made of it.
+_last: dict[tuple[str, tuple[int, int]], tuple[str, Source]] = {}
+
+
+def _folder(name: str, image_size: Any, again: bool) -> Source:
+    """What a folder holds; `again` says to look whether it has changed."""
+    key = str(path := images.place(name)), images.dimensions(image_size)
+    if again or key not in _last:
+        listing = images.listed(path)
+        if key not in _last or _last[key][0] != listing.state:
+            made = _arranged(listing, key[1])
+            _last.clear()
+            _last[key] = listing.state, made
+    return _last[key][1]
+
+
+def _arranged(listing: images.Listing, size: tuple[int, int]) -> Source:
+    """A folder's pictures as a data set."""
+    pictures = images.decoded(listing, size)
+    own = pictures.get("validation", (None, None))
+    return from_arrays(
+        *pictures["train"],
+        *pictures["test"],
+        validation_images=own[0],
+        validation_labels=own[1],
+        source=str(listing.folder),
+    )
 
 
 def _check(name: str, source: Source, split: Split) -> None:
@@ -147,11 +252,8 @@ def _check(name: str, source: Source, split: Split) -> None:
     import torch
 
     images, labels = split.images, split.labels
-    if source.classes > source.shape[1]:
-        what, right = (
-            f"{source.classes} classes",
-            f"at most {source.shape[1]}, a pixel each in row 1",
-        )
+    if source.classes > source.pixels:
+        what, right = f"{source.classes} classes", f"at most {source.pixels}, a pixel each"
     elif images.dtype != torch.uint8 or images.shape[1:] != (source.pixels,):
         what = f"images of {images.dtype} and shape {tuple(images.shape)}"
         right = f"torch.uint8, 0 to 255, and shape (n, {source.pixels})"
@@ -167,15 +269,38 @@ def _check(name: str, source: Source, split: Split) -> None:
 
 
 def _archived(name: str) -> tuple[Split, Split, Split, str]:
-    """MNIST or a data set of its format, from the archives on disk or downloaded."""
+    """MNIST or a data set of its format, from the files on disk or downloaded."""
     files = archives.contents(name)
-    images, labels, test_images, test_labels = (_parse(content) for content in files)
-    images, labels = images.flatten(1), labels.long()
+    x, y, test_x, test_y = (_parse(content) for content in files)
+    x, y = x.flatten(1), y.long()
     return (
-        Split(images[:-VALIDATION], labels[:-VALIDATION]),
-        Split(images[-VALIDATION:], labels[-VALIDATION:]),
-        Split(test_images.flatten(1), test_labels.long()),
-        _checksum(*files),
+        Split(x[:-VALIDATION], y[:-VALIDATION]),
+        Split(x[-VALIDATION:], y[-VALIDATION:]),
+        Split(test_x.flatten(1), test_y.long()),
+        checksum(*files),
+    )
+
+
+def _cifar10() -> tuple[Split, Split, Split, str]:
+    """CIFAR-10 as torchvision reads it, from disk or downloaded."""
+    import torch
+    from torchvision.datasets import CIFAR10
+
+    folder = archives.find("cifar10") or archives.fetch("cifar10")
+    try:
+        both = [CIFAR10(folder.parent, train=train) for train in (True, False)]
+    except RuntimeError:  # a checksum is another one
+        raise DataError(f"{folder} is damaged; delete it and run 'ff data fetch cifar10'") from None
+    (x, y), (test_x, test_y) = (
+        # Plane by plane, as all images in color are here: (n, 3, 32, 32), flattened.
+        (torch.from_numpy(own.data).movedim(-1, 1).flatten(1), torch.tensor(own.targets))
+        for own in both
+    )
+    return (
+        Split(x[:-VALIDATION], y[:-VALIDATION]),
+        Split(x[-VALIDATION:], y[-VALIDATION:]),
+        Split(test_x, test_y),
+        checksum(*(part.numpy().tobytes() for part in (x, y, test_x, test_y))),
     )
 
 
@@ -225,9 +350,5 @@ def _digits() -> tuple[Split, Split, Split, str]:
         train,
         validation,
         test,
-        _checksum(images.numpy().tobytes(), labels.byte().numpy().tobytes()),
+        checksum(images.numpy().tobytes(), labels.byte().numpy().tobytes()),
     )
-
-
-def _checksum(*parts: bytes) -> str:
-    return hashlib.sha256(b"".join(parts)).hexdigest()

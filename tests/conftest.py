@@ -49,8 +49,8 @@ def digits() -> Dataset:
 def _digits_are_read_once() -> Iterator[None]:
     """All runs share them: scikit-learn takes a tenth of a second for each reading."""
 
-    def shared(name: str) -> Dataset:
-        return _digits() if name == "digits" else load(name)
+    def shared(name: str, image_size: Any = None) -> Dataset:
+        return _digits() if name == "digits" else load(name, image_size)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ff.running.run.load", shared)

@@ -52,7 +52,7 @@ def prepare() -> None:
     """Many small writes, and nothing to load: done once, before the forks."""
     torch.set_num_threads(1)
     digits = load("digits")
-    running_run.load = lambda name: digits  # pyright: ignore[reportAttributeAccessIssue]
+    running_run.load = lambda *asked: digits  # pyright: ignore[reportAttributeAccessIssue]
     memory.CACHE = 1
     checkpoint.EVERY, checkpoint.SHARE = 0.0, math.inf
 

@@ -2,11 +2,15 @@
 
 import gzip
 import hashlib
+import pickle
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision.datasets.utils
+from torchvision.datasets import CIFAR10
 
 import ff
 from ff import archives, data
@@ -119,13 +123,147 @@ def test_an_archive_that_cannot_be_read_is_refused(packed, offline, monkeypatch)
     assert folder.exists()
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist"])
+# --- files that are not packed
+
+
+def unpack(folder: Path, *names: str) -> None:
+    for name in names:
+        packed = folder / name
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_files_may_be_unpacked(packed, offline, monkeypatch, count):
+    folder = put(packed, offline)
+    monkeypatch.setenv("FF_DATA", str(offline))
+    before = data.load("mnist")
+    unpack(folder, *list(packed)[:count])
+    monkeypatch.setitem(archives.UNPACKED, "mnist", before.checksum)
+    after = data.load("mnist")
+    assert after.checksum == before.checksum, "records of both must agree"
+    assert after.train.images.equal(before.train.images)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "longer", "empty", "another file", "flipped"])
+def test_a_damaged_unpacked_file_is_refused(packed, offline, monkeypatch, damage):
+    folder = put(packed, offline)
+    monkeypatch.setenv("FF_DATA", str(offline))
+    monkeypatch.setitem(archives.UNPACKED, "mnist", data.load("mnist").checksum)
+    unpack(folder, *packed)
+    content = (folder / "train-images").read_bytes()
+    wrong = {
+        "truncated": content[:-1],
+        "longer": content + b"1",
+        "empty": b"",
+        "another file": b"GIF89a, and so on",
+        "flipped": content[:-1] + bytes([content[-1] ^ 1]),
+    }
+    (folder / "train-images").write_bytes(wrong[damage])
+    with pytest.raises(ff.DataError, match=r"damaged.*; delete .*run 'ff data fetch mnist'"):
+        data.load("mnist")
+
+
+def test_fashion_mnist_is_what_its_checksums_say():
+    if archives.find("fashion-mnist") is None:
+        pytest.skip("Fashion-MNIST is not on disk: run 'ff data fetch fashion-mnist'")
+    fashion = data.load("fashion-mnist")
+    assert fashion.checksum == archives.UNPACKED["fashion-mnist"]
+    assert [len(own) for own in (fashion.train, fashion.validation, fashion.test)] == [
+        50_000,
+        10_000,
+        10_000,
+    ]
+    assert fashion.train.labels[:5].tolist() == [9, 0, 0, 3, 0]
+
+
+# --- CIFAR-10
+
+
+@pytest.fixture
+def cifar(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An archive like CIFAR-10's: 15 training images, 3 of which validate, and 2 test images."""
+    rng, folder = np.random.default_rng(0), tmp_path / "made" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name, count in {**{f"data_batch_{n}": 3 for n in range(1, 6)}, "test_batch": 2}.items():
+        pixels = rng.integers(256, size=(count, 3072), dtype=np.uint8)
+        made = {"data": pixels, "labels": [(at + int(pixels[0, 0])) % 10 for at in range(count)]}
+        (folder / name).write_bytes(pickle.dumps(made))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": ["airplane"] * 10}))
+    sums = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    for kind in ("train_list", "test_list"):
+        own = [[name, sums[name]] for name, _ in getattr(CIFAR10, kind)]
+        monkeypatch.setattr(CIFAR10, kind, own)
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
+    monkeypatch.setattr(data, "VALIDATION", 3)
+    packed = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(folder, folder.name)
+    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(packed.read_bytes()).hexdigest())
+    archives._files.cache_clear()
+    yield packed
+    archives._files.cache_clear()
+
+
+def test_cifar10_is_read_in_color(cifar, offline, monkeypatch):
+    monkeypatch.setenv("FF_DATA", str(cifar.parent / "made"))
+    mine = data.load("cifar10")
+    assert [len(own) for own in (mine.train, mine.validation, mine.test)] == [12, 3, 2]
+    assert mine.source.shape == (3, 32, 32)
+    folder = cifar.parent / "made" / "cifar-10-batches-py"
+    for name, images, labels in (
+        ("data_batch_5", mine.validation.images, mine.validation.labels),
+        ("test_batch", mine.test.images, mine.test.labels),
+    ):
+        made = pickle.loads((folder / name).read_bytes())
+        np.testing.assert_array_equal(images, made["data"])  # red, green, blue, as it is there
+        assert labels.tolist() == made["labels"]
+
+
+@pytest.mark.parametrize("name", ["data_batch_2", "test_batch", "batches.meta"])
+def test_a_damaged_file_of_cifar10_is_refused_unread(cifar, offline, monkeypatch, name):
+    monkeypatch.setenv("FF_DATA", str(cifar.parent / "made"))
+    path = cifar.parent / "made" / "cifar-10-batches-py" / name
+    path.write_bytes(path.read_bytes() + b"1")
+    with pytest.raises(ff.DataError, match=r"cifar-10-batches-py is damaged; .*fetch cifar10'"):
+        data.load("cifar10")
+
+
+def test_cifar10_is_fetched(cifar, offline, monkeypatch):
+    monkeypatch.setenv("FF_DATA", str(offline / "mine"))
+    asked = []
+
+    def download(url: str, root: str, filename: str, md5: str) -> None:
+        asked.append(url)
+        (Path(root) / filename).write_bytes(cifar.read_bytes())
+        if hashlib.md5(cifar.read_bytes()).hexdigest() != md5:
+            raise RuntimeError("File not found or corrupted.")
+
+    monkeypatch.setattr(torchvision.datasets.utils, "download_url", download)
+    folder = archives.fetch("cifar10")
+    assert folder == offline / "mine" / "cifar-10-batches-py" == archives.find("cifar10")
+    assert len(list(folder.iterdir())) == 7, "something else was left there"
+    assert len(data.load("cifar10").train) == 12
+    assert archives.fetch("cifar10") == folder
+    assert asked == [CIFAR10.url], "one archive, and no more once it is there"
+    (folder / "data_batch_1").write_bytes(b"damaged")
+    archives.fetch("cifar10")
+    assert len(data.load("cifar10").train) == 12
+    monkeypatch.setattr(CIFAR10, "tgz_md5", "another")
+    (folder / "data_batch_1").unlink()
+    with pytest.raises(ff.DataError, match="cannot be downloaded"):
+        archives.fetch("cifar10")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist", "cifar10"])
 def test_absent_files_without_network(offline, monkeypatch, name):
     monkeypatch.setenv("FF_DATA", str(offline / "mine"))
     with pytest.raises(ff.DataError) as caught:
         data.load(name)
     message = str(caught.value)
-    folder = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}[name]
+    folder = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}.get(
+        name, "cifar-10-batches-py"
+    )
     for place in (offline / "mine" / folder, offline / "cache"):
         assert str(place) in message, f"does not say that it looked in {place}: {message}"
     for remedy in (f"ff data fetch {name}", "FF_DATA", "dataset: digits"):

@@ -1,5 +1,6 @@
 """The baseline against ours: the same algorithm, number for number."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -9,7 +10,7 @@ import ff
 from ff.algorithm.network import Network
 from ff.algorithm.readout import Readouts
 from ff.algorithm.samples import samples
-from ff.data import DATASETS
+from ff.data import DATASETS, from_arrays, load
 from ff.speed.baseline import Baseline, Images
 
 CPU = torch.device("cpu")
@@ -64,6 +65,20 @@ def test_samples_are_those_of_ours(few):
         assert wrong.item() != label == few.train.labels[at]
         one = torch.stack([positive, negative, neutral])
         ours = samples(few.train.images[None, at : at + 1], torch.tensor([[label]]), wrong)
+        assert_close(one, ours.dense()[0])
+
+
+def test_samples_in_color_are_those_of_ours(monkeypatch):
+    images = np.random.default_rng(0).integers(256, size=(24, 4, 5, 3), dtype=np.uint8)
+    labels = np.arange(24) % 12
+    monkeypatch.setitem(DATASETS, "mine", from_arrays(images, labels, images, labels))
+    mine = load("mine")
+    for at in range(5):
+        positive, negative, neutral, label = Images(mine.train, mine.source)[at]
+        wrong = torch.tensor([[int(negative[:12].argmax())]])
+        assert wrong.item() != label == mine.train.labels[at]
+        one = torch.stack([positive, negative, neutral])
+        ours = samples(mine.train.images[None, at : at + 1], torch.tensor([[label]]), wrong, 12)
         assert_close(one, ours.dense()[0])
 
 

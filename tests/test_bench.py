@@ -19,6 +19,7 @@ from ff import machine
 from ff.__main__ import main
 from ff.book.figures import speed as figures
 from ff.book.performance import targets
+from ff.data import DATASETS, from_arrays
 from ff.speed import bench, columns, cpu, gpu, rate, report, runs, timing
 from ff.speed.columns import Work
 from ff.speed.effort import DEPTHS, FULL, QUICK, Effort
@@ -135,15 +136,15 @@ def test_without_a_gpu_nothing_is_invented(monkeypatch, few):
     assert all(line.endswith("(no CUDA device)") for line in report.lines(rows))
 
 
-def test_a_whole_run_is_extrapolated_from_some_epochs(monkeypatch):
+def test_a_whole_run_is_extrapolated_from_some_epochs(digits, monkeypatch):
     """A line with a start: 5 s, and 2 s an epoch."""
     asked = []
     monkeypatch.setattr(gpu, "train", lambda config, out: asked.append(config.epochs))
     monkeypatch.setattr(gpu, "seconds", lambda work: 5 + 2 * (work() or asked[-1]))
-    spent, how = gpu._wall("digits", QUICK)
+    spent, how = gpu._wall(digits, QUICK)
     assert spent == 5 + 2 * 30
     assert how == "extrapolated from 1 and 5 epochs"
-    assert gpu._wall("digits", FULL) == (65, "measured")
+    assert gpu._wall(digits, FULL) == (65, "measured")
 
 
 def test_a_part_of_an_epoch_counts_for_all_of_it(digits, monkeypatch):
@@ -395,3 +396,10 @@ def test_everything_small(monkeypatch, tmp_path, bf16):
     for draw in (figures.baseline, figures.kinds, figures.shares, figures.straight):
         assert draw(written)._repr_svg_().startswith("<?xml")
     assert figures.threads(written)._repr_svg_().startswith("<?xml")
+
+
+def test_a_data_set_smaller_than_a_batch_is_refused(monkeypatch):
+    images, labels = np.zeros((60, 4, 5), np.uint8), np.arange(60) % 3
+    monkeypatch.setitem(DATASETS, "mine", from_arrays(images, labels, images, labels))
+    with pytest.raises(ff.DataError, match="needs 100 validation images, a batch, but mine has 9"):
+        next(bench.bench(name="mine"))

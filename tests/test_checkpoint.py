@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +56,7 @@ def often(patch: pytest.MonkeyPatch, few: Dataset) -> None:
     patch.setattr(checkpoint, "EVERY", 0.0)
     patch.setattr(checkpoint, "SHARE", math.inf)
     patch.setattr(memory, "CACHE", 1)
-    patch.setattr("ff.running.run.load", lambda name: few)
+    patch.setattr("ff.running.run.load", lambda *asked: few)
 
 
 @pytest.fixture
@@ -76,6 +77,16 @@ def undisturbed(tiny, few) -> ff.Records:
 def assert_equal(one: ff.Records, other: ff.Records) -> None:
     pd.testing.assert_frame_equal(one.layers, other.layers, check_exact=True)
     pd.testing.assert_frame_equal(one.readouts, other.readouts, check_exact=True)
+
+
+def test_a_run_does_not_go_on_with_other_images(config, few, monkeypatch, tmp_path):
+    """A folder of pictures may change while a run is cut off."""
+    with cut(1, 1):
+        ff.train(config, tmp_path)
+    other = replace(few, checksum="other")
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: other)
+    with pytest.raises(ff.TrainingError, match="is of another data set; train again with overwr"):
+        ff.train(config, tmp_path)
 
 
 @pytest.mark.parametrize(("chunk", "epoch"), [(0, 0), (0, 1), (1, 0), (2, 2), (3, 1)])
@@ -121,7 +132,7 @@ def test_a_run_may_be_cut_off_after_each_epoch(config, undisturbed, monkeypatch,
 
 
 def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
-    chunk = Checkpoint(tmp_path, config, 4, (2,))
+    chunk = Checkpoint(tmp_path, config, 4, (2,), data=few.checksum)
     training = Training(config, 4, (2,), few)
     training.run_epoch()
     chunk.save(training.state(), 1, seconds=1e6)

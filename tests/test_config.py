@@ -562,6 +562,7 @@ def one_or_more(least: int, most: int) -> st.SearchStrategy[int | list[int]]:
 
 
 positive = st.floats(0, 1e9, exclude_min=True) | st.integers(1, 10)
+sizes = st.integers(1, 1024)
 nonnegative = st.floats(0, 1e9) | st.integers(0, 10)
 VALID = {
     "layers": one_or_more(2, 1024),
@@ -583,11 +584,13 @@ VALID = {
     "label_intensity": st.floats(0, 1000, exclude_min=True),
     "readout_from": st.integers(1, 2),
     "learns": st.none(),
+    "image_size": st.none() | sizes | st.lists(sizes, min_size=2, max_size=2),
     "frozen_after": st.integers(0, 100_000),
     "patience": st.integers(1, 10**6),
     "tolerance": nonnegative,
 }
 VALID |= {key: st.sampled_from(choices(key)) for key in KEYS if choices(key)}
+VALID["dataset"] |= st.sampled_from(["images:pictures", "images:~/my pictures/"])
 
 
 def agreeing(values: dict[str, Any]) -> dict[str, Any]:
@@ -598,6 +601,8 @@ def agreeing(values: dict[str, Any]) -> dict[str, Any]:
     else:
         values.pop("patience", None)
         values.pop("tolerance", None)
+    if not values.get("dataset", "").startswith("images:"):
+        values.pop("image_size", None)
     if values.get("loss") == "pairwise":
         values.pop("threshold", None)
     if values.get("activation", "relu") != "relu":

@@ -48,7 +48,7 @@ def archive(monkeypatch, tmp_path) -> Case:
 
 
 def _parquet(tiny, few, monkeypatch, folder: Path, name: str) -> Case:
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     ff.train(tiny(epochs=2), folder)
     return folder / f"{name}.parquet", lambda: ff.train(tiny(epochs=2), folder)
 
@@ -66,7 +66,7 @@ def readouts(tiny, few, monkeypatch, tmp_path) -> Case:
 @pytest.fixture
 def begun(tiny, few, monkeypatch, tmp_path) -> Case:
     """The checkpoint of a run that was cut off."""
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
     run_epoch = Training.run_epoch

@@ -418,7 +418,7 @@ def test_a_run_with_an_entry_that_is_not_here_is_shown(measured, tmp_path):
 def test_records_with_gaps_can_be_looked_through(
     monkeypatch, tiny, few, tmp_path, changes, accuracies
 ):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     ff.train(tiny(layers=[2, 3], hidden=20, epochs=4, **changes), tmp_path / "one")
     app = explore.ResultsExplorer(tmp_path)
     assert list(app.kind.options) == accuracies
@@ -598,7 +598,7 @@ def test_goodness_is_that_of_the_samples(lab):
 @pytest.fixture
 def application(monkeypatch, tiny, few) -> Callable[[], explore.TrainingLab]:
     """The application on few digits, whose networks train in a blink."""
-    monkeypatch.setattr("ff.live.training_lab.load", lambda name: few)
+    monkeypatch.setattr("ff.live.training_lab.load", lambda *asked: few)
     return explore.TrainingLab
 
 
@@ -749,7 +749,7 @@ def test_a_refused_setting_also_withdraws_the_one_that_is_being_prepared(applica
 
 
 def test_an_absent_data_set_explains_itself(application, monkeypatch):
-    def refuse(name: str) -> None:
+    def refuse(name: str, image_size: Any = None) -> None:
         raise ff.DataError(f"{name} is not here; choose dataset: digits")
 
     async def scenario() -> None:
@@ -787,7 +787,7 @@ def word(app: explore.TrainingLab) -> str:
 def test_status_buttons_and_notice_agree(application, monkeypatch, few):
     """Around a training that is begun, refused, resumed, reset and ended."""
 
-    def refuse(name: str) -> None:
+    def refuse(name: str, image_size: Any = None) -> None:
         raise ff.DataError(f"{name} is not here")
 
     async def scenario() -> None:
@@ -798,7 +798,7 @@ def test_status_buttons_and_notice_agree(application, monkeypatch, few):
         assert word(app) == "Preparing"
         await done(app)
         assert (word(app), app.notice.value) == ("Refused", views.trouble("digits is not here"))
-        monkeypatch.setattr("ff.live.training_lab.load", lambda name: few)
+        monkeypatch.setattr("ff.live.training_lab.load", lambda *asked: few)
         app.reset.click()  # it may be there now
         assert word(app) == "Preparing"
         await done(app)

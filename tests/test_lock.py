@@ -98,7 +98,7 @@ def test_a_damaged_name_is_of_nobody(tmp_path, content):
 
 def test_a_run_holds_its_folder(tiny, few, monkeypatch, tmp_path):
     """Refused: a second run, also with overwrite, before it has touched anything."""
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     refused, run_epoch = [], Training.run_epoch
 
     def rival(self, *rest) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -17,7 +18,7 @@ from ff import machine
 from ff.algorithm import evaluation, fast
 from ff.algorithm.growing import Growing
 from ff.algorithm.training import Training
-from ff.data import Dataset, Split
+from ff.data import DATASETS, Dataset, Split, from_arrays
 from ff.running import memory
 
 CPU = torch.device("cpu")
@@ -68,7 +69,7 @@ def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
 
 
 def test_a_run_in_little_memory_has_the_records_of_any_other(tiny, few, monkeypatch):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     config = tiny(seeds=3)
     whole = ff.train(config)
     monkeypatch.setattr(machine, "available", lambda device: 1.2 * memory.needed(config, 10))
@@ -138,7 +139,7 @@ def test_a_run_takes_about_as_much_as_estimated(
     parts = (digits.train, digits.validation, digits.test)
     batches = (Split(part.images[:batch], part.labels[:batch]) for part in parts)
     data = Dataset("digits", *batches, checksum="a batch")
-    monkeypatch.setattr("ff.running.run.load", lambda name: data)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: data)
     values = {"dataset": "digits", "seeds": 1, "epochs": 1, "learning_rate": 1e-5}
     values |= {"schedule": schedule, "frozen_after": int(schedule == "on-frozen")}
     config = ff.Config(**values, layers=layers, hidden=hidden, batch_size=batch, device="cpu")
@@ -149,6 +150,27 @@ def test_a_run_takes_about_as_much_as_estimated(
     held = sum(tensor.nbytes for name, tensor in state if not name.startswith("measured."))
     most = max(2 * held, peak.most)  # a checkpoint that is read back is a second state
     assert 0.95 * most < memory.needed(config, hidden) < 3 * most
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "layers", "hidden"),
+    [((12, 20, 3), 3, 3, 20), ((40, 60, 3), 5, 2, 30), ((12, 20), 100, 6, 20)],
+)
+def test_the_estimate_knows_pixels_and_classes(monkeypatch, shape, classes, layers, hidden):
+    """Color, large images and many classes."""
+    batch = 200
+    for module in (memory, evaluation):
+        monkeypatch.setattr(module, "BATCH", batch)
+    images = np.random.default_rng(0).integers(256, size=(batch, *shape), dtype=np.uint8)
+    labels = np.arange(batch) % classes
+    given = {"validation_images": images, "validation_labels": labels}
+    source = from_arrays(images, labels, images, labels, **given, batch_size=batch)
+    monkeypatch.setitem(DATASETS, "mine", source)
+    values = {"dataset": "mine", "seeds": 1, "epochs": 1, "learning_rate": 1e-5}
+    config = ff.Config(**values, layers=layers, hidden=hidden, device="cpu")
+    with Peak() as peak:
+        ff.train(config)
+    assert 0.95 * peak.most < memory.needed(config, hidden) < 3 * peak.most
 
 
 # A process's own pages, without the libraries' files: freed ones are kept, so that the last is the
@@ -165,7 +187,7 @@ def own():
     return seen.rss - seen.shared
 
 split = Split(torch.zeros(1000, 784, dtype=torch.uint8), torch.arange(1000) % 10)
-run.load = lambda name: Dataset("digits", split, split, split, "zeros")
+run.load = lambda *asked: Dataset("digits", split, split, split, "zeros")
 values = dict(dataset="digits", seeds=1, epochs=1, batch_size=1000)
 values |= dict(device="cpu", learning_rate=1e-5)
 ff.train(ff.Config(**values, layers=2, hidden=10), sys.argv[1] + "/first")

@@ -22,7 +22,7 @@ PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 def hostile(tiny, few, monkeypatch, tmp_path) -> ff.Records:
     """Published records with a payload in every text of their provenance."""
 
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     made = ff.train(tiny(seeds=1, epochs=1))
     run = json.loads(json.dumps(made.runs[0]))
     run |= {"device": PAYLOAD, "started": PAYLOAD, "dataset": {"name": PAYLOAD, "sha256": PAYLOAD}}

@@ -1,16 +1,18 @@
 """What a step must cost, against what really is multiplied and moved."""
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from ff.data import DATASETS, from_arrays, load
 from ff.speed import roofline
 from ff.speed.rate import alone
 from ff.speed.runs import Ours, part
 
-BATCH = 50  # of the digits
+BATCH, SHAPE = 50, (784, 10)  # of the digits: pixels and classes
 
 
 class Bytes(TorchDispatchMode):
@@ -53,16 +55,18 @@ def multiplied(call) -> int:
 
 def test_counted_by_hand():
     """Three units, five images of seven pixels: the products of two layers and ten classes."""
-    found = roofline.products([2], width=3, batch=5, pixels=7)
+    found = roofline.products([2], width=3, batch=5, pixels=7, classes=10)
     layers, readout, probes = 420 + 450, 600, 2 * 600
     assert roofline.operations(found) == layers + readout + probes
-    found = roofline.products([2], width=3, batch=5, pixels=7, probes=False)
+    found = roofline.products([2], width=3, batch=5, pixels=7, classes=10, probes=False)
     assert roofline.operations(found) == layers + readout
     # First layer: once an image; second layer: 3 samples of 5 images, 10 of 2; ten classes.
     first, second, readout = 2 * 7 * 7 * 3, 2 * (15 + 20) * 3 * 3, 300
-    found = roofline.evaluation([2], width=3, images=5, candidates=2, pixels=7)
+    found = roofline.evaluation([2], width=3, images=5, candidates=2, pixels=7, classes=10)
     assert roofline.operations(found) == first + second + readout + 2 * 300 + 300
-    found = roofline.evaluation([2], width=3, images=5, candidates=2, pixels=7, probes=False)
+    found = roofline.evaluation(
+        [2], width=3, images=5, candidates=2, pixels=7, classes=10, probes=False
+    )
     assert roofline.operations(found) == first + second + readout
     # Six activities; four of them are read for as many slopes; weights, gradients, velocities.
     assert roofline.traffic(1, width=2, batch=1, pixels=3) == 4 * (6 + 4 + 4 + 5 * 6)
@@ -73,24 +77,44 @@ def test_training_and_evaluation_make_these_products(digits, depths, seeds):
     width = 60
     ours = Ours(part(digits, 2), depths, width, seeds)
     steps = ours.training.steps()
-    step = len(seeds) * roofline.operations(roofline.products(depths, width, BATCH))
+    step = len(seeds) * roofline.operations(roofline.products(depths, width, BATCH, *SHAPE))
     # A few sums over samples are made as small products, which are not counted.
     assert multiplied(lambda: next(steps)) == pytest.approx(step, rel=0.02)
-    shapes = roofline.evaluation(depths, width, images=BATCH, candidates=BATCH)
+    shapes = roofline.evaluation(depths, width, BATCH, BATCH, *SHAPE)
     assert multiplied(ours.evaluate) == len(seeds) * roofline.operations(shapes)
 
 
 def test_products_alone_are_all_products_and_nothing_else():
-    shapes = roofline.products([3], width=6, batch=4, pixels=9)
+    shapes = roofline.products([3], width=6, batch=4, pixels=9, classes=10)
     step = alone(shapes, 2, torch.float32, torch.device("cpu"))
     with Bytes() as other:
         assert multiplied(step) == 2 * roofline.operations(shapes)
     assert other.moved == 0
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 5), (25, 40)])
+def test_products_are_those_of_other_images_too(monkeypatch, shape):
+    """Pictures in color of 3 classes, and gray ones of 100 classes."""
+    classes = 3 if len(shape) == 3 else 100
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(400, *shape[-2:], *shape[:-2]), dtype=np.uint8)
+    labels = np.arange(400) % classes
+    source = from_arrays(images, labels, images, labels, batch_size=50)
+    monkeypatch.setitem(DATASETS, "mine", source)
+    mine = load("mine")
+    ours = Ours(part(mine, 2), (2, 3), 60)
+    own = source.pixels, source.classes
+    step = roofline.operations(roofline.products((2, 3), 60, 50, *own))
+    # The gradient of the label pixels' weights is a product of its own, which is not counted.
+    made = multiplied(lambda: next(ours.training.steps())) - 2 * (2 * 50) * 60 * source.classes
+    assert made == pytest.approx(step, rel=0.02)
+    shapes = roofline.evaluation((2, 3), 60, 50, 50, *own)
+    assert multiplied(ours.evaluate) == roofline.operations(shapes)
+
+
 def test_products_alone_have_the_factors_of_those_in_training():
     """As many operations would be made with any two of the three sizes summed over."""
-    shapes = roofline.products([2], width=6, batch=4, pixels=9)
+    shapes = roofline.products([2], width=6, batch=4, pixels=9, classes=10)
     step = alone(shapes, 2, torch.float32, torch.device("cpu"))
     with Products() as seen:
         step()
@@ -111,4 +135,4 @@ def test_a_step_moves_no_less_than_the_least_and_not_much_more(digits, layers):
     steps = ours.training.steps()
     with Bytes() as counted:
         next(steps)
-    assert 1 < counted.moved / roofline.traffic(layers, 100, BATCH) < 2.5
+    assert 1 < counted.moved / roofline.traffic(layers, 100, BATCH, SHAPE[0]) < 2.5

@@ -90,7 +90,7 @@ def test_rows_columns_and_types(tiny):
 
 
 def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     epochs, run_epoch = [], Training.run_epoch
     monkeypatch.setattr(
         Training, "run_epoch", lambda self, *rest: (epochs.append(self.epoch), run_epoch(self))
@@ -106,7 +106,7 @@ def test_a_network_without_any_seed_left_ends(tiny, few, monkeypatch):
 @pytest.mark.parametrize("rate", [1e30, 1e38])
 def test_a_readout_that_diverges_stops_its_seed(tiny, few, monkeypatch, rate):
     """Recorded as lost, not as one that takes every image for a 0; the layers are intact."""
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     expected = ff.train(tiny()).layers.query("epoch == 1")
     with pytest.warns(ff.DivergenceWarning, match=r"readout of depth 3 .* downstream_learning"):
         records = ff.train(tiny(downstream_learning_rate=rate))
@@ -136,7 +136,7 @@ def test_a_stopped_run_says_how_to_go_on(
     tiny, few, monkeypatch, tmp_path, epoch, overwrite, advice
 ):
     """And that is true: the run that follows the advice begins where it says."""
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     begun, run_epoch = [], Training.run_epoch
 
@@ -154,7 +154,7 @@ def test_a_stopped_run_says_how_to_go_on(
 
 
 def test_a_stopped_run_without_a_folder_says_what_it_lacked(tiny, few, monkeypatch):
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
 
     def stopped(self: Training, on_step: Callable[[float], object]) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -438,7 +438,7 @@ def test_a_learning_rate_of_1000_on_one_seed_of_eight(tiny, few, monkeypatch):
 
     config = tiny(seeds=8, layers=[2, 3, 4])
     undisturbed = run(config, few, config.seed_list)
-    monkeypatch.setattr("ff.running.run.load", lambda name: few)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     monkeypatch.setattr(network, "SGD", Fast)
     with pytest.warns(ff.DivergenceWarning, match="seed 5 of width 10 has diverged") as caught:
         records = ff.train(config)

@@ -24,7 +24,7 @@ from ff.algorithm.samples import WHITE, pixels
 from ff.algorithm.streams import orders
 from ff.algorithm.training import cool_down
 from ff.config import Config
-from ff.data import DATASETS, Split
+from ff.data import Split
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.normalization import NORMALIZATIONS, Normalization
 
@@ -67,7 +67,7 @@ class Backprop:
         self, config: Config, inputs: int, width: int, seeds: tuple[int, ...], device: torch.device
     ) -> None:
         self.config, self.seeds = config, seeds
-        self.classes = DATASETS[config.dataset].classes
+        self.classes = config.source.classes
         self.activation = ACTIVATIONS[config.activation]
         self.normalization = NORMALIZATIONS[config.normalization]
         self.weights = [

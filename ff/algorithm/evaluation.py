@@ -173,7 +173,7 @@ def _goodness_accuracy(
     """
     images, labels = split.images[:CANDIDATES], split.labels[:CANDIDATES]
     hits = torch.zeros(seeds, len(network.layers), device=images.device)
-    for at in _batches(len(labels), 3 * BATCH // classes):
+    for at in _batches(len(labels), max(1, 3 * BATCH // classes)):
         grey = pixels(images[at], classes).expand(seeds, -1, -1)
         x = candidates(grey, classes, config.label_intensity)
         g = torch.stack([seen.g for seen in network.activity(x)], dim=1)

@@ -10,7 +10,6 @@ from ff.algorithm import objective
 from ff.algorithm.fast import SGD
 from ff.algorithm.precision import operands, product
 from ff.config import Config
-from ff.data import DATASETS
 from ff.switches.negatives import NEGATIVES
 
 __all__ = ["Probes", "Readouts", "score"]
@@ -46,7 +45,7 @@ class Readouts:
 
     def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
         depths = config.depths
-        self.classes = DATASETS[config.dataset].classes
+        self.classes = config.source.classes
         self.first, self.depths = config.readout_from, depths
         rows = [self.classes * sum(depth >= layer for depth in depths) for layer in self.layers]
         self.weight = [torch.zeros(seeds, row, width, device=device) for row in rows]
@@ -150,7 +149,7 @@ class Probes:
     """
 
     def __init__(self, config: Config, width: int, seeds: int, device: torch.device) -> None:
-        classes, layers = DATASETS[config.dataset].classes, max(config.depths)
+        classes, layers = config.source.classes, max(config.depths)
         self.weight = torch.zeros(layers, seeds, classes, width, device=device)
         self.velocity = torch.zeros_like(self.weight)
         self.one_hot = torch.eye(classes, device=device)

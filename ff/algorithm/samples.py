@@ -119,8 +119,8 @@ def samples(
 ) -> Samples:
     """Positive, negative and neutral samples of a batch (paper, section 1.1).
 
-    The first pixels of the first row carry the label, one for each of C classes: one-hot of the
-    true class (positive), of a wrong one (negative), or 1 / C in each (neutral).
+    The first pixels (of images in color, red ones) carry the label, one for each of C classes:
+    one-hot of the true class (positive), of a wrong one (negative), or 1 / C in each (neutral).
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from ff.config import Config, choices, schema
+from ff.config import Config, schema, shown
 
 __all__ = ["files", "parameters"]
 
@@ -18,7 +18,8 @@ LONGEST = 100  # characters of a line
 # What the notebook has of its own: a first look within minutes, and where the records go.
 DEFAULTS = {"dataset": "auto", "layers": 16, "hidden": 100, "seeds": None}
 NOTES = {  # in place of the first sentence of the key's description
-    "dataset": "auto (MNIST or digits), or",
+    "dataset": "auto, or",
+    "image_size": "Of a folder's images: n or [rows, columns]; None: 28",
     "layers": "A list trains the deepest once, with a readout for each depth",
     "hidden": "Units in each layer; a list is trained in turn",
     "seeds": "n: seeds 1 to n; a list names them; None: 1, of digits 3",
@@ -54,7 +55,7 @@ def parameters() -> str:
         lists = key == "learns"  # its default, None, does not tell
         kind = "list" if lists else type(1 if field.default is None else field.default).__name__
         meaning = NOTES.get(key) or str(field.description).split(". ")[0].rstrip(".")
-        names = ", ".join(choices(key))
+        names = ", ".join(shown(key))
         assignment = f"{key}: {kind} = {_literal(default)}"
         # papermill shows what stands behind a parameter as its help. Names matter more.
         line = f"{assignment}  # {meaning}: {names}" if names else f"{assignment}  # {meaning}"

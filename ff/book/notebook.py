@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import shlex
 from collections.abc import Collection, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from ff.archives import fetch, find
 from ff.book.markup import Note
 from ff.config import Config, expects, stands_for
+from ff.data import load
 from ff.errors import ConfigError, DataError
+from ff.images import is_folder
 from ff.params import instead, parse, plain, unknown
 
 __all__ = ["configure", "default_folder", "papermill", "parameters"]
@@ -33,12 +36,15 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     Returns
     -------
     tuple of Config and Note
-        What will be trained, and a sentence that says on which images and why.
+        What will be trained, and a sentence that says on which images and why; of a folder, which
+        is read for that, how many they are.
 
     Raises
     ------
     ConfigError
         A name is neither a parameter nor anything the notebook had before, or a value is refused.
+    DataError
+        The folder of images that is named is not there, or cannot be read.
     """
     values = parameters(namespace, KNOWN)
     if not isinstance(out := values.pop("out", None), str | Path | None):
@@ -53,6 +59,8 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     else:
         reason = f"Data set: {dataset}, as asked for."
     config = _config(values, dataset)
+    if is_folder(config.dataset):
+        reason = f"Data set: {load(config.dataset, config.image_size).describe()}."
     namespace["_ff_configured"] = True
     return config, Note(reason)
 
@@ -90,7 +98,8 @@ def default_folder(config: Config) -> Path:
     chosen = written.model_dump_json(exclude_defaults=True)
     key = hashlib.sha256(chosen.encode()).hexdigest()[:8]
     depths, widths = max(config.depths), "-".join(map(str, config.widths))
-    return Path("records") / f"{config.dataset}-{widths}x{depths}-{key}"
+    name = Path(config.dataset).name  # of a folder, the last part
+    return Path("records") / f"{name}-{widths}x{depths}-{key}"
 
 
 def papermill(config: Config) -> str:
@@ -104,7 +113,7 @@ def papermill(config: Config) -> str:
     chosen = config.canonical.model_dump(exclude={"device"})
     standard = Config()
     options = [
-        f'-y "{key}: {value}"' if isinstance(value, list) else f"-p {key} {value}"
+        f'-y "{key}: {value}"' if isinstance(value, list) else f"-p {key} {shlex.quote(str(value))}"
         for key, value in chosen.items()
         if key in ALWAYS or value != getattr(standard, key)
     ]

@@ -89,7 +89,7 @@ def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int], source
     labels, wrong
         The labels of their positive and negative samples.
     source
-        The entry of `ff.data.DATASETS` that they are from.
+        Where they are from, and their shape.
     """
     truth, false = (images.new_tensor(values).long() for values in (labels, wrong))
     x = samples(images[None], truth[None], false[None], source.classes).dense()[0]  # (3n, pixels)
@@ -107,9 +107,10 @@ def pictures(images: Tensor, labels: Sequence[int], wrong: Sequence[int], source
             for pixels, name, alt, ink in columns
         ]
         parts.append(f"<div>{''.join(three)}</div>")
+    plane = " of the red plane" * (len(source.shape) == 3)
     caption = (
-        f"Samples <small>the first {source.classes} pixels of the top row hold the label: one lit, "
-        "or all of them faintly</small>"
+        f"Samples <small>the first {source.classes} pixels{plane} hold the label, row by row: "
+        "one lit, or all of them faintly</small>"
     )
     return panel(caption, f'<div class="ff-pictures">{"".join(parts)}</div>')
 
@@ -154,7 +155,8 @@ def _histogram(goodness: np.ndarray, layer: int, depth: int, high: int, low: boo
 
 
 def _png(pixels: np.ndarray) -> str:
-    """Data URI of an image with values from 0 to 1."""
+    """Data URI of an image with values from 0 to 1, ``(rows, columns)`` or three of that."""
+    pixels = np.moveaxis(pixels, 0, -1) if pixels.ndim == 3 else pixels
     file = io.BytesIO()
     image.imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -135,7 +135,8 @@ class ResultsExplorer(widgets.VBox):
         self.delays.value = views.delays(numbers, epochs, target)
         self.correlations.value = views.correlations(numbers)
         self.table.value = views.table(numbers)
-        name = f"{self.dataset.value}-{selection.depth}x{selection.hidden}-{selection.column}"
+        learned = Path(self.dataset.value).name  # of a folder, the last part
+        name = f"{learned}-{selection.depth}x{selection.hidden}-{selection.column}"
         link = download(selection.described(numbers, target), f"{name}-{target:g}")
         self.downloads.value = f"Download CSV: {link._repr_html_()}"
         self._numbers = numbers

@@ -133,7 +133,7 @@ class TrainingLab(widgets.VBox):
         lab.change_rate(self._learning_rate())  # the slider may have moved since
         wrong, labels = lab.wrong[:PICTURES].tolist(), lab.labels[:PICTURES].tolist()
         self.pictures.value = lab_views.pictures(
-            lab.images[:PICTURES], labels, wrong, DATASETS[lab.training.dataset.name]
+            lab.images[:PICTURES], labels, wrong, lab.training.dataset.source
         )
         self._highlight.value = highlight(self._scope, max(lab.config.depths))
         self._show()
@@ -263,4 +263,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _new_lab(config: Config) -> Lab:
-    return Lab(config, load(config.dataset))
+    return Lab(config, load(config.dataset, config.image_size))

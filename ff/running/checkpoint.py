@@ -30,6 +30,7 @@ def checkpoints(
     plan: list[tuple[int, tuple[int, ...]]],
     fresh: bool,
     device: torch.device = CPU,
+    data: str = "",
 ) -> list["Checkpoint"]:
     """Prepare the checkpoints of all chunks of a run.
 
@@ -45,13 +46,15 @@ def checkpoints(
         Forget what is there.
     device
         Where the run trains.
+    data
+        Checksum of the data set.
 
     Raises
     ------
     TrainingError
         The folder cannot be written, or holds checkpoints of another plan.
     """
-    chunks = [Checkpoint(folder, config, *chunk, device) for chunk in plan]
+    chunks = [Checkpoint(folder, config, *chunk, device, data) for chunk in plan]
     if folder is None:
         return chunks
     place = Path(folder) / "checkpoints"
@@ -113,6 +116,8 @@ class Checkpoint:
         Where the run's records go; None keeps no checkpoint.
     config, width, seeds, device
         What the chunk trains, and where.
+    data
+        Checksum of the data set: pictures of a folder may change meanwhile.
     """
 
     def __init__(
@@ -122,12 +127,14 @@ class Checkpoint:
         width: int,
         seeds: tuple[int, ...],
         device: torch.device = CPU,
+        data: str = "",
     ) -> None:
         self.path = None if folder is None else Path(folder) / "checkpoints" / _name(width, seeds)
         self.about = {  # a run that goes on as another would not end with the same records
             "configuration": json.dumps(config.model_dump(mode="json")),
             "choice of seeds": json.dumps(seeds),
             "device": device.type,
+            "data set": data,
             "version of ff": version("ff"),
             "version of torch": version("torch"),
         }
@@ -186,6 +193,7 @@ class Checkpoint:
             before = _how(with_defaults(json.loads(about["configuration"])))
             if before == _how(json.loads(self.about["configuration"])):  # written otherwise
                 about["configuration"] = self.about["configuration"]
+        about.setdefault("data set", self.about["data set"])  # former versions did not note it
         for key, value in self.about.items():
             if about.get(key) != value:
                 raise TrainingError(f"{self.path} is of another {key}; {remedy}")

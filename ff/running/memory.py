@@ -7,7 +7,6 @@ import torch
 from ff import machine
 from ff.algorithm.evaluation import BATCH
 from ff.config import Config
-from ff.data import DATASETS
 from ff.errors import TrainingError
 
 __all__ = ["chunks", "fitting", "needed"]
@@ -35,7 +34,7 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     depth
         Number of layers; None for the configuration's.
     """
-    depth, data = depth or max(config.depths), DATASETS[config.dataset]
+    depth, data = depth or max(config.depths), config.source
     images = max(config.batch, BATCH)
     layers = data.pixels * width + (depth - 1) * width * width
     seen = (depth + 1 - config.readout_from) * len(config.depths)

@@ -81,7 +81,7 @@ def train(
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
     device = machine.choose(config.device)
-    dataset = load(config.dataset).to(device)
+    dataset = load(config.dataset, config.image_size).to(device)
     batch_size(config, dataset)  # refuses before anything is written
     unfinished = None if overwrite else out
     plan = [
@@ -109,7 +109,7 @@ def _train(
     """Train what is not trained yet, and write the records; nobody else writes to `out`."""
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished  # by another process, since the caller has looked
-    chunks = checkpoints(out, config, plan, overwrite, device)
+    chunks = checkpoints(out, config, plan, overwrite, device, dataset.checksum)
     if out is not None and overwrite:
         records.remove(out)  # so that this run, too, can be cut off and continued
     started, seconds = datetime.now(UTC), 0.0

@@ -106,7 +106,10 @@ class Images(Dataset):
     """Samples of a split, made one by one: an image, as torchvision hands it out, three times."""
 
     def __init__(self, split: data.Split, source: data.Source) -> None:
-        self.images, self.labels = split.images.unflatten(1, source.shape), split.labels
+        images = split.images.unflatten(1, source.shape)
+        # As a picture holds them, the three colors of a pixel are side by side.
+        self.images = images.movedim(1, -1).contiguous() if images.ndim == 4 else images
+        self.labels = split.labels
         self.classes = source.classes
 
     def __len__(self) -> int:
@@ -136,7 +139,7 @@ class Baseline:
     """
 
     def __init__(self, config: Config, dataset: data.Dataset) -> None:
-        source = data.DATASETS[dataset.name]
+        source = dataset.source
         self.batch = config.batch
         self.model = Model(config, source)
         layers = {"params": self.model.layers.parameters()}

@@ -46,7 +46,7 @@ def bench(
     Raises
     ------
     DataError
-        The data set is not on this machine.
+        The data set is not on this machine, or has fewer validation images than a batch.
     RecordsError
         The file cannot be written.
     TrainingError
@@ -58,6 +58,12 @@ def bench(
         )
     dataset, started, parts = load(name), datetime.now(UTC), []
     out = place(out) if out else None
+    least = dataset.source.batch_size
+    if len(dataset.validation) < least:
+        raise DataError(
+            f"ff bench needs {least} validation images, a batch, but {name} has "
+            f"{len(dataset.validation)}; choose a larger data set"
+        )
     if out:
         if out.is_dir():
             raise RecordsError(f"cannot write {out}: it is a folder; name a file")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ff.data import DATASETS, Source
 from ff.quantities import CANDIDATES
 from ff.speed.labels import network
 from ff.speed.report import measured
@@ -17,6 +18,7 @@ def floor(
     batch: int = 1000,
     layers: int = 4,
     images: tuple[int, int] = (50_000, 10_000),
+    source: Source = DATASETS["mnist"],
 ) -> pd.DataFrame:
     """What a step would cost if it were its products and the least memory traffic, and costs.
 
@@ -28,6 +30,8 @@ def floor(
         Images a step and layers of the networks whose products were timed on a CPU.
     images
         Training and validation images; those of MNIST by default.
+    source
+        Of these images.
 
     Returns
     -------
@@ -47,14 +51,15 @@ def floor(
         value, best = (group.set_index("quantity")[column] for column in ("value", "high"))
         width, seeds = int(first["hidden"]), value["side by side"]
         probes = "operations" in value  # files of former versions, which had no probes, lack it
-        work = seeds * operations(products([layers], width, batch, probes=probes)) / 1e9
-        moved = seeds * traffic(layers, width, batch) / 1e6
+        shape = source.pixels, source.classes
+        work = seeds * operations(products([layers], width, batch, *shape, probes)) / 1e9
+        moved = seeds * traffic(layers, width, batch, source.pixels) / 1e6
         copies = own[(own["hidden"] == width) & (own["quantity"] == "copy")]
         made = value.get("made", 1)  # files of former versions, which left nothing out, lack it
         alone = 1e3 * work / best["compared"]
         ideal = made * alone, moved / copies["high"].max()
         candidates = min(images[1], CANDIDATES)
-        shapes = evaluation([layers], width, images[1], candidates, probes=probes)
+        shapes = evaluation([layers], width, images[1], candidates, *shape, probes)
         epoch = images[0] // batch * alone / 1e3 / seeds
         epoch += operations(shapes) / 1e9 / best["compared"]
         same = (baseline["hidden"] == width) & (baseline["precision"] == first["precision"])

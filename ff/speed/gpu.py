@@ -48,18 +48,18 @@ def gpu(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         yield columns.table(columns.missing(products, (least, np.inf), why))
         yield columns.table(columns.missing(peak, most, why))
         return
-    spent, how = _wall(dataset.name, effort)
+    spent, how = _wall(dataset, effort)
     yield columns.table(columns.rows(runs, {"ours": (spent, "s")}, within, how))
     yield share(dataset, effort, products, DEPTHS, least)
     yield columns.table(columns.rows(peak, _memory(dataset, effort), most))
 
 
-def _wall(name: str, effort: Effort) -> tuple[float, str]:
+def _wall(dataset: Dataset, effort: Effort) -> tuple[float, str]:
     """Seconds of all runs of Table 1, written to disk; from how many epochs."""
 
     def run(epochs: int) -> float:
         config = Config(
-            dataset=name,
+            **dataset.keys,
             layers=list(DEPTHS),
             hidden=[effort.narrow, effort.wide],
             seeds=effort.seeds,

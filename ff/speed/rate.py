@@ -53,7 +53,8 @@ def share(
     ours = Ours(dataset.to(device), depths, hidden, chunk, work.precision)
     steps = chain.from_iterable(iter(ours.training.steps, None))  # epoch after epoch
     batch = ours.training.batch
-    shapes = products(depths, hidden, batch)
+    own = dataset.source
+    shapes = products(depths, hidden, batch, own.pixels, own.classes)
     bare_step = alone(shapes, len(chunk), operands(work.precision), device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
     calls = (lambda: next(steps), bare_step, lambda: block[1].copy_(block[0]))

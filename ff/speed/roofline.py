@@ -1,17 +1,13 @@
 """What a training step must cost: its matrix products and memory traffic, counted by hand.
 
-Shapes: B images a step, D units a layer, I inputs of a layer. B images are 3 B samples: positive,
-negative and neutral, of which the last teach the layers nothing.
+Shapes: B images a step, D units a layer, I inputs of a layer, C classes. B images are 3 B
+samples: positive, negative and neutral, of which the last teach the layers nothing.
 """
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from ff.data import CLASSES, DATASETS
-
 __all__ = ["Product", "evaluation", "operations", "products", "traffic"]
-
-PIXELS = DATASETS["mnist"].pixels
 
 
 class Product(NamedTuple):
@@ -19,7 +15,7 @@ class Product(NamedTuple):
 
     Forward it yields ``(rows, outputs)``; the gradient multiplies samples and slopes
     ``(rows, outputs)`` to ``(outputs, inputs)``. Readouts and probes multiply weights by samples,
-    so that their outputs, ten for each, are rows.
+    so that their outputs, C for each, are rows.
     """
 
     kind: Literal["forward", "gradient"]
@@ -29,35 +25,36 @@ class Product(NamedTuple):
 
 
 def products(
-    depths: Sequence[int], width: int, batch: int, pixels: int = PIXELS, probes: bool = True
+    depths: Sequence[int], width: int, batch: int, pixels: int, classes: int, probes: bool = True
 ) -> list[Product]:
     """Matrix products of one training step of one seed.
 
     - First layer: the samples of an image share its pixels, which are multiplied once: B rows
-      forward, B rows for the gradient. The ten label pixels are counted with the image.
+      forward, B rows for the gradient. The C label pixels are counted with the image.
     - Other layers: 3 B rows forward, 2 B for the gradient. Nothing is propagated back. Samples
       without a slope could be left out of the gradient; here they count.
-    - Readouts: B rows forward and B for the gradient of each layer but the first, with ten outputs
+    - Readouts: B rows forward and B for the gradient of each layer but the first, with C outputs
       for each depth that reaches it.
-    - Probes: the same of every layer, with ten outputs.
+    - Probes: the same of every layer, with C outputs.
 
     Parameters
     ----------
     depths
         Depths that have a readout; the deepest is the number of layers.
-    width, batch, pixels
-        Units in each layer, images a step, pixels of an image.
+    width, batch, pixels, classes
+        Units in each layer, images a step, pixels of an image, and how many labels there are.
     probes
         False for a version of `ff` that had none.
     """
-    found = [Product("forward", batch, pixels, width), Product("gradient", batch, pixels, width)]
+    shape = batch, pixels, width
+    found = [Product("forward", *shape), Product("gradient", *shape)]
     for layer in range(2, max(depths) + 1):
         found += [
             Product("forward", 3 * batch, width, width),
             Product("gradient", 2 * batch, width, width),
-            *_linear(width, batch, _outputs(depths, layer)),
+            *_linear(width, batch, classes * _reaching(depths, layer)),
         ]
-    return found + probes * max(depths) * _linear(width, batch, CLASSES)
+    return found + probes * max(depths) * _linear(width, batch, classes)
 
 
 def evaluation(
@@ -65,7 +62,8 @@ def evaluation(
     width: int,
     images: int,
     candidates: int,
-    pixels: int = PIXELS,
+    pixels: int,
+    classes: int,
     probes: bool = True,
 ) -> list[Product]:
     """Matrix products of measuring one seed after an epoch, all forward.
@@ -75,23 +73,23 @@ def evaluation(
 
     Parameters
     ----------
-    depths, width, pixels
+    depths, width, pixels, classes
         As in `products`.
     images
         How many are measured, as 3 samples each.
     candidates
-        How many are also shown with each of the ten labels.
+        How many are also shown with each of the C labels.
     probes
         False for a version of `ff` that had none, nor asked for each layer's part.
     """
     found = [Product("forward", images + candidates, pixels, width)]
     for layer in range(2, max(depths) + 1):
         found += [
-            Product("forward", 3 * images + CLASSES * candidates, width, width),
-            Product("forward", _outputs(depths, layer), width, images),
+            Product("forward", 3 * images + classes * candidates, width, width),
+            Product("forward", classes * _reaching(depths, layer), width, images),
         ]
     alone = max(depths) + max(depths) - 1  # the probes, and the layers that the readout sees
-    return found + probes * alone * [Product("forward", CLASSES, width, images)]
+    return found + probes * alone * [Product("forward", classes, width, images)]
 
 
 def _linear(width: int, batch: int, outputs: int) -> list[Product]:
@@ -100,9 +98,9 @@ def _linear(width: int, batch: int, outputs: int) -> list[Product]:
     return [forward, Product("gradient", batch, width, outputs)]
 
 
-def _outputs(depths: Sequence[int], layer: int) -> int:
-    """Outputs of the readouts that a layer feeds: ten for each depth that reaches it."""
-    return CLASSES * sum(depth >= layer for depth in depths)
+def _reaching(depths: Sequence[int], layer: int) -> int:
+    """Number of the readouts that a layer feeds."""
+    return sum(depth >= layer for depth in depths)
 
 
 def operations(shapes: Sequence[Product]) -> int:
@@ -110,7 +108,7 @@ def operations(shapes: Sequence[Product]) -> int:
     return sum(2 * shape.rows * shape.inputs * shape.outputs for shape in shapes)
 
 
-def traffic(layers: int, width: int, batch: int, pixels: int = PIXELS) -> int:
+def traffic(layers: int, width: int, batch: int, pixels: int) -> int:
     """Bytes that a step of one seed moves beside its products, if no pass is made twice.
 
     - Activities, 3 B rows: read for goodness, 3 B · D numbers. Normalization is a factor a sample,

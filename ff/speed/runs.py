@@ -22,7 +22,7 @@ import torch
 
 from ff.algorithm.training import Training
 from ff.config import Config
-from ff.data import DATASETS, Dataset, Split, load
+from ff.data import Dataset, Split, load
 from ff.errors import TrainingError
 from ff.quantities import CANDIDATES
 from ff.running import memory
@@ -60,7 +60,7 @@ class Ours:
     ) -> None:
         rarely = {"epochs": 1000, "validation_index": 1000}  # `evaluate` is called and timed apart
         layers = layers if isinstance(layers, int) else list(layers)
-        config = Config(dataset=dataset.name, layers=layers, precision=precision, **rarely)
+        config = Config(**dataset.keys, layers=layers, precision=precision, **rarely)
         self.training = Training(config, hidden, tuple(seeds), dataset)
         self.steps = len(dataset.train) // self.training.batch
         next(self.training.steps())  # the first step takes memory from the system
@@ -104,8 +104,8 @@ class BaselineProcess:
     def __init__(
         self, dataset: Dataset, layers: int, hidden: int, steps: int | None, plain: bool = True
     ) -> None:
-        self.batch, self.steps = DATASETS[dataset.name].batch_size, steps
-        config = {"dataset": dataset.name, "layers": layers, "hidden": hidden}
+        self.batch, self.steps = dataset.source.batch_size, steps
+        config = dataset.keys | {"layers": layers, "hidden": hidden}
         start = DEAF + (WITHOUT_SETTINGS if plain else WITH_SETTINGS) + "ff.speed.runs.serve()"
         kept = {n: v for n, v in os.environ.items() if not plain or OWN.get(n) != v}
         self.process = subprocess.Popen(
@@ -146,7 +146,7 @@ def serve() -> None:
 
     config = Config(**json.loads(sys.argv[1]))
     torch.set_num_threads(int(sys.argv[2]))
-    run = Baseline(config, load(config.dataset))
+    run = Baseline(config, load(config.dataset, config.image_size))
     lines: SimpleQueue[str] = SimpleQueue()
     Thread(target=_listen, args=(lines,), daemon=True).start()
     while line := lines.get():
@@ -184,7 +184,7 @@ def chunks(
         Where.
     """
     layers = layers if isinstance(layers, int) else list(layers)
-    config = Config(dataset=dataset.name, layers=layers, seeds=seeds)
+    config = Config(**dataset.keys, layers=layers, seeds=seeds)
     return memory.chunks(config, hidden, device)
 
 
@@ -192,7 +192,7 @@ def part(dataset: Dataset, steps: int | None) -> Dataset:
     """Training images of some steps, and a batch of validation images; None for everything."""
     if steps is None:
         return dataset
-    batch = DATASETS[dataset.name].batch_size
+    batch = dataset.source.batch_size
     train, validation = (
         Split(split.images[:count], split.labels[:count])
         for split, count in ((dataset.train, steps * batch), (dataset.validation, batch))
