@@ -101,6 +101,24 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     )
 
 
+@main.group("config")
+def configuration() -> None:
+    """Params files."""
+
+
+@configuration.command("from")
+@click.argument("file", type=_Path(path_type=Path))
+def translate(file: Path) -> None:
+    """Print the public implementation's configuration FILE as a params file.
+
+    \b
+    ff config from config.yaml > params/theirs.yaml
+    """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
+    from ff.public import translated
+
+    click.echo(translated(file), nl=False)
+
+
 @main.group()
 def data() -> None:
     """Data sets."""

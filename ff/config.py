@@ -162,7 +162,7 @@ class Config(BaseModel):
     dataset: Annotated[str, _DataSet(DATASETS)] = Field(
         "mnist",
         description="The images; digits come with scikit-learn and need no download. images:PATH "
-        "is a folder of your own with train/CLASS/* and test/CLASS/*, jpg or png.",
+        "is a folder of your own with pictures (jpg, png) in train/CLASS and test/CLASS.",
     )
     image_size: Annotated[
         _pixels | Annotated[list[_pixels], Field(min_length=2, max_length=2)] | None,

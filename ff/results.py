@@ -59,7 +59,15 @@ EXERCISES = RESULTS.parent / "exercises"  # of the page "Watch it learn"; params
 POINT = ("learning_rate", "downstream_learning_rate", "threshold", "temperature")
 # What may differ in networks that are trained as the paper's: the images, how long, and how its
 # text and its code differ.
-PAPERS = {"dataset", "epochs", "batch_size", "cool_down", "peer_momentum", "precision"}
+PAPERS = {
+    "dataset",
+    "image_size",
+    "epochs",
+    "batch_size",
+    "cool_down",
+    "peer_momentum",
+    "precision",
+}
 
 
 def published(

@@ -10,9 +10,9 @@ import papermill
 import pytest
 
 import ff
-from ff.book.chapter import Chapter, choose, spans_of
+from ff.book.chapter import Chapter, choose, spans_of, study
 from ff.records import write
-from ff.results import nearest
+from ff.results import VARIANTS, nearest
 from ff.stats.claims import verdicts
 from ff.stats.evidence import Reading, reading_of
 from tests.synthetic import records as synthetic
@@ -255,6 +255,18 @@ def test_the_nearest_published_networks_are_of_the_same_images(mine, changes, im
     assert other.runs[0]["config"]["dataset"] == images
     assert other.runs[0]["config"]["learning_rate"] == 0.001
     assert differs in words
+
+
+# --- the chapters on the study
+
+
+def test_a_study_is_a_folder_or_the_books(tmp_path):
+    assert study({"records": None}) == VARIANTS
+    assert study({"records": str(tmp_path)}) == tmp_path
+    with pytest.raises(ff.ConfigError, match="unknown key 'record'; did you mean 'records'"):
+        study({"records": None, "record": "x"})
+    with pytest.raises(ff.ConfigError, match="records must be a folder or None, but got"):
+        study({"records": ["a", "b"]})
 
 
 # --- the notebooks

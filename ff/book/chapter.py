@@ -11,15 +11,16 @@ import pandas as pd
 from ff.book.markup import Note, listed
 from ff.book.notebook import parameters
 from ff.errors import ConfigError, RecordsError
+from ff.files import place
 from ff.params import instead, plain
 from ff.records import Records, complete, describe, diverged, read, unusual
-from ff.results import nearest, published, variations
+from ff.results import VARIANTS, nearest, published, variations
 from ff.stats.accuracy import by_pairs, comparable
 from ff.stats.beside import Two, two
 from ff.stats.evidence import Reading, reading_of
 from ff.stats.robustness import READINGS, robustness
 
-__all__ = ["PUBLISHED", "Chapter", "choose", "spans_of"]
+__all__ = ["PUBLISHED", "Chapter", "choose", "spans_of", "study"]
 
 KNOWN = ("layers", "hidden", "records", "beside")
 PUBLISHED_NAME = "the book's networks"
@@ -173,6 +174,26 @@ def choose(namespace: MutableMapping[str, Any]) -> Chapter:
     )
 
 
+def study(namespace: MutableMapping[str, Any]) -> Path:
+    """Check the parameters of a chapter on the study of variants.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's ``globals()`` right after its parameters: ``records``, a folder with a run of
+        each variant, by the names of ``params/variations``; None for the book's.
+
+    Raises
+    ------
+    ConfigError
+        A name is not a parameter, or its value is not the name of a folder.
+    """
+    given = parameters(namespace, ["records"]).get("records")
+    folder = _checked("records", given, "a folder or None", _is_folder)
+    namespace["_ff_configured"] = True
+    return place(folder) if folder else VARIANTS
+
+
 def spans_of(layers: pd.DataFrame, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Of some spans of epochs those that a table has, and the whole of its epochs.
 
@@ -210,8 +231,12 @@ def _is_number(value: Any) -> bool:
     return value is None or (type(value) is int and value > 0)
 
 
+def _is_folder(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _are_folders(value: Any) -> bool:
-    return value is None or isinstance(value, str) or _are_names(value)
+    return _is_folder(value) or _are_names(value)
 
 
 def _are_names(value: Any) -> bool:

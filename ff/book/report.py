@@ -23,7 +23,11 @@ __all__ = ["CHAPTERS", "report"]
 BOOK = RESULTS.parent
 CHAPTERS = ("rq1_delay", "rq2_correlation", "threats")
 BESIDE = ("rq1_delay", "rq2_correlation")  # the chapters that set two conditions beside each other
-DROPPED = {"site-only", "parameters"}  # tags of cells: what needs the site's scripts, and inputs
+DROPPED = {
+    "site-only",
+    "parameters",
+    "injected-parameters",
+}  # tags of cells: what needs the site's scripts, and inputs
 LABEL = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)  # of a section, as the site links to it
 NAMED = re.compile(r"\{(?:ref|doc)\}`([^`<]+?) *<[^`>]*>`")  # a link within the site: its words
 BARE = re.compile(r" ?(?:\()?\{(?:ref|doc|eq)\}`[^`]*`\)?")  # one without words
@@ -96,8 +100,9 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
             )
         cells += _shown(done.cells)
     title = f"Report on {listed(f'“{Path(one).name}”' for one in where)}"
-    heads = [re.findall(r"^# (.*)", cell.source, re.M) for cell in cells]
-    links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for (head,) in filter(None, heads)]
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    heads = re.findall(r"^# (.*)", prose, re.MULTILINE)
+    links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for head in heads]
     top = nbformat.v4.new_markdown_cell("\n".join([f"# {title}", "", *links]))
     page = PAGE.format(title=escape(title), style=_style(), body=_html([top, *cells]))
     out = place(out)
@@ -161,6 +166,6 @@ def _html(cells: Sequence[NotebookNode]) -> str:
 
 def _style() -> str:
     """Style of the site's tables and notes, and of the page around them."""
-    return "\n".join(
-        (BOOK / "_assets" / name).read_text("utf-8") for name in ("book.css", "report.css")
-    )
+    sheets = [BOOK / "_assets" / name for name in ("book.css", "report.css")]
+    text = "\n".join(sheet.read_text("utf-8") for sheet in sheets)
+    return re.sub(r"[^{}]*\{[^{}]*url\([^{}]*\}", "", text)  # pictures of the site

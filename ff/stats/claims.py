@@ -472,8 +472,10 @@ CLAIMS = (
 )
 
 
-def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
-    """Decide every claim of the paper.
+def verdicts(
+    records: Records, reading: Reading = Reading(), claims: Sequence[Claim] = CLAIMS
+) -> pd.DataFrame:
+    """Decide every claim of the paper, or claims of one's own.
 
     Parameters
     ----------
@@ -482,7 +484,9 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
         the deepest layer there is is the deepest.
     reading
         How the paper's words are turned into numbers, where it leaves a choice. For networks other
-        than the paper's: `ff.stats.evidence.reading_of`.
+        than the paper's: ``ff.stats.evidence.reading_of``.
+    claims
+        What to decide; the paper's claims by default.
 
     Returns
     -------
@@ -499,7 +503,7 @@ def verdicts(records: Records, reading: Reading = Reading()) -> pd.DataFrame:
     """
     found = dict(evidence(records, reading))
     rows = []
-    for claim in CLAIMS:
+    for claim in claims:
         for width, own, estimate in _measure(claim, found, reading):
             value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
             counts = [0 if one is None else one.seeds for one in own]

@@ -1,0 +1,123 @@
+"""`ff verdicts` of folders, and the page that `ff report` writes."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from bs4 import BeautifulSoup
+from click.testing import CliRunner, Result
+
+import ff
+from ff.__main__ import main
+from ff.book import report
+from ff.stats.claims import CLAIMS, verdicts
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mine")
+    config = {"dataset": "digits", "hidden": [8, 12], "layers": [2, 3], "epochs": 4, "seeds": 2}
+    ff.train(ff.Config(**config, device="cpu"), folder)
+    return folder
+
+
+# --- verdicts
+
+
+def test_each_statement_is_told_once_with_every_width(mine):
+    done = invoke("verdicts", mine)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    for claim in CLAIMS:
+        assert lines.count(claim.statement) == 1
+    assert sum("width 8: " in line or "width 8, " in line for line in lines) > 5
+    assert "needs 5 seeds, has 2; 3 layers, the paper has 32" in done.output
+    assert "Warning" not in done.output
+
+
+def test_the_published_verdicts_tell_what_the_paper_concludes():
+    done = invoke("verdicts")
+    assert done.exit_code == 0, done.output
+    assert "width 100, 30 seeds: 0.757 [0.715, 0.799]: supported, as the paper" in done.output
+    assert "unlike the paper" in done.output
+    assert "needs" not in done.output
+
+
+def test_json_holds_each_statement_once_and_no_number_that_json_has_not(mine):
+    done = invoke("verdicts", mine, "--format", "json")
+    assert "NaN" not in done.output
+    found = json.loads(done.output)
+    assert [own["key"] for own in found] == [claim.key for claim in CLAIMS]
+    widths = {row["width"] for own in found for row in own["widths"]}
+    assert widths == {"8", "12", "12 - 8", "8 and 12", "any"}
+    assert all({"verdict", "value", "lacks"} <= set(row) for own in found for row in own["widths"])
+
+
+def test_csv_has_a_row_for_each_number(mine):
+    done = invoke("verdicts", mine, "--format", "csv")
+    rows: list[Any] = list(csv.DictReader(io.StringIO(done.output)))
+    table: Any = verdicts(ff.read(mine))
+    assert {row["key"] for row in rows} == set(table["key"])
+    assert {row["width"] for row in rows if row["key"] == "rq1-h1"} == {"8", "12"}
+
+
+@pytest.mark.parametrize("command", [["verdicts"], ["report", "--out", "x.html"]])
+def test_a_folder_without_records_is_refused(tmp_path, command):
+    done = invoke(*command, tmp_path)
+    assert done.exit_code == 1
+    assert f"Error: there is no {tmp_path}" in done.output
+
+
+def test_records_of_two_conditions_are_refused(mine, tmp_path):
+    config = {"dataset": "digits", "hidden": 8, "layers": 2, "epochs": 1, "seeds": 1}
+    ff.train(ff.Config(**config, device="cpu"), tmp_path)
+    done = invoke("verdicts", mine, tmp_path)
+    assert done.exit_code == 1
+    assert "they differ in epochs (4, 1)" in done.output
+
+
+# --- report
+
+
+@pytest.mark.slow
+def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
+    out = tmp_path / "mine.html"
+    done = invoke("report", mine, "--out", out)
+    assert done.exit_code == 0, done.output
+    text = out.read_text("utf-8")
+    assert out.stat().st_size < 2_000_000
+    page = BeautifulSoup(text, "html.parser")
+    places: list[Any] = [tag.get(name) for tag in page.find_all(True) for name in ("src", "href")]
+    assert {place.partition(":")[0] for place in places if place and place[0] != "#"} == {"data"}
+    assert not page.find_all(["script", "link", "iframe"])
+    assert not re.search(r"@import|url\((?![\"']?(data:|#))", text)
+    assert not re.search(r"\{(ref|doc|eq)\}|^\(\w+\)=", page.get_text(), re.MULTILINE)
+    heads = [head.get_text() for head in page.find_all("h1")]
+    assert heads[0] == f"Report on “{mine.name}”"
+    assert len(heads) == 1 + len(report.CHAPTERS)
+    targets = [place for place in places if place and place[0] == "#"]
+    assert len(targets) == len(report.CHAPTERS)
+    assert all(page.find(id=unquote(target[1:])) for target in targets)
+    assert "8 units" in text
+    assert "12 units" in text
+    assert "Beside them stand the published networks" in text
+    assert "about the published networks: it stands in the book" not in text
+    assert all(image["alt"] for image in page.find_all("img"))
+    assert len(page.find_all("figure")) > 12
+    assert len(page.find_all(class_="ff-verdicts")) == 2
+
+
+def test_a_report_without_notebooks_names_a_clone(mine, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "BOOK", tmp_path)
+    done = invoke("report", mine, "--out", tmp_path / "x.html")
+    assert done.exit_code == 1
+    assert "in a clone of the repository" in done.output
