@@ -158,10 +158,13 @@ def _html(cells: Sequence[NotebookNode]) -> str:
 
     notebook = nbformat.v4.new_notebook(cells=list(cells))
     exporter = HTMLExporter(
-        raw_template=TEMPLATE, exclude_input=True, exclude_input_prompt=True,
-        exclude_output_prompt=True, exclude_anchor_links=True,
-    )  # fmt: skip
-    return exporter.from_notebook_node(notebook)[0]
+        raw_template=TEMPLATE,
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    html = exporter.from_notebook_node(notebook)[0]
+    return re.sub(r'<a class="anchor-link".*?</a>', "", html)  # headings keep their names
 
 
 def _style() -> str:

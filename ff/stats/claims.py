@@ -484,7 +484,7 @@ def verdicts(
         the deepest layer there is is the deepest.
     reading
         How the paper's words are turned into numbers, where it leaves a choice. For networks other
-        than the paper's: ``ff.stats.evidence.reading_of``.
+        than the paper's: `ff.stats.evidence.reading_of`.
     claims
         What to decide; the paper's claims by default.
 
