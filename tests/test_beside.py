@@ -95,7 +95,8 @@ def test_differences_of_networks_are_paired(pair):
 
     def slope(one: ff.Records) -> float:
         delays = [reach(mean_trace(one, layer))[1] for layer in range(1, 6)]
-        return float(stats.theilslopes(delays, range(1, 6))[0])
+        found: Any = stats.theilslopes(delays, range(1, 6))
+        return float(found[0])
 
     row = table.loc["epochs of delay that a further layer adds"]
     expected = leaving_out(slope, pair)
