@@ -110,6 +110,31 @@ def test_one_network_is_shown(mine):
     assert set(chapter.judged.layers["layer"]) == {1, 2, 3}, "claims are about all of it"
 
 
+def test_claims_are_read_of_the_networks_that_there_are(mine):
+    chapter = chosen(records=mine)
+    assert chapter.reading == Reading(depth=3, widths=(8, 12), selected=(1, 2, 3))
+
+
+@pytest.mark.parametrize("choice", [{"layers": 2}, {"hidden": 100}])
+def test_a_choice_among_the_published_leaves_their_claims_as_they_are(choice):
+    chapter = chosen(**choice)
+    assert not chapter.whole
+    assert not chapter.own
+    assert chapter.varied() is None
+    assert set(chapter.judged.layers["hidden"]) == {100, 1000}
+    assert set(chapter.judged.readouts["depth"]) == {2, 4, 8, 16, 32}
+
+
+def test_verdicts_of_ones_own_are_varied_as_far_as_the_records_allow(tmp_path):
+    folder = trained(tmp_path, seeds=5, layers=[2, 4], epochs=10, learning_rate=0.0005)
+    table: Any = chosen(records=folder).varied()
+    names = table.groupby("kind")["variation"].unique().map(set).to_dict()
+    assert names["layers"] == {"2"}, "of the depths that the variations have"
+    assert names["epochs"] == {"4 to 10"}, "from an epoch on that there is, and not the last"
+    assert "without layer 1" not in names["spread"], "layers are selected by the depth"
+    assert names["accuracy"] == {"validation"}
+
+
 def test_several_folders_are_one_set_of_records(tmp_path):
     parts = [trained(tmp_path / name, seeds=[s]) for name, s in (("a", 1), ("b", 2))]
     for given in (parts, str(tmp_path)):
@@ -224,6 +249,17 @@ def test_two_conditions_are_compared_seed_by_seed(mine, tmp_path):
     assert two is not None
     assert list(two.ways) == [f"“{Path(mine).name}”", "“faster”"]
     assert {way.layers["seed"].unique().item() for way in two.ways.values()} == {2}
+
+
+def test_what_stands_beside_is_complete_and_comparable(mine, tmp_path):
+    found = ff.train(ff.Config(**{**SMALL, "loss": "pairwise"}, seeds=2))
+    lost = {"hidden": 8, "seed": 2, "layer": 1, "epoch": 3, "reason": "made up"}
+    write(replace(found, runs=({**found.runs[0], "diverged": [lost]},)), tmp_path)
+    two = chosen(records=mine, beside=str(tmp_path)).beside
+    assert two is not None
+    _, theirs = two.ways.values()
+    assert set(theirs.layers["seed"]) == {1}
+    assert not np.isnan(theirs.layers["train_accuracy"]).any()
 
 
 def test_the_book_stands_beside_a_folder(tmp_path):

@@ -113,7 +113,7 @@ class Chapter:
 
     def _readings(self) -> dict[str, dict[str, Reading]]:
         usual, last = Reading(), int(np.max(self.records.layers["epoch"]))
-        depths = set(self.records.readouts["depth"])
+        depths = {depth for depth in self.records.readouts["depth"] if depth < self.reading.depth}
         found: dict[str, dict[str, Reading]] = {}
         for kind, named in READINGS.items():
             for name, reading in named.items():
@@ -122,6 +122,8 @@ class Chapter:
                     for field in fields(Reading)
                     if (value := getattr(reading, field.name)) != getattr(usual, field.name)
                 }
+                if "first_epoch" in changed:
+                    name = f"{reading.first_epoch} to {last}"
                 there = reading.depth in depths or reading.depth == usual.depth
                 if there and reading.first_epoch < last and "selected" not in changed:
                     found.setdefault(kind, {})[name] = replace(self.reading, **changed)
