@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
+    from ff import data as data
     from ff.book import figures as figures
     from ff.config import Config as Config
     from ff.errors import ConfigError as ConfigError
@@ -44,6 +45,7 @@ _MODULES = {  # that a user types as in `from ff import delay`, and the folders 
     "agreement": "stats",
     "claims": "stats",
     "correlation": "stats",
+    "data": "",
     "delay": "stats",
     "explore": "live",
     "figures": "book",
@@ -65,7 +67,7 @@ if not TYPE_CHECKING:  # type checkers know the names above, and no others
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
-            return import_module(f"ff.{_MODULES[name]}.{name}")
+            return import_module(".".join(filter(None, ["ff", _MODULES[name], name])))
         if name in _HOMES:
             return getattr(import_module(f"ff.{_HOMES[name]}"), name)
         raise AttributeError(f"module 'ff' has no attribute {name!r}")

@@ -108,6 +108,8 @@ def from_arrays(
     >>> mine.classes, mine.shape, mine.pixels
     (3, (4, 5), 20)
     """
+    if type(batch_size) is not int or batch_size < 1:
+        raise DataError(f"batch_size must be an integer of at least 1 but got {batch_size!r}")
     own, given = validation_images is not None, validation_labels is not None
     if own != given:
         raise DataError(
@@ -195,6 +197,11 @@ def _classes(labels: np.ndarray, least: int) -> int:
     """Number of classes, each of which has as many training images as are needed."""
     import numpy as np
 
+    if labels.max() >= len(labels):
+        raise DataError(
+            f"labels must number the classes from 0 without gaps but go up to {labels.max()} for "
+            f"{len(labels)} images; number them anew"
+        )
     counts = np.bincount(labels)
     if len(counts) < 2:
         raise DataError("labels must name at least 2 classes but name 1; add images of another")

@@ -127,6 +127,12 @@ def listed(folder: Path) -> Listing:
             )
         found = make_dataset(str(path), numbers, ENDINGS, allow_empty=True)
         files[name] = [item for item in found if not _hidden(os.path.relpath(item[0], path))]
+        places_of: dict[str, str] = {}  # of a picture, without the links that lead to it
+        for own, _ in files[name]:
+            if not os.path.exists(own):
+                raise DataError(f"{own} is a link to nothing; delete it, or mend the link")
+            if (other := places_of.setdefault(os.path.realpath(own), own)) != own:
+                raise DataError(f"{own} and {other} are one picture; delete the link to it")
         if not files[name]:
             raise DataError(f"{path} holds no jpg or png; arrange pictures as {LAYOUT}")
     counts = Counter(label for _, label in files["train"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # its import takes a third of a second, which only tables are
 
 __all__ = [
     "Records",
+    "apart",
     "below",
     "complete",
     "condition",
@@ -269,6 +270,23 @@ def unusual(run: Mapping[str, Any]) -> dict[str, Any]:
     """
     standard = Config().condition
     return {key: value for key, value in condition(run).items() if value != standard.get(key)}
+
+
+def apart(run: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Settings in which another run's `condition` differs, such as "epochs 60 instead of 30".
+
+    Parameters
+    ----------
+    run, other
+        Entries of `Records.runs`.
+    """
+    ours, theirs = condition(run), condition(other)
+    keys = dict.fromkeys([*ours, *theirs])
+    return [
+        f"{key} {theirs.get(key)} instead of {ours.get(key)}"
+        for key in keys
+        if ours.get(key) != theirs.get(key)
+    ]
 
 
 def configuration(run: Mapping[str, Any]) -> Config:

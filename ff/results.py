@@ -130,7 +130,7 @@ def nearest(records: Records) -> tuple[Records, str]:
     tuple of Records and str
         Those of the condition with the fewest different settings, of the same images if there are
         any; among equals those with the most widths and seeds in common. Diverged seeds are left
-        out. And a sentence that says which they are and how they differ.
+        out. And a sentence that says which they are.
 
     Raises
     ------
@@ -151,17 +151,11 @@ def nearest(records: Records) -> tuple[Records, str]:
         raise RecordsError(f"there are no published measurements in {RESULTS}; run from a clone")
     _, other = min(found, key=lambda one: one[0])
     theirs = condition(other.runs[0])
-    differs = [
-        f"{key} {theirs.get(key)} instead of {value}"
-        for key, value in own.items()
-        if theirs.get(key) != value
-    ]
     widths = ", ".join(map(str, np.unique(other.layers["hidden"])))
     return other, (
         f"Beside them stand the published networks, trained as the paper's, that are most like "
         f"them: {theirs['dataset']}, {np.max(other.layers['layer'])} layers of {widths} units, "
-        f"{np.max(other.layers['epoch'])} epochs. They differ in "
-        f"{'; '.join(differs) or 'nothing but depth, width and seeds'}."
+        f"{np.max(other.layers['epoch'])} epochs."
     )
 
 

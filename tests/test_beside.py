@@ -130,7 +130,7 @@ def test_what_both_have_is_kept():
     for way in two(own, base, "a", "b").ways.values():
         assert set(way.layers["hidden"]) == set(way.readouts["hidden"]) == {9}
         assert set(way.layers["seed"]) == set(way.readouts["seed"]) == {1, 3, 4, 5, 6}
-        assert set(way.layers["layer"]) == {1, 2, 3}
+        assert set(way.layers["layer"]) == {1, 2}, "layers of the deepest network that both have"
         assert set(way.readouts["depth"]) == {2}
 
 
@@ -149,6 +149,22 @@ def test_without_a_common_seed_there_is_no_difference():
     base = ff.Records(layers, readouts, ())
     with pytest.raises(ff.RecordsError, match="a has seeds 1, 2, 3, 4, 5, 6 and b 7, 8"):
         two(made(), base, "a", "b")
+
+
+def test_without_a_common_depth_there_is_no_difference():
+    with pytest.raises(ff.RecordsError, match="a has networks of 2 layers and b of 3, 5: train a"):
+        two(made(layers=2, depths=(2,)), made(depths=(3, 5)), "a", "b")
+
+
+def test_names_of_conditions_are_text_and_no_html(pair):
+    ways = dict(zip(("<b>x", "y"), pair.ways.values(), strict=True))
+    named = Two(ways)
+    for html in (
+        words.of_layers(named, by_layer(named), "delay")._html,
+        words.of_networks(named, differences(named))._html,
+    ):
+        assert "&lt;b&gt;x" in html
+        assert "<b>x" not in html
 
 
 def test_one_seed_gives_differences_without_intervals():

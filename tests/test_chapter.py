@@ -279,9 +279,9 @@ def test_conditions_without_a_common_seed_are_refused(mine, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "images", "differs"),
     [
-        ({}, "digits", "epochs 60 instead of 3"),
-        ({"learning_rate": 0.01}, "digits", "learning_rate 0.001 instead of 0.01"),
-        ({"dataset": "mnist"}, "mnist", "epochs 30 instead of 3"),
+        ({}, "digits", "60 epochs"),
+        ({"learning_rate": 0.01}, "digits", "trained as the paper's"),
+        ({"dataset": "mnist"}, "mnist", "30 epochs"),
     ],
 )
 def test_the_nearest_published_networks_are_of_the_same_images(mine, changes, images, differs):
@@ -291,6 +291,52 @@ def test_the_nearest_published_networks_are_of_the_same_images(mine, changes, im
     assert other.runs[0]["config"]["dataset"] == images
     assert other.runs[0]["config"]["learning_rate"] == 0.001
     assert differs in words
+
+
+def test_nothing_stands_beside_networks_of_other_depths(tmp_path):
+    chapter = chosen(records=trained(tmp_path, layers=3), beside="paper")
+    assert chapter.beside is None
+    assert "So nothing is set beside them: " in str(chapter.note)
+    assert "train a depth that both have" in str(chapter.note)
+
+
+def test_how_conditions_differ_is_told(mine, tmp_path):
+    other = trained(tmp_path / "a", learning_rate=0.002, batch_size=40)
+    told = str(chosen(records=mine, beside=other).note)
+    assert "differ in batch_size 40 instead of 50; learning_rate 0.002 instead of" in told
+    assert "a seed has another start or order" in told
+    same = str(chosen(records=mine, beside=mine).note)
+    assert "They differ in no setting" in same
+    assert "another start" not in same
+    pairs = trained(tmp_path / "b", loss="pairwise")
+    told = str(chosen(records=mine, beside=pairs).note)
+    assert "Accuracy is that of pairs in one of them" in told
+
+
+def test_the_chosen_depth_is_compared(mine):
+    two = chosen(records=mine, beside=mine, layers=2).beside
+    assert two is not None
+    assert all(set(way.layers["layer"]) == {1, 2} for way in two.ways.values())
+
+
+def test_the_paper_stands_beside_ones_own_alone():
+    with pytest.raises(ff.ConfigError, match="beside 'paper' is for records of your own"):
+        chosen(beside="paper")
+
+
+def test_one_network_is_chosen_where_none_is_named(mine):
+    names = {"layers": None, "hidden": None, "records": None}
+    chapter = choose(names | {"records": mine}, one=True)
+    assert (chapter.depth, chapter.hidden) == (3, 8)
+    chapter = choose(dict(names), one=True)
+    assert (chapter.depth, chapter.hidden) == (8, 100)
+
+
+def test_a_chosen_width_leaves_the_claims_as_they_are(mine):
+    chapter = chosen(records=mine, hidden=8)
+    assert set(chapter.layers["hidden"]) == {8}
+    assert set(chapter.judged.layers["hidden"]) == {8, 12}
+    assert chapter.reading.widths == (8, 12)
 
 
 # --- the chapters on the study
@@ -315,7 +361,7 @@ def test_a_chapter_takes_records(name, case, mine, tmp_path):
     parameters: dict[str, Any] = {"records": [mine]}
     if case == "one seed":
         parameters = {"records": trained(tmp_path, seeds=1, epochs=1)}
-    if case == "one network" or name == "configuration":
+    if case == "one network":
         parameters |= {"layers": 2, "hidden": 8}
     if name.startswith("rq") and case != "one seed":
         parameters |= {"beside": mine}

@@ -383,6 +383,13 @@ def test_columns_stand_in_the_order_that_is_promised(narrow: Any) -> None:
         assert row["paper"] == BY_KEY[key].agreement(row["verdict"])
 
 
+def test_braces_in_a_claim_of_ones_own_are_text() -> None:
+    measure = BY_KEY["rq1-h1"].measure
+    own = Claim("mine", "here", "{1, 2}", "Layers {1, 2} of {ladder}.", measure, low=0)
+    (row,) = verdicts(synthetic(4, (2, 4)), claims=[own]).to_dict("records")
+    assert (row["statement"], row["estimand"]) == ("{1, 2}", "Layers {1, 2} of 1, 2 and 4.")
+
+
 @pytest.mark.parametrize("seeds", [1, 2, 4])
 def test_fewer_than_five_seeds_give_a_number_but_no_verdict(seeds: int) -> None:
     found: Any = verdicts(synthetic(32, (32,), seeds=seeds))

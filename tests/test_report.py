@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -114,6 +115,29 @@ def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
     assert all(image["alt"] for image in page.find_all("img"))
     assert len(page.find_all("figure")) > 12
     assert len(page.find_all(class_="ff-verdicts")) == 2
+
+
+@pytest.mark.slow
+def test_a_folders_name_is_text_and_no_html(mine, tmp_path):
+    folder = tmp_path / "<img src=x onerror=y> *a* [b](c)"
+    shutil.copytree(mine, folder)
+    out = tmp_path / "x.html"
+    done = invoke("report", folder, "--out", out, "--beside", mine)
+    assert done.exit_code == 0, done.output
+    page = BeautifulSoup(out.read_text("utf-8"), "html.parser")
+    head = page.find("h1")
+    assert head is not None
+    assert head.get_text() == f"Report on “{folder.name}”"
+    assert all(image["src"].startswith("data:") for image in page.find_all("img"))
+
+
+def test_an_error_in_a_chapter_is_one_sentence(mine, tmp_path):
+    other = {"dataset": "digits", "hidden": 8, "layers": 2, "epochs": 1, "seeds": [7]}
+    ff.train(ff.Config(**other, device="cpu"), tmp_path / "other")
+    done = invoke("report", mine, "--out", tmp_path / "x.html", "--beside", tmp_path / "other")
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+    assert "train seeds that both have" in done.output
 
 
 def test_a_report_without_notebooks_names_a_clone(mine, tmp_path, monkeypatch):

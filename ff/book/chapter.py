@@ -13,7 +13,16 @@ from ff.book.notebook import parameters
 from ff.errors import ConfigError, RecordsError
 from ff.files import place
 from ff.params import instead, plain
-from ff.records import Records, complete, describe, diverged, read, unusual
+from ff.records import (
+    Records,
+    apart,
+    complete,
+    describe,
+    device,
+    diverged,
+    read,
+    unusual,
+)
 from ff.results import VARIANTS, nearest, published, variations
 from ff.stats.accuracy import by_pairs, comparable
 from ff.stats.beside import Two, two
@@ -38,6 +47,8 @@ class Chapter:
     ----------
     records
         Networks of the chosen widths, of all depths that were measured.
+    judged
+        What verdicts are about: all that was measured, whatever network is shown.
     hidden, depth
         The chosen width and number of layers; None for all.
     layers, readouts
@@ -55,6 +66,7 @@ class Chapter:
     """
 
     records: Records
+    judged: Records
     hidden: int | None
     depth: int | None
     layers: pd.DataFrame
@@ -74,11 +86,6 @@ class Chapter:
     def elsewhere(self) -> Note:
         """What stands in place of a part that needs the whole of the published measurements."""
         return PUBLISHED if self.own else ELSEWHERE
-
-    @property
-    def judged(self) -> Records:
-        """What verdicts are about: all that was measured, whatever network is shown."""
-        return self.records if self.own else published()
 
     @property
     def full_rate(self) -> int | None:
@@ -108,12 +115,12 @@ class Chapter:
             return robustness(self.records, variations())
         if not self.own:
             return None
-        table = robustness(self.records, {}, self._readings(), self.reading)
+        table = robustness(self.judged, {}, self._readings(), self.reading)
         return table if len(table) else None
 
     def _readings(self) -> dict[str, dict[str, Reading]]:
-        usual, last = Reading(), int(np.max(self.records.layers["epoch"]))
-        depths = {depth for depth in self.records.readouts["depth"] if depth < self.reading.depth}
+        usual, last = Reading(), int(np.max(self.judged.layers["epoch"]))
+        depths = {depth for depth in self.judged.readouts["depth"] if depth < self.reading.depth}
         found: dict[str, dict[str, Reading]] = {}
         for kind, named in READINGS.items():
             for name, reading in named.items():
@@ -125,12 +132,13 @@ class Chapter:
                 if "first_epoch" in changed:
                     name = f"{reading.first_epoch} to {last}"
                 there = reading.depth in depths or reading.depth == usual.depth
+                there &= 2 * (reading.shallow or 0) <= self.reading.depth
                 if there and reading.first_epoch < last and "selected" not in changed:
                     found.setdefault(kind, {})[name] = replace(self.reading, **changed)
         return found
 
 
-def choose(namespace: MutableMapping[str, Any]) -> Chapter:
+def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter:
     """Check a chapter's parameters, and read what it shows.
 
     Parameters
@@ -140,6 +148,9 @@ def choose(namespace: MutableMapping[str, Any]) -> Chapter:
         integer, or None for all), ``records`` (a folder of ``ff train --out``, one above several of
         them, or a list; None for the published measurements) and, where the chapter has it,
         ``beside`` (likewise, or ``"paper"`` for the published networks that are most like these).
+    one
+        Show a single network, where none is chosen that of 8 layers of 100 units, or of one's own
+        records the deepest of the least width.
 
     Raises
     ------
@@ -152,26 +163,43 @@ def choose(namespace: MutableMapping[str, Any]) -> Chapter:
     layers, hidden = (_number(name, given.get(name)) for name in ("layers", "hidden"))
     where = _folders("records", given.get("records"))
     beside = _folders("beside", given.get("beside"))
+    if beside == [PAPER] and not where:
+        raise ConfigError(f"beside {PAPER!r} is for records of your own; name them by records")
     namespace["_ff_configured"] = True
-    found = complete(read(*where)) if where else published(hidden)
-    notes = [_told(where, found)] if where else []
-    shown = _of_width(comparable(found), hidden)
-    other = None
-    if beside == [PAPER]:
-        other, words = nearest(shown)
-        notes.append(words)
-    elif beside:
-        other = comparable(complete(read(*beside)))
+    if one and not where:
+        layers, hidden = layers or 8, hidden or 100
+    everything = read(*where) if where else published(None if beside else hidden)
+    judged = comparable(complete(everything))
+    if one and where:
+        layers = layers or int(np.max(judged.readouts["depth"]))
+        hidden = hidden or int(np.min(judged.layers["hidden"]))
+    shown = _of_width(judged, hidden)
+    readouts = _of_depth(shown, layers)
+    rows = shown.layers if layers is None else shown.layers.query("layer <= @layers")
+    notes = [_told(where, everything)] if where else []
+    pair = None
+    if beside:
+        other, words = nearest(judged) if beside == [PAPER] else (read(*beside), "")
+        whole = comparable(complete(other))
+        notes.append(f"{words} {_compared(everything, other)}".strip())
+        try:
+            names = _name(where) or PUBLISHED_NAME, _name(beside)
+            pair = two(Records(rows, readouts, shown.runs), whole, *names)
+        except RecordsError as error:
+            if beside != [PAPER]:
+                raise
+            notes.append(f"So nothing is set beside them: {error}.")
     return Chapter(
         records=shown,
+        judged=judged if where else published(),
         hidden=hidden,
         depth=layers,
-        layers=shown.layers if layers is None else shown.layers.query("layer <= @layers"),
-        readouts=_of_depth(shown, layers),
+        layers=rows,
+        readouts=readouts,
         own=bool(where),
         whole=not where and layers is None and hidden is None,
-        reading=reading_of(shown) if where else Reading(),
-        beside=other and two(shown, other, _name(where) or PUBLISHED_NAME, _name(beside)),
+        reading=reading_of(judged) if where else Reading(),
+        beside=pair,
         note=Note(" ".join(notes)) if notes else None,
     )
 
@@ -234,7 +262,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_folder(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+    return value is None or (isinstance(value, str) and value != "")
 
 
 def _are_folders(value: Any) -> bool:
@@ -243,6 +271,30 @@ def _are_folders(value: Any) -> bool:
 
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _compared(own: Records, other: Records) -> str:
+    """How two conditions differ, and what a difference of the same seeds is worth."""
+    ours, theirs = own.runs[0], other.runs[0]
+    text = f"They differ in {'; '.join(apart(ours, theirs)) or 'no setting'}."
+    if stopped := diverged(other):
+        text += f" Left out beside: {'; '.join(map(describe, stopped))}."
+    if by_pairs(own) != by_pairs(other):
+        text += " Accuracy is that of pairs in one of them, and that of Eq. 3 in the other."
+    widths, kinds = (
+        [set(rows) for rows in sides]
+        for sides in (
+            [one.layers["hidden"] for one in (own, other)],
+            [map(device, one.runs) for one in (own, other)],
+        )
+    )
+    alike = ours["dataset"] == theirs["dataset"] and ours["batch_size"] == theirs["batch_size"]
+    if not (alike and kinds[0] == kinds[1] and widths[0] & widths[1]):
+        text += (
+            " With other images, another batch, width or kind of device a seed has another start "
+            "or order, so that nothing cancels in a difference of the same seeds."
+        )
+    return text
 
 
 def _of_width(records: Records, hidden: int | None) -> Records:
@@ -284,6 +336,8 @@ def _name(folders: Sequence[str]) -> str:
 def _told(folders: Sequence[str], records: Records) -> str:
     """Which networks are shown in place of the published ones, and what to know of them."""
     differs = unusual(records.runs[0])
+    if records.runs[0]["config"]["batch_size"] is None:  # the images' own
+        differs.pop("batch_size", None)
     how = (
         ", ".join(f"{key} {value}" for key, value in differs.items()) or "no other than the book's"
     )

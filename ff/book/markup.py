@@ -111,7 +111,7 @@ def plain(table: pd.DataFrame) -> Html:
         elif name.startswith("p_") or name == "p":
             shown[HEADS.get(name, "p")] = [p_value(value) for value in values]
         elif name != "high":
-            shown[HEADS.get(name, name.replace("_", " "))] = [
+            shown[HEADS.get(name, escape(name.replace("_", " ")))] = [
                 number(value) if isinstance(value, float) else escape(str(value))
                 for value in values
             ]

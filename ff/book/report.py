@@ -28,6 +28,8 @@ DROPPED = {
     "parameters",
     "injected-parameters",
 }  # tags of cells: what needs the site's scripts, and inputs
+# The sentence on the page of runs, which a report has not.
+RUNS = re.compile(r"\{doc\}`How this was run </provenance>`\s+lists\s[^.]*\.")
 LABEL = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)  # of a section, as the site links to it
 NAMED = re.compile(r"\{(?:ref|doc)\}`([^`<]+?) *<[^`>]*>`")  # a link within the site: its words
 BARE = re.compile(r" ?(?:\()?\{(?:ref|doc|eq)\}`[^`]*`\)?")  # one without words
@@ -75,6 +77,7 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
         The records are refused, the notebooks are not there, or the file cannot be written.
     """
     import papermill  # takes a second: only where it is used
+    from papermill.exceptions import PapermillExecutionError
 
     if not (BOOK / "rq1_delay.ipynb").exists():
         raise RecordsError(
@@ -89,21 +92,26 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
             paper = beside == "paper"
             parameters["beside"] = beside if paper else str(place(beside).absolute())
         with tempfile.TemporaryDirectory() as scratch:
-            done = papermill.execute_notebook(
-                BOOK / f"{name}.ipynb",
-                Path(scratch) / f"{name}.ipynb",
-                parameters=parameters,
-                kernel_name="python3",
-                progress_bar=False,
-                cwd=str(BOOK),
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            )
+            try:
+                done = papermill.execute_notebook(
+                    BOOK / f"{name}.ipynb",
+                    Path(scratch) / f"{name}.ipynb",
+                    parameters=parameters,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    cwd=str(BOOK),
+                    extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                )
+            except PapermillExecutionError as error:
+                if error.ename in ("ConfigError", "RecordsError"):  # said in one sentence
+                    raise RecordsError(error.evalue) from None
+                raise
         cells += _shown(done.cells)
     title = f"Report on {listed(f'“{Path(one).name}”' for one in where)}"
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     heads = re.findall(r"^# (.*)", prose, re.MULTILINE)
     links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for head in heads]
-    top = nbformat.v4.new_markdown_cell("\n".join([f"# {title}", "", *links]))
+    top = nbformat.v4.new_markdown_cell("\n".join([f"# {_literal(title)}", "", *links]))
     page = PAGE.format(title=escape(title), style=_style(), body=_html([top, *cells]))
     out = place(out)
     try:
@@ -126,7 +134,8 @@ def _shown(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
         if not sections or (cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M)):
             sections.append([])
         if cell.cell_type == "markdown":
-            cell.source = BARE.sub("", NAMED.sub(r"\1", LABEL.sub("", cell.source)))
+            source = LABEL.sub("", RUNS.sub("", cell.source))
+            cell.source = BARE.sub("", NAMED.sub(r"\1", source))
         else:
             cell.outputs = [_figure(output) for output in cell.outputs if "data" in output]
         sections[-1].append(cell)
@@ -165,6 +174,11 @@ def _html(cells: Sequence[NotebookNode]) -> str:
     )
     html = exporter.from_notebook_node(notebook)[0]
     return re.sub(r'<a class="anchor-link".*?</a>', "", html)  # headings keep their names
+
+
+def _literal(text: str) -> str:
+    """Text in which Markdown sees no marks."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def _style() -> str:

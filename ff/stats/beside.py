@@ -1,8 +1,10 @@
 """Two conditions beside each other: how they differ, seed by seed.
 
-Two runs of a seed start from the same weights and see the same images in the same order, so that
-what is common to both cancels in their difference. Every quantity is computed of both from the same
-seeds, and anew without each one of these.
+Two runs of a seed with the same images, batch, width and kind of device start from the same weights
+and see the images in the same order, so that what is common to both cancels in their difference.
+Where one of these differs, a seed has nothing in common but its number; intervals are right, and
+no narrower than of other seeds. Every quantity is computed of both from the same seeds, and anew
+without each one of these.
 """
 
 from collections.abc import Callable
@@ -51,7 +53,7 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
     Raises
     ------
     RecordsError
-        They have no seed in common.
+        They have no seed or no depth of a network in common.
     """
     ours, theirs = (np.unique(records.layers["hidden"]) for records in (own, base))
     if not set(ours) & set(theirs):
@@ -64,6 +66,14 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
         base = Records(*tables, runs=base.runs)
     layers = _common(own.layers, base.layers, "layer")
     readouts = _common(own.readouts, base.readouts, "depth")
+    if len(layers[0]) and readouts[0].empty:
+        ours, theirs = (np.unique(records.readouts["depth"]) for records in (own, base))
+        raise RecordsError(
+            f"{name} has networks of {_listed(ours)} layers and {other} of {_listed(theirs)}: "
+            "train a depth that both have"
+        )
+    deepest = readouts[0]["depth"].max()  # a layer is compared in a network that it is in
+    layers = layers[0].query("layer <= @deepest"), layers[1].query("layer <= @deepest")
     if layers[0].empty:
         ours, theirs = (np.unique(records.layers["seed"]) for records in (own, base))
         raise RecordsError(

@@ -517,7 +517,7 @@ def verdicts(
                     "key": claim.key,
                     "where": claim.where,
                     "statement": claim.statement,
-                    "estimand": claim.estimand.format(**_terms(found, reading)),
+                    "estimand": _filled(claim.estimand, _terms(found, reading)),
                     "width": width,
                     "value": value,
                     "low": low,
@@ -585,6 +585,13 @@ def _terms(found: dict[int, Evidence], reading: Reading) -> dict[str, str]:
     }
 
 
+def _filled(text: str, terms: dict[str, str]) -> str:
+    """Put terms in their places; other braces stay."""
+    for name, term in terms.items():
+        text = text.replace(f"{{{name}}}", term)
+    return text
+
+
 def _listed(numbers: Iterable[Any], word: str = "and") -> str:
     *first, last = map(str, numbers)
     return f"{', '.join(first)} {word} {last}" if first else last
@@ -602,11 +609,12 @@ def _lacks(claim: Claim, own: Sequence[Evidence | None], found: Estimate, readin
         said.append(f"needs {both if len(claim.widths or ()) > 1 else f'width {wide}'}")
     if few := dict.fromkeys(str(one.seeds) for one in there if one.seeds < FEWEST):
         said.append(f"needs {FEWEST} seeds, has {' and '.join(few)}")
-    needs = claim.needs.format(target=f"{reading.target:g}")
+    needs = _filled(claim.needs, {"target": f"{reading.target:g}"})
     if len(there) == len(own) and np.isnan(found.value):
         said.append(f"needs {needs}")
     elif not few and len(there) == len(own) and np.isnan(found.low):
         said.append(f"no interval: needs {needs}, whichever seed is left out")
-    if shallow := [one.number[-1] for one in there if one.number[-1] < PAPER_DEPTH]:
+    asked = claim.stance != "silent"
+    if asked and (shallow := [one.number[-1] for one in there if one.number[-1] < PAPER_DEPTH]):
         said.append(f"{min(shallow)} layers, the paper has {PAPER_DEPTH}")
     return "; ".join(said)

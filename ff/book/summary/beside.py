@@ -1,5 +1,6 @@
 """What two conditions beside each other show, in a sentence or two for each width."""
 
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ def of_networks(pair: Two, differences: pd.DataFrame) -> Html:
     pair, differences
         Of `ff.stats.beside`.
     """
-    own, base = pair.ways
+    own, base = map(escape, pair.ways)
 
     def text(rows: pd.DataFrame) -> str:
         parts = []
@@ -52,7 +53,7 @@ def of_layers(pair: Two, by_layer: pd.DataFrame, quantity: str) -> Html:
     quantity
         "delay" or "correlation".
     """
-    own, base = pair.ways
+    own, base = map(escape, pair.ways)
     table: Any = by_layer[by_layer["quantity"] == quantity]
 
     def text(rows: pd.DataFrame) -> str:
