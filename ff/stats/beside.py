@@ -73,7 +73,7 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
             "train a depth that both have"
         )
     deepest = readouts[0]["depth"].max()  # a layer is compared in a network that it is in
-    layers = layers[0].query("layer <= @deepest"), layers[1].query("layer <= @deepest")
+    layers = [rows.loc[rows["layer"] <= deepest, :] for rows in layers]
     if layers[0].empty:
         ours, theirs = (np.unique(records.layers["seed"]) for records in (own, base))
         raise RecordsError(
