@@ -157,8 +157,7 @@ def test_without_a_common_depth_there_is_no_difference():
 
 
 def test_names_of_conditions_are_text_and_no_html(pair):
-    ways = dict(zip(("<b>x", "y"), pair.ways.values(), strict=True))
-    named = Two(ways)
+    named = Two({name: pair.ways[way] for name, way in (("<b>x", "late"), ("y", "soon"))})
     for html in (
         words.of_layers(named, by_layer(named), "delay")._html,
         words.of_networks(named, differences(named))._html,

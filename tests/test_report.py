@@ -128,7 +128,7 @@ def test_a_folders_name_is_text_and_no_html(mine, tmp_path):
     head = page.find("h1")
     assert head is not None
     assert head.get_text() == f"Report on “{folder.name}”"
-    assert all(image["src"].startswith("data:") for image in page.find_all("img"))
+    assert all(str(image["src"]).startswith("data:") for image in page.find_all("img"))
 
 
 def test_an_error_in_a_chapter_is_one_sentence(mine, tmp_path):

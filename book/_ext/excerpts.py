@@ -17,10 +17,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 # Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, tables of
-# numbers behind a click, and the theme's links beside headings.
+# numbers and of verdicts, and the theme's links beside headings.
 LEFT_OUT = (
     "script, style, svg, div.math, details.hide, div.cell_input, .ff-matrix, .ff-numbers, "
-    ".ff-fold table.dataframe, .headerlink"
+    "table.dataframe, .ff-verdicts, .headerlink"
 )
 # Elements within a line of text; before any other a word ends.
 INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
