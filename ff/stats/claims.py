@@ -473,7 +473,7 @@ CLAIMS = (
 
 
 def verdicts(
-    records: Records, reading: Reading = Reading(), claims: Sequence[Claim] = CLAIMS
+    records: Records, reading: Reading = Reading(), claims: Sequence[Claim] | None = None
 ) -> pd.DataFrame:
     """Decide every claim of the paper, or claims of one's own.
 
@@ -486,7 +486,7 @@ def verdicts(
         How the paper's words are turned into numbers, where it leaves a choice. For networks other
         than the paper's: `ff.stats.evidence.reading_of`.
     claims
-        What to decide; the paper's claims by default.
+        What to decide; None: the paper's claims.
 
     Returns
     -------
@@ -503,7 +503,7 @@ def verdicts(
     """
     found = dict(evidence(records, reading))
     rows = []
-    for claim in claims:
+    for claim in CLAIMS if claims is None else claims:
         for width, own, estimate in _measure(claim, found, reading):
             value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
             counts = [0 if one is None else one.seeds for one in own]
