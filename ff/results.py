@@ -14,6 +14,7 @@ from ff.records import (
     BOOK,
     TABLES,
     Records,
+    apart,
     below,
     complete,
     condition,
@@ -144,7 +145,7 @@ def nearest(records: Records) -> tuple[Records, str]:
         kinds = [condition(run) for run in runs.values() if set(unusual(run)) <= PAPERS]
         for kind in [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]:
             other = complete(read(*(path for path, run in runs.items() if condition(run) == kind)))
-            differs = sum(kind.get(key) != value for key, value in own.items())
+            differs = len(apart(records.runs[0], other.runs[0]))
             shared = ours & _networks(other)
             found.append(((kind["dataset"] != own["dataset"], differs, -len(shared)), other))
     if not found:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import papermill
 import pytest
 
 import ff
@@ -15,9 +14,9 @@ from ff.records import write
 from ff.results import VARIANTS, nearest
 from ff.stats.claims import verdicts
 from ff.stats.evidence import Reading, reading_of
+from tests.executing import outputs
 from tests.synthetic import records as synthetic
 
-BOOK = Path(__file__).parent.parent / "book"
 SMALL = {"dataset": "digits", "hidden": 8, "layers": [2, 3], "epochs": 3, "device": "cpu"}
 
 
@@ -365,15 +364,7 @@ def test_a_chapter_takes_records(name, case, mine, tmp_path):
         parameters |= {"layers": 2, "hidden": 8}
     if name.startswith("rq") and case != "one seed":
         parameters |= {"beside": mine}
-    done = papermill.execute_notebook(
-        BOOK / f"{name}.ipynb",
-        None,
-        parameters=parameters,
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(BOOK),
-    )
-    text = str([cell.get("outputs") for cell in done.cells])
+    text = outputs(name, **parameters)
     assert "not the published measurements" in text
     assert "Warning" not in text
     assert "1000 units" not in text

@@ -5,10 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import papermill
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
+
+from tests.executing import outputs
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -94,16 +95,7 @@ def test_figures_are_numbered_anew_on_each_page(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rq1_delay", "rq2_correlation", "threats"])
 def test_a_chapter_takes_one_network(name):
-    book = ROOT / "book"
-    done = papermill.execute_notebook(
-        book / f"{name}.ipynb",
-        None,
-        parameters={"layers": 2, "hidden": 100},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(book),
-    )
-    text = str([cell.get("outputs") for cell in done.cells])
+    text = outputs(name, layers=2, hidden=100)
     assert "Networks of 2 layers." in text
     assert "1000 units" not in text
     assert "nan" not in text.lower()

@@ -1,7 +1,7 @@
 """What a chapter shows: the published measurements or one's own, whole or one network of them."""
 
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from ff.results import VARIANTS, nearest, published, variations
 from ff.stats.accuracy import by_pairs, comparable
 from ff.stats.beside import Two, two
 from ff.stats.evidence import Reading, reading_of
-from ff.stats.robustness import READINGS, robustness
+from ff.stats.robustness import READINGS, differing, robustness
 
 __all__ = ["PUBLISHED", "Chapter", "choose", "spans_of", "study"]
 
@@ -124,11 +124,7 @@ class Chapter:
         found: dict[str, dict[str, Reading]] = {}
         for kind, named in READINGS.items():
             for name, reading in named.items():
-                changed = {
-                    field.name: value
-                    for field in fields(Reading)
-                    if (value := getattr(reading, field.name)) != getattr(usual, field.name)
-                }
+                changed = {choice: getattr(reading, choice) for choice in differing(reading, usual)}
                 if "first_epoch" in changed:
                     name = f"{reading.first_epoch} to {last}"
                 there = reading.depth in depths or reading.depth == usual.depth
@@ -168,7 +164,7 @@ def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter
     namespace["_ff_configured"] = True
     if one and not where:
         layers, hidden = layers or 8, hidden or 100
-    everything = read(*where) if where else published(None if beside else hidden)
+    everything = read(*where) if where else published()
     judged = comparable(complete(everything))
     if one and where:
         layers = layers or int(np.max(judged.readouts["depth"]))
@@ -191,14 +187,14 @@ def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter
             notes.append(f"So nothing is set beside them: {error}.")
     return Chapter(
         records=shown,
-        judged=judged if where else published(),
+        judged=judged,
         hidden=hidden,
         depth=layers,
         layers=rows,
         readouts=readouts,
         own=bool(where),
         whole=not where and layers is None and hidden is None,
-        reading=reading_of(judged) if where else Reading(),
+        reading=reading_of(judged),
         beside=pair,
         note=Note(" ".join(notes)) if notes else None,
     )
@@ -266,11 +262,8 @@ def _is_folder(value: Any) -> bool:
 
 
 def _are_folders(value: Any) -> bool:
-    return _is_folder(value) or _are_names(value)
-
-
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    several = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return several or _is_folder(value)
 
 
 def _compared(own: Records, other: Records) -> str:
@@ -281,15 +274,13 @@ def _compared(own: Records, other: Records) -> str:
         text += f" Left out beside: {'; '.join(map(describe, stopped))}."
     if by_pairs(own) != by_pairs(other):
         text += " Accuracy is that of pairs in one of them, and that of Eq. 3 in the other."
-    widths, kinds = (
-        [set(rows) for rows in sides]
-        for sides in (
-            [one.layers["hidden"] for one in (own, other)],
-            [map(device, one.runs) for one in (own, other)],
-        )
+    alike = (
+        ours["dataset"] == theirs["dataset"]
+        and ours["batch_size"] == theirs["batch_size"]
+        and set(map(device, own.runs)) == set(map(device, other.runs))
+        and set(own.layers["hidden"]) & set(other.layers["hidden"])
     )
-    alike = ours["dataset"] == theirs["dataset"] and ours["batch_size"] == theirs["batch_size"]
-    if not (alike and kinds[0] == kinds[1] and widths[0] & widths[1]):
+    if not alike:
         text += (
             " With other images, another batch, width or kind of device a seed has another start "
             "or order, so that nothing cancels in a difference of the same seeds."

@@ -16,18 +16,14 @@ from ff.book.chapter import PUBLISHED
 from ff.book.markup import listed
 from ff.errors import RecordsError
 from ff.files import place, replacing
-from ff.results import RESULTS
+from ff.records import BOOK
 
 __all__ = ["CHAPTERS", "report"]
 
-BOOK = RESULTS.parent
 CHAPTERS = ("rq1_delay", "rq2_correlation", "threats")
 BESIDE = ("rq1_delay", "rq2_correlation")  # the chapters that set two conditions beside each other
-DROPPED = {
-    "site-only",
-    "parameters",
-    "injected-parameters",
-}  # tags of cells: what needs the site's scripts, and inputs
+# Tags of cells that a report leaves out: what needs the site's scripts, and inputs.
+DROPPED = {"site-only", "parameters", "injected-parameters"}
 # The sentence on the page of runs, which a report has not.
 RUNS = re.compile(r"\{doc\}`How this was run </provenance>`\s+lists\s[^.]*\.")
 LABEL = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)  # of a section, as the site links to it

@@ -116,9 +116,9 @@ def by_layer(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
         "delay": lambda e: e.delay,
         "correlation": lambda e: e.strength,
     }
-    tables = []
+    pairs, tables = _evidence(pair, reading), []
     for quantity, values in quantities.items():
-        for own, base in _evidence(pair, reading):
+        for own, base in pairs:
             table = {"quantity": quantity, "hidden": own.layers.hidden, "layer": own.number}
             table |= {"seeds": own.seeds} | _difference(values(own), values(base))
             tables.append(pd.DataFrame(table))

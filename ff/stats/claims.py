@@ -502,7 +502,7 @@ def verdicts(
         as "needs a second width".
     """
     found = dict(evidence(records, reading))
-    rows = []
+    terms, rows = _terms(found, reading), []
     for claim in CLAIMS if claims is None else claims:
         for width, own, estimate in _measure(claim, found, reading):
             value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
@@ -517,7 +517,7 @@ def verdicts(
                     "key": claim.key,
                     "where": claim.where,
                     "statement": claim.statement,
-                    "estimand": _filled(claim.estimand, _terms(found, reading)),
+                    "estimand": _filled(claim.estimand, terms),
                     "width": width,
                     "value": value,
                     "low": low,

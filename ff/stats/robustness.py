@@ -10,7 +10,7 @@ from ff.records import Records
 from ff.stats.claims import CLAIMS, TESTED, verdicts
 from ff.stats.evidence import Reading
 
-__all__ = ["READINGS", "reached", "robustness"]
+__all__ = ["READINGS", "differing", "reached", "robustness"]
 
 # What is varied of the reading, by the name of its kind and then its own.
 READINGS = {
@@ -67,7 +67,7 @@ def robustness(
     main: Any = verdicts(records, usual)
     main = main[main["verdict"].isin(TESTED)]
     varied = [
-        (kind, name, verdicts(records, reading), _changed(reading, usual))
+        (kind, name, verdicts(records, reading), differing(reading, usual))
         for kind, named in readings.items()
         for name, reading in named.items()
     ]
@@ -111,7 +111,13 @@ def reached(varied: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(same=same, opposite=both & ~same)
 
 
-def _changed(reading: Reading, usual: Reading) -> set[str]:
-    """Names of the choices that are not the usual ones."""
+def differing(reading: Reading, usual: Reading) -> set[str]:
+    """Names of the choices in which a reading is not the usual one.
+
+    Parameters
+    ----------
+    reading, usual
+        Two readings.
+    """
     names = [field.name for field in fields(Reading)]
     return {name for name in names if getattr(reading, name) != getattr(usual, name)}
