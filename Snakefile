@@ -3,11 +3,13 @@
     snakemake                           # what is missing or stale, on this machine
     snakemake --dry-run                 # only say what that would be
     snakemake --touch                   # after a clone: take the committed results as up to date
+    snakemake own                       # only your own runs, nothing of the book's
 
 Each file in params/sweep/ is one run: a width, a condition, some seeds, all depths sharing one
 training; its results go to book/results/. To add seeds, add a file, call snakemake, then `make
 numbers`, and commit. Each file in params/variations/ is a run that changes the method, with
-results in book/variations/. A run that is cut off continues from its last checkpoint.
+results in book/variations/. Each file in params/own/ is a run of yours, with results in
+records/own/. A run that is cut off continues from its last checkpoint.
 A file that `ff train -f` refuses is no run: the others are trained, and the sweep fails.
 On a cluster: profiles/slurm and profiles/kubernetes.
 """
@@ -27,19 +29,21 @@ NAME = "[^./][^/]*"  # of a run; ._x.yaml is none
 # and Slurm replaces % and \ in the path of its log.
 LOST = r"""[,%\\"]|^'|'$|'.*[$`]|[$`].*'"""
 
-# Where the results of the files in a folder of params/ go, below book/.
-FOLDERS = {"results": "sweep", "variations": "variations"}
+# Folders of results, and that of params/ which says what they are of.
+OWN = "records/own"
+FOLDERS = {"book/results": "sweep", "book/variations": "variations", OWN: "own"}
+BOOK = [place for place in FOLDERS if place != OWN]
 
 
-def path_of(group, run):
+def path_of(place, run):
     """The file that says what to train."""
-    return f"params/{FOLDERS[group]}/{run}.yaml"
+    return f"params/{FOLDERS[place]}/{run}.yaml"
 
 
 RUNS, REFUSED = [], {}
-for group in FOLDERS:
-    for run in glob_wildcards(path_of(group, f"{{run,{NAME}}}")).run:
-        path = path_of(group, run)
+for place in FOLDERS:
+    for run in glob_wildcards(path_of(place, f"{{run,{NAME}}}")).run:
+        path = path_of(place, run)
         try:
             if re.search(r"[{}\n]", run):  # Snakemake and papermill read braces in a path
                 raise ConfigError(
@@ -50,54 +54,64 @@ for group in FOLDERS:
                 raise ConfigError(
                     f"{path} must say {', '.join(absent)}: the notebook has defaults of its own"
                 )
-            RUNS.append((group, run))
+            RUNS.append((place, run))
         except ConfigError as error:
-            REFUSED[group, run] = error
+            REFUSED[place, run] = error
 if REFUSED:
     print("These are no runs:", *REFUSED.values(), sep="\n", file=sys.stderr)
 
 
 wildcard_constraints:
-    group="|".join(FOLDERS),
+    place="|".join(FOLDERS),
     run=NAME,
 
 
-def check_device(group, run):
+def check_device(place, run):
     """Refuse a run whose device is not here, before Snakemake deletes the results it has."""
     if not (workflow.non_local_exec_or_dryrun or workflow.touch):  # it would be trained here
-        choose(Config.load(path_of(group, run)).device)
+        choose(Config.load(path_of(place, run)).device)
 
 
-def wanted(wildcards):
-    """The results of every run but those whose device is not here, which are named."""
+def wanted(*places):
+    """The results of every run but those whose device is not here, which are named.
+
+    Last, where a file was refused, comes what cannot be made: the others are trained all the same.
+    """
     here, elsewhere = [], []
-    for group, run in RUNS:
+    for place, run in RUNS:
+        if place not in places:
+            continue
         try:
-            check_device(group, run)
-            here.append(f"book/{group}/{run}")
+            check_device(place, run)
+            here.append(f"{place}/{run}")
         except TrainingError:
             elsewhere.append(run)
     if elsewhere:
         print("Left as they are, for want of their device:", *elsewhere, file=sys.stderr)
-    return expand("{folder}/{table}.parquet", folder=here, table=["layers", "readouts"])
+    refused = ["records/refused"] if any(place in places for place, _ in REFUSED) else []
+    return expand("{folder}/{table}.parquet", folder=here, table=["layers", "readouts"]) + refused
 
 
 def accepted(wildcards):
     """A run's file; an error if the run was refused, or cannot be trained, and is asked for."""
-    group, run = wildcards.group, wildcards.run
-    if (group, run) in REFUSED:
-        raise REFUSED[group, run]
-    path = path_of(group, run)
+    place, run = wildcards.place, wildcards.run
+    if (place, run) in REFUSED:
+        raise REFUSED[place, run]
+    path = path_of(place, run)
     if workflow.non_local_exec and (lost := re.search(LOST, run)):
         raise ConfigError(f"{path} cannot have {lost[0]!r} in its name on a cluster; rename it")
-    check_device(group, run)
+    check_device(place, run)
     return path
 
 
-rule all:
+rule all:  # what the book rests on
     input:
-        wanted,
-        ["records/refused"] if REFUSED else [],
+        lambda wildcards: wanted(*BOOK),
+
+
+rule own:
+    input:
+        lambda wildcards: wanted(OWN),
 
 
 rule refused:  # fails, so that the sweep does, too; the runs are trained all the same
@@ -116,10 +130,10 @@ rule train:
         # What decides the numbers. Figures and statistics may change without training again.
         library=sources("ff.running.run"),
     output:
-        layers="book/{group}/{run}/layers.parquet",
-        readouts="book/{group}/{run}/readouts.parquet",
+        layers="{place}/{run}/layers.parquet",
+        readouts="{place}/{run}/readouts.parquet",
     log:
-        notebook="records/{group}/{run}.ipynb",  # executed; kept when the run fails
+        notebook="records/notebooks/{place}/{run}.ipynb",  # executed; kept when the run fails
     threads: 1  # two runs side by side beat one on two cores
     resources:
         mem_mb=4000,

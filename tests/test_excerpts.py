@@ -14,6 +14,7 @@ HTML = """
 <section id="a"><h1>Delay<a class="headerlink">#</a></h1>
 <p>Layer <code><span>ff.x</span></code>, with <span class="math">\\(\\theta\\)</span>.</p>
 <script>let hidden;</script><svg><text>axis</text></svg><div class="math">\\[x\\]</div>
+<table class="dataframe"><tr><th>1</th><td>−0.25</td><td>layer 4</td></tr></table>
 <section id="b"><h2>Rows</h2><table><tr><td>0.5</td><td id="c">1</td></tr></table></section>
 </section></article>
 <footer>Foot</footer>"""
@@ -21,7 +22,7 @@ HTML = """
 
 def test_text_is_what_a_reader_sees_and_its_places_are_found():
     text, places = excerpts.extract(HTML)
-    assert text.strip() == "Delay Layer ff.x, with θ. Rows 0.5 1"
+    assert text.strip() == "Delay Layer ff.x, with θ. layer 4 Rows 0.5 1"
     assert "  " not in text
     assert places.keys() == {"a", "b"}
     assert text[places["b"] :].split() == ["Rows", "0.5", "1"]

@@ -76,9 +76,9 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
-def scheduled(printed: str, group: str = "results") -> list[str]:
-    """Names of the runs that a dry run would train, with results in a folder of book/."""
-    start = f"    wildcards: group={group}, run="
+def scheduled(printed: str, place: str = "book/results") -> list[str]:
+    """Names of the runs that a dry run would train, with results in this folder."""
+    start = f"    wildcards: place={place}, run="
     return sorted(
         line.removeprefix(start) for line in printed.splitlines() if line.startswith(start)
     )
@@ -165,14 +165,14 @@ def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snake
     assert process.returncode == 1, printed
     assert all(reason in printed for reason in reasons)
     assert {path.name for path in (project / "book" / "results").iterdir()} == {"one"}
-    assert {path.name for path in (project / "records" / "results").iterdir()} == {"one.ipynb"}
+    assert {path.name for path in (project / "records/notebooks/book/results").iterdir()} == {"one.ipynb"}
     assert ff.read(project / "book" / "results" / "one")
 
     process = start("book/results/two/layers.parquet")  # asked for by name
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, printed
     assert f"ConfigError: {reasons[0]}" in printed
-    assert not (project / "records" / "results" / "two.ipynb").exists()
+    assert not (project / "records/notebooks/book/results" / "two.ipynb").exists()
 
 
 def test_variations_are_runs_with_results_of_their_own(project, snakemake):
@@ -183,7 +183,7 @@ def test_variations_are_runs_with_results_of_their_own(project, snakemake):
     (project / "params" / "variations" / "tune.py").write_text("raise SystemExit(1)\n")
     planned = snakemake("--dry-run")
     assert scheduled(planned) == ["one", "two"]
-    assert scheduled(planned, "variations") == ["grown", "one"]
+    assert scheduled(planned, "book/variations") == ["grown", "one"]
     snakemake()
     assert "Nothing to be done" in snakemake()
     results, variations = project / "book" / "results", project / "book" / "variations"
@@ -194,7 +194,22 @@ def test_variations_are_runs_with_results_of_their_own(project, snakemake):
     assert ff.read(variations / "grown").runs[0]["config"]["schedule"] == "in-turn"
     write(project, "one", folder="variations", **changes, temperature=2.0)
     planned = snakemake("--dry-run")
-    assert (scheduled(planned), scheduled(planned, "variations")) == ([], ["one"])
+    assert (scheduled(planned), scheduled(planned, "book/variations")) == ([], ["one"])
+
+
+def test_own_runs_are_trained_alone_and_leave_the_book_as_it_is(project, snakemake):
+    write(project, "mine", folder="own", learning_rate=0.0005)
+    assert scheduled(snakemake("--dry-run"), "records/own") == []
+    planned = snakemake("--dry-run", "own")
+    assert scheduled(planned) == []
+    assert scheduled(planned, "records/own") == ["mine"]
+    snakemake("own")
+    assert not list((project / "book").glob("results/*"))
+    assert ff.read(project / "records" / "own").runs[0]["config"]["learning_rate"] == 0.0005
+    write(project, "other", folder="own", layers=1)
+    planned = snakemake("--dry-run", "own")
+    assert "params/own/other.yaml: layers must be an integer of at least 2" in planned
+    assert "refused" not in snakemake("--dry-run").split("These are no runs", 1)[1].split("\n\n", 1)[1]
 
 
 def test_a_variation_that_ff_refuses_is_not_trained_but_its_namesake_is(project, start, snakemake):
@@ -203,12 +218,12 @@ def test_a_variation_that_ff_refuses_is_not_trained_but_its_namesake_is(project,
     planned = snakemake("--dry-run")
     assert reason in planned
     assert scheduled(planned) == ["one", "two"]
-    assert scheduled(planned, "variations") == []
+    assert scheduled(planned, "book/variations") == []
     process = start("book/variations/one/layers.parquet")  # asked for by name
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, printed
     assert f"ConfigError: {reason}" in printed
-    assert not (project / "records" / "variations" / "one.ipynb").exists()
+    assert not (project / "records/notebooks/book/variations" / "one.ipynb").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
@@ -229,7 +244,7 @@ def test_a_run_whose_device_is_not_here_is_left_as_it_is_but_submitted_to_a_clus
     assert [len(list(folder.iterdir())) for folder in folders] == [2, 2]
     planned = snakemake("--dry-run")
     assert scheduled(planned) == ["card"], planned
-    assert scheduled(planned, "variations") == ["chip"], planned
+    assert scheduled(planned, "book/variations") == ["chip"], planned
     pytest.importorskip("snakemake_executor_plugin_slurm")
     printed = snakemake("--profile", "profiles/slurm", "--dry-run")
     assert printed.count("gpu=1") == 2

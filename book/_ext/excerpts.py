@@ -17,11 +17,12 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 # Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, tables of
-# numbers and of verdicts, and the theme's links beside headings.
+# verdicts and those behind a click, links to files, and the theme's links beside headings.
 LEFT_OUT = (
     "script, style, svg, div.math, details.hide, div.cell_input, .ff-matrix, .ff-numbers, "
-    "table.dataframe, .ff-verdicts, .headerlink"
+    ".ff-verdicts, .ff-fold, .ff-download, .headerlink"
 )
+WORD = re.compile(r"[^\W\d_]{3}")  # what a cell of a table must have to be more than a number
 # Elements within a line of text; before any other a word ends.
 INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
 PLACES = {"section", "dt", "span"}  # what a result may lead to
@@ -46,6 +47,9 @@ def extract(html: str) -> tuple[str, dict[str, int]]:
         return "", {}
     for element in article.select(LEFT_OUT):
         element.decompose()
+    for cell in article.select("table.dataframe :is(td, th)"):
+        if not WORD.search(cell.get_text()):
+            cell.decompose()
     for formula in article.select("span.math"):
         formula.string = spell(formula.get_text())
     text, places = "", {}
