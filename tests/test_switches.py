@@ -1,6 +1,8 @@
 """The tables of switches: autograd checks each entry, and what is added from outside trains."""
 
 import json
+import re
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -14,6 +16,7 @@ import ff
 from ff.algorithm.network import Layer, Network
 from ff.algorithm.objective import Objective
 from ff.algorithm.readout import Readouts
+from ff.algorithm.slopes import check
 from ff.config import schema
 from ff.data import DATASETS, Source, Split, load
 from ff.switches.activation import ACTIVATIONS, Activation
@@ -119,6 +122,34 @@ def test_the_slope_of_each_loss_is_autograds(loss, temperature):
     margin = random(3, 8).requires_grad_()
     (exact,) = torch.autograd.grad(loss.value(margin, temperature).sum(), margin)
     assert_close(loss.slope(margin.detach().clone(), temperature) / 8, exact)
+
+
+@pytest.mark.parametrize("entry", list(product(GOODNESS, ACTIVATIONS, LOSSES)))
+def test_every_choice_passes_the_check_of_a_run(entry):
+    check(ff.Config(**dict(zip(("goodness", "activation", "loss"), entry, strict=True))))
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "said"),
+    [
+        ("goodness", {"slope": lambda z: z}, "goodness 'added': factor · slope must be the deriv"),
+        ("goodness", {"factor": 2.0}, "but is"),
+        ("goodness", {"slope": lambda z: z.square().sum(-1)}, "must have the shape (7, 6)"),
+        ("goodness", {"value": lambda z: z.pow(3).sum()}, "value must make (7,) of (7, 6)"),
+        ("goodness", {"value": lambda z: z.detach().pow(3).sum(-1)}, "made of torch's functions"),
+        ("activation", {"backward": lambda d, a: d}, "activation 'added': what backward makes"),
+        ("loss", {"slope": lambda m, t: m}, "loss 'added': slope / 2B must be the derivative"),
+    ],
+)
+def test_a_run_with_a_wrong_slope_is_refused(monkeypatch, key, wrong, said):
+    tables = {"goodness": (GOODNESS, CUBES), "activation": (ACTIVATIONS, SOFTPLUS)}
+    table, right = tables.get(key, (LOSSES, HINGE))
+    monkeypatch.setitem(table, "added", right)
+    config = ff.Config(**{"dataset": "digits", "layers": 2, "hidden": 5, key: "added"})
+    check(config)
+    monkeypatch.setitem(table, "added", replace(right, **wrong))
+    with pytest.raises(ff.ConfigError, match=re.escape(said)):
+        ff.train(config)
 
 
 @pytest.mark.parametrize("loss", LOSSES.values())

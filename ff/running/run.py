@@ -12,6 +12,7 @@ import torch
 from ff import machine, records
 from ff.algorithm.growing import Growing
 from ff.algorithm.precision import chosen
+from ff.algorithm.slopes import check
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
@@ -56,7 +57,8 @@ def train(
     Raises
     ------
     ConfigError
-        The batch is larger than the data set.
+        The batch is larger than the data set, or the slope of a goodness, loss or activation is not
+        its derivative.
     DataError
         The data set is absent or damaged.
     TrainingError
@@ -80,6 +82,7 @@ def train(
         config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
         return finished
+    check(config)
     device = machine.choose(config.device)
     dataset = load(config.dataset, config.image_size).to(device)
     batch_size(config, dataset)  # refuses before anything is written
