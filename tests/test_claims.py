@@ -1,5 +1,6 @@
 """Claims and verdicts: the rule, the numbers once more with pandas and scipy, and the tables."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, get_args, get_type_hints
@@ -202,7 +203,7 @@ def test_without_an_interval_there_is_no_p() -> None:
     ],
 )
 def test_agreement_with_the_paper(stance: Any, verdict: str, agreement: str) -> None:
-    assert claim(stance=stance).agreement(verdict) == agreement
+    assert claim(0, stance=stance).agreement(verdict) == agreement
 
 
 def test_the_paper_rejects_four_hypotheses_implies_one_false_and_is_silent_on_a_question() -> None:
@@ -388,6 +389,32 @@ def test_braces_in_a_claim_of_ones_own_are_text() -> None:
     own = Claim("mine", "here", "{1, 2}", "Layers {1, 2} of {ladder}.", measure, low=0)
     (row,) = verdicts(synthetic(4, (2, 4)), claims=[own]).to_dict("records")
     assert (row["statement"], row["estimand"]) == ("{1, 2}", "Layers {1, 2} of 1, 2 and 4.")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "holds whatever its number is; give low, high or both"),
+        ({"low": 1, "high": 1}, "low must be less than high, but got (1, 1)"),
+        ({"low": NAN}, "low must be less than high"),
+        ({"low": 0, "stance": "agrees"}, "stance must be one of 'asserts', 'rejects', 'implies"),
+        ({"low": 0, "widths": ("narrow",)}, "widths must be None, ('wide',) or ('narrow', 'wide')"),
+    ],
+)
+def test_a_claim_that_nothing_can_decide_is_refused(options: Any, said: str) -> None:
+    with pytest.raises(ff.ConfigError, match=re.escape(said)):
+        claim(**options)
+
+
+def test_a_measure_must_return_an_interval_and_claims_be_given() -> None:
+    def measure(own: Any) -> Any:
+        return 0.5
+
+    own = Claim("mine", "here", "It is.", "A number.", measure, low=0)
+    with pytest.raises(ff.ConfigError, match=r"must return an Estimate.*returned float"):
+        verdicts(synthetic(4, (2, 4)), claims=[own])
+    with pytest.raises(ff.ConfigError, match="no claim to decide"):
+        verdicts(synthetic(4, (2, 4)), claims=[])
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
@@ -607,8 +634,8 @@ def test_two_numbers_are_combined_in_either_order() -> None:
         assert LESSER(one, other).p(0.0) == max(low.p(0.0), high.p(0.0))
         assert GREATER(one, other).p(0.5) == high.p(0.5)
         assert GREATER(one, other).p(1.0) == max(low.p(1.0), high.p(1.0))
-    assert claim().combine(low, high).value == pytest.approx(0.5), "by default the difference"
-    assert claim().combine(high, low).value == pytest.approx(-0.5)
+    assert claim(0).combine(low, high).value == pytest.approx(0.5), "by default the difference"
+    assert claim(0).combine(high, low).value == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize("key", TOGETHER)

@@ -185,7 +185,9 @@ def test_a_job_that_is_killed_goes_on_where_it_was(project, slurm):
         [f"CANCELLED {rule}{LONG}", f"COMPLETED {rule}{LONG}", f"COMPLETED {rule}{SHORT}"]
     )
     # The second job's bar shows no epoch up to the one that the first job had reached.
-    notebook = nbformat.read(project / "records/notebooks/book/results" / f"{LONG}.ipynb", as_version=4)
+    notebook = nbformat.read(
+        project / "records/notebooks/book/results" / f"{LONG}.ipynb", as_version=4
+    )
     shown = [int(epoch) for epoch in re.findall(rf"epoch (\d+)/{EPOCHS}", str(notebook))]
     assert min(shown) > reached
     for run, last in ((LONG, EPOCHS), (SHORT, sweeping.RUN["epochs"])):

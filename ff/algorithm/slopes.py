@@ -32,14 +32,8 @@ def check(config: Config) -> None:
         A slope is not the derivative of the value, or a function does not keep to its shapes.
     """
     drawn = torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(1)).double()
-    activation, goodness, loss = (
-        table[name]
-        for table, name in (
-            (ACTIVATIONS, config.activation),
-            (GOODNESS, config.goodness),
-            (LOSSES, config.loss),
-        )
-    )
+    activation, goodness = ACTIVATIONS[config.activation], GOODNESS[config.goodness]
+    loss = LOSSES[config.loss]
 
     def backward(a: Tensor) -> Tensor:
         activation.value(left := a.clone())

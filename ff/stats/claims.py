@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ff.errors import ConfigError
 from ff.records import Records
 from ff.stats.correlation import STRONG
 from ff.stats.delay import slopes_of_delays
@@ -36,6 +37,8 @@ STANCES = {
 
 # Choices of a reading that enter a correlation over all pairs.
 CORRELATION = ("first_epoch", "overall", "coefficient")
+
+WIDTHS = (None, ("wide",), ("narrow", "wide"))  # that a claim can be about
 
 Measure = Callable[[Evidence], Estimate]  # the number of one width
 
@@ -89,15 +92,15 @@ class Claim:
         Computes it from the evidence of one width, or of each of two. None: the statement follows
         from the algorithm, and there is nothing to measure.
     low, high
-        The range of the number if the claim holds.
+        The range of the number if the claim holds; where there is a number, one of them at least.
     widths
         None for each width on its own; ("wide",) for a statement about the wide one alone; or
         ("narrow", "wide").
     chapter
         Page of the book that shows the computation.
     stance
-        What the paper makes of it: a key of `STANCES`. It "rejects" a hypothesis that it finds
-        false, and is "silent" on what this book adds.
+        What the paper makes of it: it "asserts" it; it "rejects" a hypothesis that it finds false;
+        its own criterion "implies false"; it is "silent" on what this book or a reader adds.
     combine
         Of a pair of widths: makes one number of that of the first and that of the second; by
         default their difference, the second minus the first.
@@ -108,6 +111,11 @@ class Claim:
         Choices of a `Reading`, beside accuracy and depth, that enter the number.
     needs
         What networks must have for the number to exist, where there are seeds and widths enough.
+
+    Raises
+    ------
+    ConfigError
+        There is a number and no range for it, or an unknown stance or width.
     """
 
     key: str
@@ -124,6 +132,26 @@ class Claim:
     same_as: str = ""
     reads: tuple[str, ...] = ("target",)
     needs: str = "accuracies that vary"
+
+    def __post_init__(self) -> None:
+        name = f"claim {self.key!r}"
+        if self.measure is not None and not -np.inf <= self.low < self.high <= np.inf:
+            raise ConfigError(f"{name}: low must be less than high, but got {self.low, self.high}")
+        if self.measure is not None and np.isinf([self.low, self.high]).all():
+            raise ConfigError(
+                f"{name} holds whatever its number is; give low, high or both, between which the "
+                "number lies if the claim holds"
+            )
+        if self.stance not in STANCES:
+            raise ConfigError(
+                f"{name}: stance must be one of {', '.join(map(repr, STANCES))} but got "
+                f"{self.stance!r}"
+            )
+        if self.widths not in WIDTHS:
+            raise ConfigError(
+                f"{name}: widths must be {', '.join(map(repr, WIDTHS[:-1]))} or {WIDTHS[-1]!r} "
+                f"but got {self.widths!r}"
+            )
 
     def verdict(self, low: float, high: float) -> str:
         """Compare an interval with the claim's range."""
@@ -500,10 +528,18 @@ def verdicts(
         in another row. A claim about a width, or two, that the records lack is "not measured".
         `lacks` says what the records lack for the claim as the paper makes it: empty, or words such
         as "needs a second width".
+
+    Raises
+    ------
+    ConfigError
+        There is no claim, or one whose `measure` returns something other than an `Estimate`.
     """
+    claims = CLAIMS if claims is None else claims
+    if not claims:
+        raise ConfigError("no claim to decide; give at least one, or None for the paper's")
     found = dict(evidence(records, reading))
     terms, rows = _terms(found, reading), []
-    for claim in CLAIMS if claims is None else claims:
+    for claim in claims:
         for width, own, estimate in _measure(claim, found, reading):
             value, low, high = map(float, (estimate.value, estimate.low, estimate.high))
             counts = [0 if one is None else one.seeds for one in own]
@@ -550,7 +586,7 @@ def _measure(
         yield "any", [], unknown
     elif claim.widths is None:
         for width, own in found.items():
-            yield str(width), [own], claim.measure(own)
+            yield str(width), [own], _number(claim, own)
     else:
         meant = dict(zip(("narrow", "wide"), reading.widths, strict=True))
         wanted = tuple(dict.fromkeys(meant[width] for width in claim.widths))
@@ -563,9 +599,21 @@ def _measure(
         elif set(widths) - set(found):
             yield name, [None] * len(set(widths) - set(found)), unknown
         else:
-            first, *other = (claim.measure(found[width]) for width in widths)
+            first, *other = (_number(claim, found[width]) for width in widths)
             both = [found[width] for width in widths]
             yield name, both, claim.combine(first, other[0]) if other else first
+
+
+def _number(claim: Claim, own: Evidence) -> Estimate:
+    """The claim's number of one width."""
+    assert claim.measure is not None
+    found = claim.measure(own)
+    if not isinstance(found, Estimate):
+        raise ConfigError(
+            f"claim {claim.key!r}: measure must return an Estimate, a number with its interval, "
+            f"but returned {type(found).__name__}; see ff.stats.intervals.jackknife"
+        )
+    return found
 
 
 def _terms(found: dict[int, Evidence], reading: Reading) -> dict[str, str]:
