@@ -138,8 +138,8 @@ def fetch(name: str) -> None:
     "form",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
-    help="table is for people (the default); csv has a row for each statement and width; json a "
-    "list of statements with their widths.",
+    help="table is for people (the default); csv has a row for each statement and width; json the "
+    "statements with their widths, and where each run of the records is from.",
 )
 def verdicts(folders: tuple[Path, ...], form: str) -> None:
     """Judge the paper's claims by records.
@@ -149,6 +149,7 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
     paper's, the least and the greatest width stand for its two, and the deepest layer for its 32nd;
     what the records lack for a claim is said.
     """
+    from ff.book.pages import measured, settings
     from ff.stats.accuracy import comparable
     from ff.stats.claims import STANCES, verdicts
     from ff.stats.evidence import reading_of
@@ -160,12 +161,17 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
         records = comparable(complete(found))
         table = verdicts(records, reading_of(records))
     else:
-        table = verdicts(ff.published())
+        records = ff.published()
+        table = verdicts(records)
+    where = ", ".join(map(str, folders)) or "published"
     if form == "csv":
+        table.insert(0, "records", where)
         click.echo(table.to_csv(index=False), nl=False)
     elif form == "json":
-        click.echo(json.dumps(_statements(table), indent=2, ensure_ascii=False))
+        found = {"records": where, "runs": records.runs, "statements": _statements(table)}
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
+        click.echo(f"{where}: {measured(records).text} {settings(records.runs[0])}\n")
         for own in _statements(table):
             click.secho(own["statement"], bold=True)
             click.echo(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")

@@ -1,5 +1,6 @@
 """Two conditions beside each other, against plain loops over the seeds that are left out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,9 @@ def test_what_both_have_is_kept():
 
 def test_without_a_common_width_the_nearest_one_by_ratio_stands_beside():
     pair = two(made(hidden=(20,)), made(hidden=(8, 45, 100)), "mine", "theirs")
-    assert list(pair.ways) == ["mine", "theirs (45 units)"]
+    assert list(pair.ways) == ["mine (20 units)", "theirs (45 units)"]
+    assert pair.apart == ["hidden 45 instead of 20"]
+    assert not pair.alike
     theirs = pair.ways["theirs (45 units)"]
     assert set(theirs.layers["hidden"]) == set(theirs.readouts["hidden"]) == {20}
     expected: Any = made(hidden=(8, 45, 100)).layers.query("hidden == 45")["train_accuracy"]
@@ -157,7 +160,8 @@ def test_without_a_common_depth_there_is_no_difference():
 
 
 def test_names_of_conditions_are_text_and_no_html(pair):
-    named = Two({name: pair.ways[way] for name, way in (("<b>x", "late"), ("y", "soon"))})
+    ways = {name: pair.ways[way] for name, way in (("<b>x", "late"), ("y", "soon"))}
+    named = replace(pair, ways=ways)
     for html in (
         words.of_layers(named, by_layer(named), "delay")._html,
         words.of_networks(named, differences(named))._html,
@@ -182,6 +186,10 @@ def test_sentences_name_the_layers_that_differ_and_how(pair):
     assert f"with late, layers {later[0]} to {later[-1]} later" in text
     found = differences(pair)
     text = words.of_networks(pair, found)._html
+    assert "late minus soon, of the same seeds.</p>" in text
+    other = replace(pair, alike=False, apart=["epochs 60 instead of 30", "hidden 8 instead of 9"])
+    said = words.of_networks(other, found)._html
+    assert "late minus soon. It is that of 2 settings together: epochs 60 instead of 30;" in said
     for row in found.to_dict("records"):
         sign = "more" if row["low"] > 0 else "less" if row["high"] < 0 else "open"
         assert f"({sign})" in text.split(row["quantity"])[1].split(";")[0]

@@ -295,7 +295,7 @@ def test_the_nearest_published_networks_are_of_the_same_images(mine, changes, im
 def test_nothing_stands_beside_networks_of_other_depths(tmp_path):
     chapter = chosen(records=trained(tmp_path, layers=3), beside="paper")
     assert chapter.beside is None
-    assert "So nothing is set beside them: " in str(chapter.note)
+    assert "No published networks are set beside them: " in str(chapter.note)
     assert "train a depth that both have" in str(chapter.note)
 
 

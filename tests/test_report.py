@@ -38,6 +38,8 @@ def test_each_statement_is_told_once_with_every_width(mine):
     done = invoke("verdicts", mine)
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
+    assert lines[0].startswith(f"{mine}: Measured on the digits of scikit-learn over 4 epochs; ")
+    assert lines[0].endswith("not the defaults: dataset digits, epochs 4.")
     for claim in CLAIMS:
         assert lines.count(claim.statement) == 1
     assert sum("width 8: " in line or "width 8, " in line for line in lines) > 5
@@ -57,6 +59,9 @@ def test_json_holds_each_statement_once_and_no_number_that_json_has_not(mine):
     done = invoke("verdicts", mine, "--format", "json")
     assert "NaN" not in done.output
     found = json.loads(done.output)
+    assert found["records"] == str(mine)
+    assert found["runs"][0]["config"]["epochs"] == 4
+    found = found["statements"]
     assert [own["key"] for own in found] == [claim.key for claim in CLAIMS]
     widths = {row["width"] for own in found for row in own["widths"]}
     assert widths == {"8", "12", "12 - 8", "8 and 12", "any"}
@@ -68,6 +73,7 @@ def test_csv_has_a_row_for_each_number(mine):
     rows: list[Any] = list(csv.DictReader(io.StringIO(done.output)))
     table: Any = verdicts(ff.read(mine))
     assert {row["key"] for row in rows} == set(table["key"])
+    assert {row["records"] for row in rows} == {str(mine)}
     assert {row["width"] for row in rows if row["key"] == "rq1-h1"} == {"8", "12"}
 
 
@@ -104,6 +110,11 @@ def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
     assert not re.search(r"\{(ref|doc|eq)\}|^\(\w+\)=", page.get_text(), re.MULTILINE)
     heads = [head.get_text() for head in page.find_all("h1")]
     assert heads[0] == f"Report on “{mine.name}”"
+    run = page.find(class_="ff-runs")
+    assert run is not None
+    assert "epochs: 4 instead of 30" in run.get_text()
+    assert ff.read(mine).runs[0]["versions"]["commit"][:7] in run.get_text()
+    assert "learning_rate: 0.001" in str(page.find("details"))
     assert len(heads) == 1 + len(report.CHAPTERS)
     targets = [place for place in places if place and place[0] == "#"]
     assert len(targets) == len(report.CHAPTERS)

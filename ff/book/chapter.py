@@ -10,18 +10,16 @@ import pandas as pd
 
 from ff.book.markup import Note, listed
 from ff.book.notebook import parameters
+from ff.book.pages import settings
 from ff.errors import ConfigError, RecordsError
 from ff.files import place
 from ff.params import instead, plain
 from ff.records import (
     Records,
-    apart,
     complete,
     describe,
-    device,
     diverged,
     read,
-    unusual,
 )
 from ff.results import VARIANTS, nearest, published, variations
 from ff.stats.accuracy import by_pairs, comparable
@@ -176,15 +174,15 @@ def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter
     pair = None
     if beside:
         other, words = nearest(judged) if beside == [PAPER] else (read(*beside), "")
-        whole = comparable(complete(other))
-        notes.append(f"{words} {_compared(everything, other)}".strip())
+        names = _name(where) or PUBLISHED_NAME, _name(beside)
         try:
-            names = _name(where) or PUBLISHED_NAME, _name(beside)
-            pair = two(Records(rows, readouts, shown.runs), whole, *names)
+            shown_rows = Records(rows, readouts, shown.runs)
+            pair = two(shown_rows, comparable(complete(other)), *names)
+            notes.append(f"{words} {_compared(pair, everything, other)}".strip())
         except RecordsError as error:
             if beside != [PAPER]:
                 raise
-            notes.append(f"So nothing is set beside them: {error}.")
+            notes.append(f"No published networks are set beside them: {error}.")
     return Chapter(
         records=shown,
         judged=judged,
@@ -266,21 +264,14 @@ def _are_folders(value: Any) -> bool:
     return several or _is_folder(value)
 
 
-def _compared(own: Records, other: Records) -> str:
+def _compared(pair: Two, own: Records, other: Records) -> str:
     """How two conditions differ, and what a difference of the same seeds is worth."""
-    ours, theirs = own.runs[0], other.runs[0]
-    text = f"They differ in {'; '.join(apart(ours, theirs)) or 'no setting'}."
+    text = f"They differ in {'; '.join(pair.apart) or 'no setting'}."
     if stopped := diverged(other):
         text += f" Left out beside: {'; '.join(map(describe, stopped))}."
     if by_pairs(own) != by_pairs(other):
         text += " Accuracy is that of pairs in one of them, and that of Eq. 3 in the other."
-    alike = (
-        ours["dataset"] == theirs["dataset"]
-        and ours["batch_size"] == theirs["batch_size"]
-        and set(map(device, own.runs)) == set(map(device, other.runs))
-        and set(own.layers["hidden"]) & set(other.layers["hidden"])
-    )
-    if not alike:
+    if not pair.alike:
         text += (
             " With other images, another batch, width or kind of device a seed has another start "
             "or order, so that nothing cancels in a difference of the same seeds."
@@ -326,15 +317,10 @@ def _name(folders: Sequence[str]) -> str:
 
 def _told(folders: Sequence[str], records: Records) -> str:
     """Which networks are shown in place of the published ones, and what to know of them."""
-    differs = unusual(records.runs[0])
-    if records.runs[0]["config"]["batch_size"] is None:  # the images' own
-        differs.pop("batch_size", None)
-    how = (
-        ", ".join(f"{key} {value}" for key, value in differs.items()) or "no other than the book's"
-    )
     text = (
-        f"Your records in {_name(folders)}, not the published measurements. Settings that are not "
-        f"the defaults: {how}. What the text says of the paper is about the paper's networks."
+        f"Your records in {_name(folders)}, not the published measurements. "
+        f"{settings(records.runs[0])} What the text says of the paper is about the paper's "
+        "networks."
     )
     if by_pairs(records):
         text += (

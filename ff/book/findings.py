@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import MINUS, Html, layer_numbers, listed
+from ff.book.pages import image_set
 from ff.book.verdicts import decided
 from ff.config import Config
 from ff.records import Records
@@ -143,7 +144,8 @@ def _joined(*sentences: str) -> str:
 def _measured(records: Records) -> str:
     """What was trained here."""
     epochs, depth = int(np.max(records.layers["epoch"])), records.readouts["depth"].max()
-    names = listed(sorted({run["config"]["dataset"].upper() for run in records.runs} or ["data"]))
+    sets = {run["config"]["dataset"] for run in records.runs}
+    names = listed(sorted(map(image_set, sets or ["data"])))
     return (
         f"Measured on {names} over {epochs} epoch{'s' if epochs > 1 else ''}, in networks of "
         f"{depth} layers: {_seeds(records.layers)} (units in a layer). Brackets: 95{NBSP}% "

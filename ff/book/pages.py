@@ -1,7 +1,7 @@
 """What a page of the book says of its measurements: on what it rests, and how they were made."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import count, groupby
 from pathlib import Path
@@ -22,12 +22,21 @@ __all__ = [
     "disturbances",
     "execution_times",
     "grid",
+    "image_set",
     "measured",
     "provenance",
+    "settings",
     "silences",
 ]
 
 COLUMNS = ("Seeds", "Precision", "Commit", "Started on", "Minutes")  # of a run
+SETS = {  # data sets whose names are written otherwise than in a configuration
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR-10",
+    "digits": "the digits of scikit-learn",
+}
 ENOUGH = 8  # seeds for intervals that cover about as often as they say: see the page on coverage
 NUMBERS = ("reference", "difference", "low", "high", "spread")  # of a comparison
 
@@ -53,22 +62,43 @@ def measured(records: Records, layers: int | None = None) -> Note:
     few = min(seeds.values()) < ENOUGH
     rough = " Intervals from so few seeds are rough, and some are too narrow." * few
     sets = {run["config"]["dataset"] for run in records.runs}
-    names = " and ".join(sorted(name if ":" in name else name.upper() for name in sets))
+    names = " and ".join(sorted(map(image_set, sets)))
     return Note(f"{depth}Measured on {names} over {epochs} epochs; {'; '.join(parts)}.{rough}")
 
 
-def provenance(folder: Path = RESULTS) -> Html:
-    """Where published measurements come from: a table for each condition, a row for each run.
+def image_set(name: str) -> str:
+    """What a sentence calls a data set that a configuration names."""
+    return SETS.get(name, name)
+
+
+def provenance(*folders: str | Path) -> Html:
+    """Where measurements come from: a table for each condition, a row for each run.
 
     Runs that trained the same networks on the same machine stand together, below what they share.
 
     Parameters
     ----------
-    folder
-        Where the results are; the book's by default.
+    *folders
+        Where the results are; none: the book's.
     """
-    runs = [run for path in below(folder) for run in origins(path / "layers.parquet")]
+    places = [path for folder in folders or (RESULTS,) for path in below(folder)]
+    runs = [run for path in places for run in origins(path / "layers.parquet")]
     return Html("".join(map(_table, _grouped(runs, _condition))))
+
+
+def settings(run: Mapping[str, Any]) -> str:
+    """What of a run's configuration is not the default, as one says it.
+
+    Parameters
+    ----------
+    run
+        An entry of `Records.runs`.
+    """
+    differs = unusual(run)
+    if run["config"]["batch_size"] is None:  # the images' own
+        differs.pop("batch_size", None)
+    said = ", ".join(f"{key} {value}" for key, value in differs.items())
+    return f"Settings that are not the defaults: {said or 'none'}."
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from ff.book.chapter import PUBLISHED
-from ff.book.markup import listed
+from ff.book.markup import fold, listed
+from ff.book.pages import provenance
 from ff.errors import RecordsError
 from ff.files import place, replacing
-from ff.records import BOOK
+from ff.records import BOOK, read
 
 __all__ = ["CHAPTERS", "report"]
 
@@ -27,7 +29,8 @@ DROPPED = {"site-only", "parameters", "injected-parameters"}
 # The sentence on the page of runs, which a report has not.
 RUNS = re.compile(r"\{doc\}`How this was run </provenance>`\s+lists\s[^.]*\.")
 LABEL = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)  # of a section, as the site links to it
-NAMED = re.compile(r"\{(?:ref|doc)\}`([^`<]+?) *<[^`>]*>`")  # a link within the site: its words
+ASIDE = re.compile(r" ?\(\{(?:ref|doc)\}`[^`]*`\)")  # a link within the site, in parentheses
+NAMED = re.compile(r"\{(?:ref|doc)\}`([^`<]+?) *<[^`>]*>`")  # another one: its words
 BARE = re.compile(r" ?(?:\()?\{(?:ref|doc|eq)\}`[^`]*`\)?")  # one without words
 
 TEMPLATE = """{% extends 'basic/index.html.j2' %}
@@ -108,7 +111,9 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
     heads = re.findall(r"^# (.*)", prose, re.MULTILINE)
     links = [f"- [{head}](#{quote(head.replace(' ', '-'))})" for head in heads]
     top = nbformat.v4.new_markdown_cell("\n".join([f"# {_literal(title)}", "", *links]))
-    page = PAGE.format(title=escape(title), style=_style(), body=_html([top, *cells]))
+    run = nbformat.v4.new_markdown_cell("## What was run")
+    body = _html([top, run, _where_from(where), *cells])
+    page = PAGE.format(title=escape(title), style=_style(), body=body)
     out = place(out)
     try:
         with replacing(out) as aside:
@@ -116,6 +121,16 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
     except OSError as error:
         raise RecordsError(f"cannot write {out}: {error.strerror}; name another file") from None
     return out
+
+
+def _where_from(folders: Sequence[str]) -> NotebookNode:
+    """A cell that shows each run with its date, machine and commit, and all of its settings."""
+    config = read(*folders).runs[0]["config"]
+    text = yaml.safe_dump(config, sort_keys=False)
+    full = fold("All settings, as a params file", f"<pre>{escape(text)}</pre>")
+    html = f"{provenance(*folders)._repr_html_()}{full._repr_html_()}"
+    output = nbformat.v4.new_output("display_data", {"text/html": html})
+    return nbformat.v4.new_code_cell(outputs=[output])
 
 
 def _shown(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -130,7 +145,7 @@ def _shown(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
         if not sections or (cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M)):
             sections.append([])
         if cell.cell_type == "markdown":
-            source = LABEL.sub("", RUNS.sub("", cell.source))
+            source = ASIDE.sub("", LABEL.sub("", RUNS.sub("", cell.source)))
             cell.source = BARE.sub("", NAMED.sub(r"\1", source))
         else:
             cell.outputs = [_figure(output) for output in cell.outputs if "data" in output]

@@ -93,10 +93,18 @@ def verdict_table(
         f'<br>Where a number comes from: the chapter that computes it, and <a href="{link}'
         "provenance.html\">how this was run</a>, with each training's date, machine and commit."
     )
-    return Html(
-        f'{_legend(runs if link else "")}<table class="ff-verdicts"><thead>{head}</thead>{body}'
-        "</table>"
+    told = (
+        "<br>A verdict goes by its own 95\N{NO-BREAK SPACE}% interval. p (Holm) corrects for all "
+        "verdicts of these records together: where it is above 0.05, chance among so many may have "
+        "made the verdict."
     )
+    if varied is not None:
+        told += (
+            " <i>Same in 6 of 11</i>: of 11 other ways to read the measurements, or to train, 6 "
+            "give the same verdict."
+        )
+    html = f'<table class="ff-verdicts"><thead>{head}</thead>{body}</table>'
+    return Html(_legend(told + (runs if link else "")) + html)
 
 
 def verdict_matrix(varied: pd.DataFrame) -> Html:

@@ -7,7 +7,7 @@ no narrower than of other seeds. Every quantity is computed of both from the sam
 without each one of these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ff.errors import RecordsError
-from ff.records import Records
+from ff.records import Records, apart, device
 from ff.stats.delay import slopes_of_delays
 from ff.stats.evidence import Evidence, Reading, evidence
 from ff.stats.intervals import jackknife, leave_one_out
@@ -34,9 +34,16 @@ class Two:
     ways
         Records of the same widths, seeds, layers and depths of networks, by what the condition is
         called: first the one of interest, then the one that it is compared with.
+    apart
+        Settings in which they differ, such as "epochs 60 instead of 30".
+    alike
+        Whether a seed starts from the same weights and sees the images in the same order in both,
+        so that what it has in common in both cancels in a difference.
     """
 
     ways: dict[str, Records]
+    apart: list[str]
+    alike: bool
 
 
 def two(own: Records, base: Records, name: str, other: str) -> Two:
@@ -56,9 +63,13 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
         They have no seed or no depth of a network in common.
     """
     ours, theirs = (np.unique(records.layers["hidden"]) for records in (own, base))
+    differs, alike = _apart(own.runs, base.runs)
     if not set(ours) & set(theirs):
+        alike = False
         nearest = {width: theirs[np.argmin(abs(np.log(theirs / width)))] for width in ours}
-        other = f"{other} ({_listed(np.unique([*nearest.values()]))} units)"
+        units = _listed(ours), _listed(np.unique([*nearest.values()]))
+        differs.append(f"hidden {units[1]} instead of {units[0]}")
+        name, other = f"{name} ({units[0]} units)", f"{other} ({units[1]} units)"
         tables = (
             pd.concat([rows[rows["hidden"] == at].assign(hidden=to) for to, at in nearest.items()])
             for rows in (base.layers, base.readouts)
@@ -86,7 +97,9 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
         {
             name: Records(layers[0], readouts[0], own.runs),
             other: Records(layers[1], readouts[1], base.runs),
-        }
+        },
+        differs,
+        alike,
     )
 
 
@@ -163,6 +176,14 @@ def differences(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
             found = {name: float(of) for name, of in _difference(ours, theirs).items()}
             tables.append({"hidden": hidden, "quantity": quantity, "seeds": own.seeds} | found)
     return pd.DataFrame(tables)
+
+
+def _apart(own: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> tuple[list[str], bool]:
+    """Settings that differ between runs, and whether a seed means the same in both."""
+    if not own or not base:  # numbers that no run has measured
+        return [], True
+    same = all(own[0][key] == base[0][key] for key in ("dataset", "batch_size"))
+    return apart(own[0], base[0]), same and set(map(device, own)) == set(map(device, base))
 
 
 def _evidence(pair: Two, reading: Reading) -> list[tuple[Evidence, Evidence]]:

@@ -86,7 +86,7 @@ class Claim:
     statement
         What the paper says, in its words or close to them.
     estimand
-        What our number is, in one sentence; {target}, {ladder}, {selected}, {depths},
+        What our number is, in one sentence; {target}, {ladder}, {selected}, {network}, {either},
         {narrow}, {wide} and {widest} stand for those of the records and of the `Reading`.
     measure
         Computes it from the evidence of one width, or of each of two. None: the statement follows
@@ -371,8 +371,8 @@ CLAIMS = (
         "rq2-h1",
         "Section 2, RQ 2, Hypothesis 1",
         "An individual layer's goodness strongly correlates with overall accuracy.",
-        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the least at either "
-        "width; above 0.7 is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the least{either}; "
+        "above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).min(axis=1)),
         low=STRONG,
         widths=("narrow", "wide"),
@@ -385,8 +385,8 @@ CLAIMS = (
         "rq2-h2",
         "Section 2, RQ 2, Hypothesis 2",
         "An individual layer's goodness does not strongly correlate with overall accuracy.",
-        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the greatest at "
-        "either width; above 0.7 is strong.",
+        "Of each layer the stronger of |Pearson| and |Spearman|, and of these the "
+        "greatest{either}; above 0.7 is strong.",
         _correlation(lambda e: e.both.max(axis=1).max(axis=1)),
         high=STRONG,
         widths=("narrow", "wide"),
@@ -457,8 +457,7 @@ CLAIMS = (
         "In all subplots overall accuracy more closely aligns with shallower rather than deeper "
         "layers.",
         "Distance between a layer's and its network's accuracy, mean of all seeds and epochs: the "
-        "deeper half of the layers minus the shallower half, in the network in which this is "
-        "least, of those of {depths} layers.",
+        "deeper half of the layers minus the shallower half, in {network}.",
         _plain(lambda e: e.gaps.min(axis=1)),
         low=0,
         chapter="rq2_correlation",
@@ -619,14 +618,17 @@ def _number(claim: Claim, own: Evidence) -> Estimate:
 def _terms(found: dict[int, Evidence], reading: Reading) -> dict[str, str]:
     """What the placeholders of an estimand stand for."""
     deepest = max(found.values(), key=lambda own: own.number[-1])
-    last = deepest.number[-1]
+    last, depths = deepest.number[-1], deepest.networks.keys
     narrow, wide = reading.widths
     known = narrow != wide
     return {
         "target": f"{reading.target:g}",
         "ladder": _listed(2**i for i in range(last.item().bit_length())),
         "selected": _listed(layer for layer in reading.selected if layer <= last),
-        "depths": _listed(deepest.networks.keys, "or"),
+        "network": f"the network of {_listed(depths)} layers"
+        if len(depths) == 1
+        else f"the network in which this is least, of those of {_listed(depths, 'or')} layers",
+        "either": " at either width" if known else "",
         "narrow": f"width {narrow}" if known else "the lesser width",
         "wide": f"width {wide}" if known else "the greater width",
         "widest": str(wide),

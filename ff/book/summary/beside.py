@@ -39,7 +39,10 @@ def of_networks(pair: Two, differences: pd.DataFrame) -> Html:
             )
         return f"{whose(rows)} {'; '.join(parts)}."
 
-    head = f"{own} and {base}, and the difference, {own} minus {base}, of the same seeds."
+    seeds = ", of the same seeds" if pair.alike else ""
+    head = f"{own} and {base}, and the difference, {own} minus {base}{seeds}."
+    if len(pair.apart) > 1:
+        head += f" It is that of {len(pair.apart)} settings together: {'; '.join(pair.apart)}."
     return paragraphs([head, *(text(rows) for rows in widths(differences))])
 
 
