@@ -81,12 +81,16 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
     if is_folder(config.dataset) and not before:
         click.echo(f"data set: {load(config.dataset, config.image_size).describe()}")
+    from ff.stats.accuracy import advice
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
         records = ff.train(config, out, overwrite=overwrite, progress=True)
-    complete(records)  # an error if nothing is left
+    whole = complete(records)  # an error if nothing is left
     for row in diverged(records):
         click.echo(f"Warning: {describe(row)}", err=True)
+    if hint := advice(whole):
+        click.echo(f"Warning: {hint}", err=True)
     last = records.readouts.loc[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
         trained = rows["validation_accuracy"].count()

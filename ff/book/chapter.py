@@ -22,7 +22,7 @@ from ff.records import (
     read,
 )
 from ff.results import VARIANTS, nearest, published, variations
-from ff.stats.accuracy import by_pairs, comparable
+from ff.stats.accuracy import advice, by_pairs, comparable
 from ff.stats.beside import Two, two
 from ff.stats.evidence import Reading, reading_of
 from ff.stats.robustness import READINGS, differing, robustness
@@ -329,4 +329,4 @@ def _told(folders: Sequence[str], records: Records) -> str:
         )
     if stopped := diverged(records):
         text += f" Left out: {'; '.join(map(describe, stopped))}."
-    return text
+    return f"{text} {advice(complete(records))}".strip()

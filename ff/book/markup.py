@@ -74,6 +74,8 @@ def scrolling(table: str, name: str) -> str:
 def download(table: pd.DataFrame, name: str) -> Html:
     """Link that hands a table to the reader as CSV, to four digits, without a server.
 
+    Of a table without rows there is none.
+
     Parameters
     ----------
     table
@@ -83,6 +85,8 @@ def download(table: pd.DataFrame, name: str) -> Html:
     """
     data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
     link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
+    if table.empty:
+        return Html("")
     size = f"{len(table)} row{'' if len(table) == 1 else 's'}, 4 digits"
     return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({size})</p>')
 
@@ -100,8 +104,10 @@ def plain(table: pd.DataFrame) -> Html:
     ----------
     table
         Rows to show; their ``low`` and ``high`` become the interval, and ``p``, ``p_value`` and
-        ``p_holm`` are shown as p values.
+        ``p_holm`` are shown as p values. Without any nothing is shown.
     """
+    if table.empty:
+        return Html("")
     shown: dict[str, list[str]] = {}
     for column in table:
         name, values = str(column), table[column].tolist()
@@ -111,12 +117,21 @@ def plain(table: pd.DataFrame) -> Html:
         elif name.startswith("p_") or name == "p":
             shown[HEADS.get(name, "p")] = [p_value(value) for value in values]
         elif name != "high":
-            shown[HEADS.get(name, escape(name.replace("_", " ")))] = [
-                number(value) if isinstance(value, float) else escape(str(value))
-                for value in values
-            ]
+            head = HEADS.get(name, escape(name.replace("_", " ")))
+            if all(isinstance(value, str) for value in values):
+                shown[_text(head)] = [_text(escape(value)) for value in values]
+            else:
+                shown[head] = [
+                    number(value) if isinstance(value, float) else escape(str(value))
+                    for value in values
+                ]
     html = pd.DataFrame(shown).to_html(index=False, escape=False, border=0)
     return Html(html.replace("<th>", '<th scope="col">'))
+
+
+def _text(html: str) -> str:
+    """A cell or a head of words, which begins at the left."""
+    return f'<span class="ff-text">{html}</span>'
 
 
 def listed(texts: Iterable[str]) -> str:

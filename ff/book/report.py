@@ -105,7 +105,7 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
                 if error.ename in ("ConfigError", "RecordsError"):  # said in one sentence
                     raise RecordsError(error.evalue) from None
                 raise
-        cells += _shown(done.cells)
+        cells += _shown(done.cells, dropped=DROPPED if not cells else DROPPED | {"note"})
     title = f"Report on {listed(f'“{Path(one).name}”' for one in where)}"
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     heads = re.findall(r"^# (.*)", prose, re.MULTILINE)
@@ -133,14 +133,15 @@ def _where_from(folders: Sequence[str]) -> NotebookNode:
     return nbformat.v4.new_code_cell(outputs=[output])
 
 
-def _shown(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+def _shown(cells: Sequence[NotebookNode], dropped: set[str]) -> list[NotebookNode]:
     """Cells of a chapter that say something of these records, without what only the site can show.
 
-    A section in which something is about the published networks is left out whole.
+    A section in which something is about the published networks is left out whole, and so are cells
+    with one of the tags `dropped`.
     """
     sections: list[list[NotebookNode]] = []
     for cell in cells:
-        if DROPPED & set(cell.metadata.get("tags", ())):
+        if dropped & set(cell.metadata.get("tags", ())):
             continue
         if not sections or (cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M)):
             sections.append([])

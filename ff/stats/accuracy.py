@@ -1,10 +1,13 @@
 """An accuracy of every layer and epoch, whatever the loss and the schedule."""
 
+from typing import Any
+
 import numpy as np
 
 from ff.records import Records
+from ff.stats.evidence import ROSE
 
-__all__ = ["by_pairs", "comparable"]
+__all__ = ["advice", "by_pairs", "comparable"]
 
 KEYS = ["hidden", "seed", "layer"]
 PAIRS = {"train_accuracy": "pair_accuracy", "validation_accuracy": "pair_accuracy"}
@@ -35,3 +38,31 @@ def comparable(records: Records) -> Records:
     if by_pairs(records):
         layers = layers.assign(**{name: layers[pairs] for name, pairs in PAIRS.items()})
     return Records(layers, records.readouts, records.runs)
+
+
+def advice(records: Records) -> str:
+    """What may help networks of which no layer has left chance, in words.
+
+    Parameters
+    ----------
+    records
+        Of complete seeds.
+
+    Returns
+    -------
+    str
+        Empty if a layer of each width has left chance.
+    """
+    layers = comparable(records).layers
+    means: Any = layers.groupby(["hidden", "layer", "epoch"])["train_accuracy"].mean()
+    best = means.groupby("hidden").max()
+    asleep = best[best < ROSE]
+    if asleep.empty:
+        return ""
+    widths = ", ".join(map(str, asleep.index))
+    return (
+        f"No layer of {widths} units has left chance: the best one is right on {asleep.max():.2f} "
+        "of the samples, where guessing is on 0.5. Try more epochs, a lower or a "
+        "higher learning_rate, normalization=layer, or label_intensity=10, with which the label "
+        "stands out of the image."
+    )

@@ -111,6 +111,9 @@ class Claim:
         Choices of a `Reading`, beside accuracy and depth, that enter the number.
     needs
         What networks must have for the number to exist, where there are seeds and widths enough.
+    capped
+        Which layers enter the number with the last epoch if they do not reach the target: their
+        indices. None: no layer does.
 
     Raises
     ------
@@ -132,6 +135,7 @@ class Claim:
     same_as: str = ""
     reads: tuple[str, ...] = ("target",)
     needs: str = "accuracies that vary"
+    capped: Callable[[Evidence], slice | list[int]] | None = None
 
     def __post_init__(self) -> None:
         name = f"claim {self.key!r}"
@@ -201,6 +205,14 @@ def _ladder(e: Evidence) -> list[int]:
     return [2**i - 1 for i in range(int(np.log2(e.number[-1])) + 1)]
 
 
+def _shallower(e: Evidence) -> slice:
+    return slice(e.half)
+
+
+def _deeper(e: Evidence) -> slice:
+    return slice(-e.half, None)
+
+
 def _least_doubling(e: Evidence) -> np.ndarray:
     ladder = _ladder(e)
     later = np.diff(e.restricted_delay[:, ladder], axis=1)
@@ -228,11 +240,11 @@ def _trend(e: Evidence) -> np.ndarray:
 
 
 def _shallow(values: np.ndarray, e: Evidence) -> np.ndarray:
-    return values[:, : e.half].mean(axis=1)
+    return values[:, _shallower(e)].mean(axis=1)
 
 
 def _deep(values: np.ndarray, e: Evidence) -> np.ndarray:
-    return values[:, -e.half :].mean(axis=1)
+    return values[:, _deeper(e)].mean(axis=1)
 
 
 CLAIMS = (
@@ -259,6 +271,7 @@ CLAIMS = (
         high=1,
         stance="rejects",
         needs="a layer 1 that reaches {target}",
+        capped=lambda e: [-1],
     ),
     Claim(
         "rq1-h3",
@@ -281,6 +294,7 @@ CLAIMS = (
         _plain(_least_doubling),
         low=0,
         needs="a layer that reaches {target} and has one at twice its depth",
+        capped=_ladder,
     ),
     Claim(
         "delay-every-seed",
@@ -314,6 +328,7 @@ CLAIMS = (
         high=0,
         widths=("narrow", "wide"),
         reads=("target", "shallow"),
+        capped=_shallower,
     ),
     Claim(
         "width-deep",
@@ -325,6 +340,7 @@ CLAIMS = (
         low=0,
         widths=("narrow", "wide"),
         reads=("target", "shallow"),
+        capped=_deeper,
     ),
     Claim(
         "constant-change",
@@ -664,6 +680,14 @@ def _lacks(claim: Claim, own: Sequence[Evidence | None], found: Estimate, readin
         said.append(f"needs {needs}")
     elif not few and len(there) == len(own) and np.isnan(found.low):
         said.append(f"no interval: needs {needs}, whichever seed is left out")
+    if claim.capped and np.isfinite(found.value):
+        late = [int(np.isinf(one.delay[0, claim.capped(one)]).sum()) for one in there]
+        if any(late):
+            several = "them" if len(late) > 1 or late[0] > 1 else "it"
+            said.append(
+                f"{_listed(late)} layer{'s' * (several == 'them')} not at {reading.target:g} by "
+                f"the last epoch, which stands for {several}"
+            )
     asked = claim.stance != "silent"
     if asked and (shallow := [one.number[-1] for one in there if one.number[-1] < PAPER_DEPTH]):
         said.append(f"{min(shallow)} layers, the paper has {PAPER_DEPTH}")

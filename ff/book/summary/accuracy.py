@@ -34,10 +34,14 @@ def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
             f"{count} after {epoch} epoch{'s' if epoch > 1 else ''}"
             for count, epoch in counts.items()
         ]
+        passed = (
+            f"of {mean.shape[1]} layers, {listed(parts)} have passed"
+            if max(counts)
+            else ("no layer has passed")
+        )
         return (
-            f"{name(own)} of {mean.shape[1]} layers, {listed(parts)} have passed a mean accuracy "
-            f"of {ROSE}; at the end layer 1 is at {mean.iloc[-1, 0]:.2f} and layer "
-            f"{mean.columns[-1]} at {mean.iloc[-1, -1]:.2f}."
+            f"{name(own)} {passed} a mean accuracy of {ROSE}; at the end layer 1 is at "
+            f"{mean.iloc[-1, 0]:.2f} and layer {mean.columns[-1]} at {mean.iloc[-1, -1]:.2f}."
         )
 
     return paragraphs(text(own) for own in widths(layers))

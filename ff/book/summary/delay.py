@@ -91,8 +91,8 @@ def orders(tests: pd.DataFrame) -> Html:
         few = f"{seeds} seed{'s' if seeds > 1 else ''}"
         return (
             f"{name(own)} in {always} of {len(known)} comparisons the deeper layer is later in "
-            f"every seed in which that is known. Adjusted by Holm, "
-            f"{p_value(known['p_holm'].max())} at most; with {few}, the fewest of a comparison, no "
+            f"every seed in which that is known. Adjusted by Holm, the greatest is "
+            f"{p_value(known['p_holm'].max())}; with {few}, the fewest of a comparison, no "
             f"unadjusted p can be below {number(known['least_p'].max())}."
         )
 

@@ -151,9 +151,18 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
         reached = own["crossing"].notna().sum(), own["crossing_other"].notna().sum()
         if sooner.empty:
             return f"{whose(own)} no layer reaches both."
+        reach = "reaches" if reached[0] == 1 else "reach"
+        text = (
+            f"{whose(own)} of {len(own)} layers, {reached[0]} {reach} the AUROC and {reached[1]} "
+            "the accuracy. "
+        )
+        if len(sooner) == 1:
+            return (
+                f"{text}In the one that reaches both, the epoch of the accuracy minus that of the "
+                f"AUROC is {number(sooner.iloc[0])}."
+            )
         return (
-            f"{whose(own)} of {len(own)} layers, {reached[0]} reach the AUROC and {reached[1]} the "
-            "accuracy. Of those that reach both, the epoch of the accuracy minus that of the AUROC "
+            f"{text}Of those that reach both, the epoch of the accuracy minus that of the AUROC "
             f"is {number(sooner.mean())} on average ({number(sooner.min())} to "
             f"{number(sooner.max())}). The first and the last of them reach the accuracy "
             f"{number(np.ptp(own['crossing_other'][sooner.index]))} epochs apart."
