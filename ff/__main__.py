@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import warnings
 from pathlib import Path
@@ -67,7 +68,22 @@ def _keys() -> str:
     help="Folder for the records.",
 )
 @click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
-def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: bool) -> None:
+@click.option(
+    "--import",
+    "additions",
+    multiple=True,
+    type=_Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A Python file to run first: one that adds to the tables of ff.switches or to "
+    "ff.data.DATASETS.",
+)
+def train(
+    file: Path | None,
+    changes: tuple[str, ...],
+    out: Path,
+    overwrite: bool,
+    additions: tuple[Path, ...],
+) -> None:
     """Train one configuration and write its records.
 
     Called again, it goes on where it was cut off.
@@ -75,7 +91,10 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
     \b
     ff train -f params/quick.yaml --out records/quick
     ff train -f params/quick.yaml --set layers=16 --set 'seeds=[1,2]' --out records/deep
+    ff train --import mine.py --set goodness=cubes --out records/cubes
     """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
+    for addition in additions:
+        runpy.run_path(str(addition))
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     config = ff.Config(**values)  # refuses at once, before torch is loaded
     before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
@@ -96,7 +115,7 @@ def train(file: Path | None, changes: tuple[str, ...], out: Path, overwrite: boo
         trained = rows["validation_accuracy"].count()
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
         click.echo(
-            f"width {width}, {depth} layers, {trained} seeds: "
+            f"width {width}, {depth} layers, {trained} seed{'' if trained == 1 else 's'}: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )

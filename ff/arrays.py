@@ -166,15 +166,24 @@ def _pair(
     """Images and their labels, int64, of which nothing is wrong by itself."""
     import numpy as np
 
-    x, y = np.asarray(images), np.asarray(labels)
+    try:
+        x, y = np.asarray(images), np.asarray(labels)
+    except ValueError:
+        raise DataError(
+            f"{prefix}images and {prefix}labels must be arrays but their rows have different "
+            "lengths; give every image the same shape"
+        ) from None
     if x.dtype != np.uint8:
         raise DataError(
             f"{prefix}images must be uint8, from 0 to 255, but got {x.dtype}; of pixels from 0 to "
             "1, give (255 * images).round().astype('uint8')"
         )
     if not (x.ndim == 3 or (x.ndim == 4 and x.shape[3] == 3)) or 0 in x.shape:
-        planes = x.ndim == 4 and x.shape[1] == 3
-        remedy = "images.transpose(0, 2, 3, 1)" if planes else "at least one image, so arranged"
+        remedy = "at least one image, so arranged"
+        if x.ndim == 4 and x.shape[1] == 3:
+            remedy = f"{prefix}images.transpose(0, 2, 3, 1)"
+        elif x.ndim == 4 and 1 in (x.shape[1], x.shape[3]):
+            remedy = f"{prefix}images.squeeze({3 if x.shape[3] == 1 else 1})"
         raise DataError(
             f"{prefix}images must have the shape (n, rows, columns), or (n, rows, columns, 3) in "
             f"color, but got {x.shape}; give {remedy}"
@@ -184,8 +193,9 @@ def _pair(
             f"{prefix}images must have the shape (n, {', '.join(map(str, size))}), as the training "
             f"images have, but got {x.shape}; resize them, or give all in color or all in gray"
         )
-    if y.dtype.kind not in "iu" or y.shape != x.shape[:1] or int(y.min()) < 0:
-        what = f"from {y.min()}" if y.dtype.kind in "iu" and y.size else y.dtype
+    whole = y.dtype.kind in "iu" and y.size > 0
+    if not whole or y.shape != x.shape[:1] or not 0 <= int(y.min()) <= int(y.max()) < 2**31:
+        what = f"{y.min()} to {y.max()}" if whole else y.dtype
         raise DataError(
             f"{prefix}labels must be {len(x)} integers from 0, one for each image, but got "
             f"{what}, shape {y.shape}; number the classes from 0"

@@ -475,6 +475,7 @@ class Config(BaseModel):
         known = self.dataset in DATASETS or images.is_folder(self.dataset)
         if known and self.batch_size == batch_size(self.dataset):
             changes["batch_size"] = None
+        changes["image_size"] = self._size
         return self.model_copy(update=changes)
 
     @property
@@ -490,7 +491,13 @@ class Config(BaseModel):
 
         ``layers``, ``hidden``, ``seeds`` and ``device`` are left out; the batch size is `batch`.
         """
-        return self.model_dump(mode="json", exclude=set(WHICH)) | {"batch_size": self.batch}
+        said = self.model_dump(mode="json", exclude=set(WHICH))
+        return said | {"batch_size": self.batch, "image_size": self._size}
+
+    @property
+    def _size(self) -> Any:
+        """The shortest way to write the same `image_size`."""
+        return None if self.image_size == images.SIZE else self.image_size
 
 
 def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:

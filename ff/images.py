@@ -19,14 +19,24 @@ from ff.files import replacing
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["PREFIX", "Listing", "Pictures", "decoded", "dimensions", "is_folder", "listed", "place"]
+__all__ = [
+    "PREFIX",
+    "SIZE",
+    "Listing",
+    "Pictures",
+    "decoded",
+    "dimensions",
+    "is_folder",
+    "listed",
+    "place",
+]
 
 PREFIX = "images:"  # of a data set's name, before the path of a folder
 SIZE = 28  # rows and columns where no size is asked for, as of MNIST
 ENDINGS = (".jpg", ".jpeg", ".png")
 MOST = 100  # classes
 LAYOUT = "train/CLASS/*.jpg and test/CLASS/*.jpg (or png)"
-VERSION = "1"  # of what is kept; another one is decoded anew
+VERSION = "2"  # of what is kept; another one is decoded anew
 
 
 class Pictures(NamedTuple):
@@ -72,7 +82,7 @@ def place(name: str) -> Path:
     ValueError
         No path is named.
     """
-    path = name.removeprefix(PREFIX).strip()
+    path = name.removeprefix(PREFIX).lstrip()
     if not path:
         raise ValueError("no path")
     return Path(os.path.abspath(os.path.expanduser(path)))
@@ -154,7 +164,8 @@ def decoded(listing: Listing, size: tuple[int, int]) -> dict[str, Pictures]:
 
     They are resized, whatever their proportions, and turned as the camera has noted. They stay in
     color if one that is learned from has any, else they have one plane. What is decoded is kept in
-    the user's cache folder if that can be written, until the folder's listing changes.
+    the user's cache folder if that can be written, until the folder's listing changes; with it goes
+    what is kept of folders that are no longer there.
 
     Parameters
     ----------
@@ -178,7 +189,8 @@ def decoded(listing: Listing, size: tuple[int, int]) -> dict[str, Pictures]:
         return found
     pictures = _decoded(listing, size)
     with suppress(OSError):
-        _write(kept, listing.state, pictures)
+        _write(kept, listing, pictures)
+        _forget(kept.parent)
     return pictures
 
 
@@ -276,21 +288,34 @@ def _read(path: Path, state: str) -> dict[str, Pictures] | None:
             pictures = {
                 name: Pictures(file[name], file[f"{name}_labels"])
                 for name in names
-                if name not in ("state", "sum")
+                if name not in ("folder", "state", "sum")
             }
             return pictures if str(file["sum"]) == _sum(pictures.values()) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 
-def _write(path: Path, state: str, pictures: dict[str, Pictures]) -> None:
+def _write(path: Path, listing: Listing, pictures: dict[str, Pictures]) -> None:
     import numpy as np
 
-    arrays: dict[str, Any] = {"state": np.array(state), "sum": np.array(_sum(pictures.values()))}
+    said = {"folder": str(listing.folder), "state": listing.state, "sum": _sum(pictures.values())}
+    arrays: dict[str, Any] = {name: np.array(text) for name, text in said.items()}
     for name, (images, labels) in pictures.items():
         arrays |= {name: images, f"{name}_labels": labels}
     with replacing(path) as aside, open(aside, "wb") as file:
         np.savez(file, **arrays)
+
+
+def _forget(cache: Path) -> None:
+    """Delete what is kept of folders that are no longer there."""
+    import numpy as np
+
+    for path in cache.glob("*.npz"):
+        with suppress(ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            with np.load(path, allow_pickle=False) as file:
+                gone = not os.path.isdir(str(file["folder"]))
+            if gone:
+                path.unlink(missing_ok=True)
 
 
 def _sum(pictures: Iterable[Pictures]) -> str:

@@ -33,10 +33,13 @@ KEYS: dict[str, tuple[str | None, str]] = {
     "run_additional_inference": (None, "column goodness_accuracy of the records, always"),
     "hydra.run.dir": (None, "ff train --out"),
 }
+HYDRA = "hydra."  # keys of the program that reads their file, of which ours has none
 
 
 def translated(path: str | Path) -> str:
     """Params file, as text, of a configuration file of the public implementation.
+
+    Keys that have no counterpart stand in it as comments.
 
     Parameters
     ----------
@@ -54,7 +57,9 @@ def translated(path: str | Path) -> str:
     Loewe, *Forward-Forward* (github.com/loeweX/Forward-Forward).
     """
     given = dict(_flat(read_yaml(path)))
-    if strange := [unknown(key, KEYS) for key in given if key not in KEYS]:
+    known = {key: KEYS.get(key, (None, "not needed")) for key in given if key.startswith(HYDRA)}
+    known |= KEYS
+    if strange := [unknown(key, KEYS) for key in given if key not in known]:
         raise ConfigError("\n".join(f"{path}: {line}" for line in strange))
     ours = {ours: given[theirs] for theirs, (ours, _) in KEYS.items() if ours and theirs in given}
     if "seeds" in ours:
@@ -65,7 +70,9 @@ def translated(path: str | Path) -> str:
         Config(**ours)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    return yaml.safe_dump({"dataset": "mnist", **ours}, sort_keys=False)
+    left = [f"# {key} is no key here: {known[key][1]}" for key in given if known[key][0] is None]
+    text = yaml.safe_dump({"dataset": "mnist", **ours}, sort_keys=False)
+    return "".join(f"{line}\n" for line in left) + text
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

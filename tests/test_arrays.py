@@ -104,13 +104,19 @@ def test_tensors_and_lists_are_taken():
             {"images": lambda x: np.stack([x] * 3, axis=1)},
             r"got \(30, 3, 4, 5\); give images.transpose\(0, 2, 3, 1\)",
         ),
+        ({"images": lambda x: x[..., None]}, r"got \(30, 4, 5, 1\); give images.squeeze\(3\)"),
+        ({"images": lambda x: [[1, 2], [3]]}, "rows have different lengths; give every image"),
+        (
+            {"labels": lambda y: y.astype(np.uint64) + np.uint64(2**63)},
+            "labels must be 30 integers from 0.* but got 9223372036854775808",
+        ),
         (
             {"test_images": lambda x: np.stack([x] * 3, axis=-1)},
             r"test_images must have the shape \(n, 4, 5\), as the training .*\(10, 4, 5, 3\)",
         ),
         ({"labels": lambda y: y.astype(float)}, "labels must be 30 integers .* got float64"),
         ({"labels": lambda y: y[1:]}, r"labels must be 30 integers .* shape \(29,\)"),
-        ({"labels": lambda y: y - 1}, "labels must be 30 integers from 0.* got from -1"),
+        ({"labels": lambda y: y - 1}, "labels must be 30 integers from 0.* got -1 to "),
         ({"labels": lambda y: y * 0}, "labels must name at least 2 classes but name 1"),
         (
             {"labels": lambda y: y * 2},

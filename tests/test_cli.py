@@ -14,6 +14,7 @@ import ff
 from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.running import checkpoint
+from ff.switches.goodness import GOODNESS
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("dataset=digits", "layers=2", "hidden=4", "seeds=1", "epochs=1", "batch_size=650")
@@ -48,7 +49,7 @@ def test_train_writes_records_and_says_where(tmp_path):
     first, last = result.stdout.splitlines()
     records = ff.read(tmp_path / "a" / "b")
     accuracy = records.readouts["validation_accuracy"].item()
-    assert first.startswith("width 4, 2 layers, 1 seeds: readout accuracy ")
+    assert first.startswith("width 4, 2 layers, 1 seed: readout accuracy ")
     assert f"{accuracy:.3f} (validation)" in first
     assert last == f"records: {tmp_path / 'a' / 'b'}"
     assert "epoch 1/1" in result.stderr
@@ -63,6 +64,24 @@ def test_train_reads_a_file_and_changes_it(tmp_path):
     assert config["dataset"] == "digits"
     assert (config["layers"], config["seeds"]) == ([2, 3], [5])
     assert len(result.stdout.splitlines()) == 3, "one line for each depth, one for the folder"
+
+
+def test_a_file_of_ones_own_adds_a_goodness(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from ff.switches.goodness import GOODNESS, Goodness\n"
+        "GOODNESS['mine'] = Goodness(lambda z: z.pow(4).sum(-1), lambda z: z**3, 4.0, float, '')\n"
+    )
+    options = [*settings(*QUICK, "goodness=mine"), "--out", tmp_path / "out"]
+    assert_refused(invoke("train", *options), "goodness must be squares, absolute")
+    try:
+        done = invoke("train", "--import", mine, *options)
+    finally:
+        GOODNESS.pop("mine", None)
+    assert done.exit_code == 0, done.output
+    assert ff.read(tmp_path / "out").runs[0]["config"]["goodness"] == "mine"
+    done = invoke("train", "--import", tmp_path / "none.py", *options)
+    assert_refused(done, "does not exist", code=2)
 
 
 def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it(offline, monkeypatch, tmp_path):
@@ -96,7 +115,7 @@ def test_a_seed_that_diverges_is_named_now_and_later(tmp_path):
         assert "Warning: seed 1 of width 1 has diverged in epoch " in result.stderr
         assert "; try a lower learning_rate\n" in result.stderr
         assert "width 1, 2 layers, 0 seeds: readout accuracy nan" in result.stdout
-        assert "width 8, 2 layers, 1 seeds: readout accuracy 0." in result.stdout
+        assert "width 8, 2 layers, 1 seed: readout accuracy 0." in result.stdout
 
 
 def test_a_run_of_which_nothing_is_left_fails_and_keeps_its_records(tmp_path):

@@ -179,6 +179,15 @@ def test_a_folder_that_changes_is_decoded_anew(pictures, offline, monkeypatch):
     assert len(kept(offline)) == 1, "the old arrays are replaced"
 
 
+def test_what_is_kept_of_a_folder_goes_when_the_folder_has_gone(pictures, offline, tmp_path):
+    load(pictures)
+    (mine,) = kept(offline)
+    shutil.move(pictures, tmp_path / "elsewhere")
+    load(tmp_path / "elsewhere")
+    assert len(kept(offline)) == 1
+    assert not mine.exists()
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text", "another"])
 def test_a_damaged_cache_is_made_anew(pictures, offline, monkeypatch, damage):
     first = load(pictures)
@@ -321,6 +330,9 @@ def test_spellings_of_a_path_are_one_configuration(monkeypatch, tmp_path, offlin
     assert ff.Config(dataset="images:~/a").dataset == f"images:{offline}/a"
     assert ff.Config(dataset="images:a").batch == 100, "known without a folder"
     assert ff.Config(dataset="images:a", image_size=[9, 9]).image_size == 9
+    usual, said = ff.Config(dataset="images:a"), ff.Config(dataset="images:a", image_size=28)
+    assert usual == said
+    assert usual.condition == said.condition
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,20 @@ def test_each_of_their_keys_is_known_and_each_of_ours_is_one(theirs):
     assert set(OURS) <= set(ff.Config.model_fields)
 
 
+def test_keys_without_a_counterpart_stand_as_comments(theirs):
+    said = [line for line in translated(theirs).splitlines() if line.startswith("#")]
+    assert said == [
+        "# input.path is no key here: the environment variable FF_DATA",
+        "# training.final_test is no key here: test accuracy is measured after the last epoch, "
+        "always",
+        "# hydra.run.dir is no key here: ff train --out",
+        "# run_additional_inference is no key here: column goodness_accuracy of the records, "
+        "always",
+    ]
+    theirs.write_text(THEIRS.replace("dir: logs}", "dir: logs}, job: {chdir: true}"), "utf-8")
+    assert "# hydra.job.chdir is no key here: not needed" in translated(theirs)
+
+
 def test_validation_every_few_epochs_stays_so(theirs):
     theirs.write_text(THEIRS.replace("val_idx: -1", "val_idx: 3"), encoding="utf-8")
     assert yaml.safe_load(translated(theirs))["validation_index"] == 3

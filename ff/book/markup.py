@@ -27,6 +27,7 @@ __all__ = [
     "scrolling",
 ]
 
+LONG = 20  # characters of a cell that may break into lines, but not at each word
 HEADS = {"hidden": "units", "p_holm": "p (Holm)"}  # of columns whose names do not say it
 
 MINUS = "\N{MINUS SIGN}"
@@ -98,7 +99,7 @@ def badge(look: str, text: str) -> str:
 
 
 def plain(table: pd.DataFrame) -> Html:
-    """A table of numbers as one reads it: words as heads, an interval in one column, no index.
+    """A table as one reads it: words as heads and at the left, intervals in one column, no index.
 
     Parameters
     ----------
@@ -119,7 +120,10 @@ def plain(table: pd.DataFrame) -> Html:
         elif name != "high":
             head = HEADS.get(name, escape(name.replace("_", " ")))
             if all(isinstance(value, str) for value in values):
-                shown[_text(head)] = [_text(escape(value)) for value in values]
+                look = "ff-text ff-long" if max(map(len, values)) > LONG else "ff-text"
+                cells = [head, *map(escape, values)]
+                own, *shown_values = (f'<span class="{look}">{cell}</span>' for cell in cells)
+                shown[own] = shown_values
             else:
                 shown[head] = [
                     number(value) if isinstance(value, float) else escape(str(value))
@@ -127,11 +131,6 @@ def plain(table: pd.DataFrame) -> Html:
                 ]
     html = pd.DataFrame(shown).to_html(index=False, escape=False, border=0)
     return Html(html.replace("<th>", '<th scope="col">'))
-
-
-def _text(html: str) -> str:
-    """A cell or a head of words, which begins at the left."""
-    return f'<span class="ff-text">{html}</span>'
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -45,6 +45,10 @@ class Two:
     apart: list[str]
     alike: bool
 
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of `by_layer` or `differences` with the conditions' names over own and base."""
+        return table.rename(columns=dict(zip(("own", "base"), self.ways, strict=True)))
+
 
 def two(own: Records, base: Records, name: str, other: str) -> Two:
     """Keep what two conditions have in common.

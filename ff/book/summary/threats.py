@@ -148,7 +148,7 @@ def auroc(sides: dict[str, pd.DataFrame]) -> Html:
 
     def text(own: pd.DataFrame) -> str:
         sooner: Any = (own["crossing_other"] - own["crossing"]).dropna()
-        reached = own["crossing"].notna().sum(), own["crossing_other"].notna().sum()
+        reached = [int(np.sum(own[column].notna())) for column in ("crossing", "crossing_other")]
         if sooner.empty:
             return f"{whose(own)} no layer reaches both."
         reach = "reaches" if reached[0] == 1 else "reach"
