@@ -30,6 +30,7 @@ __all__ = [
 LONG = 20  # characters of a cell that may break into lines, but not at each word
 HEADS = {"hidden": "units", "p_holm": "p (Holm)"}  # of columns whose names do not say it
 
+NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"  # where nothing is measured
 BEYOND = "\N{INFINITY}"  # the end of an interval that is beyond the last epoch
@@ -114,7 +115,8 @@ def plain(table: pd.DataFrame) -> Html:
         name, values = str(column), table[column].tolist()
         if name == "low":
             ends = zip(values, table["high"], strict=True)
-            shown["95\N{NO-BREAK SPACE}% interval"] = [interval(*pair) or DASH for pair in ends]
+            texts = (interval(*pair) or DASH for pair in ends)
+            shown[f"95{NBSP}% interval"] = [text.replace(" ", NBSP) for text in texts]
         elif name.startswith("p_") or name == "p":
             shown[HEADS.get(name, "p")] = [p_value(value) for value in values]
         elif name != "high":
