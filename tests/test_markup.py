@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ff.book.markup import (
     badge,
+    download,
     estimate,
     interval,
     layer_numbers,
@@ -122,6 +123,18 @@ def test_paragraphs_are_html_already():
     assert paragraphs([])._repr_html_() == ""
 
 
+def test_words_begin_at_the_left_and_long_ones_break_into_lines():
+    table = pd.DataFrame({"of": ["a", "b"], "what": ["x", 21 * "y"], "n": [1, 2]})
+    cells = BeautifulSoup(plain(table)._repr_html_(), "html.parser")(["th", "td"])
+    looks = [cell.span["class"] if cell.span else None for cell in cells[:3]]
+    assert looks == [["ff-text"], ["ff-text", "ff-long"], None]
+
+
+def test_without_rows_there_is_neither_a_table_nor_a_file():
+    empty = pd.DataFrame({"a": [], "low": [], "high": []})
+    assert plain(empty)._repr_html_() == download(empty, "none")._repr_html_() == ""
+
+
 def test_a_plain_table_reads_without_its_code():
     table = pd.DataFrame(
         {
@@ -139,6 +152,6 @@ def test_a_plain_table_reads_without_its_code():
     shown = [[cell.get_text() for cell in row(["th", "td"])] for row in rows]
     assert shown == [
         ["units", "last layer", "slope", "95\N{NO-BREAK SPACE}% interval", "p (Holm)", "of"],
-        ["100", "28", "0.757", "[0.715, 0.799]", "p < 0.001", "a < b"],
+        ["100", "28", "0.757", "[0.715,\N{NO-BREAK SPACE}0.799]", "p < 0.001", "a < b"],
         ["1000", "24", "\N{EN DASH}", "\N{EN DASH}", "p = 0.250", "c"],
     ]
