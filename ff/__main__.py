@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import signal
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def train(
     ff train --import mine.py --set goodness=cubes --out records/cubes
     """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
     for addition in additions:
+        sys.path.insert(0, str(addition.absolute().parent))  # as Python does for a script
         runpy.run_path(str(addition))
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     config = ff.Config(**values)  # refuses at once, before torch is loaded
@@ -173,7 +175,7 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
     what the records lack for a claim is said.
     """
     from ff.book.pages import measured, settings
-    from ff.stats.accuracy import comparable
+    from ff.stats.accuracy import advice, comparable
     from ff.stats.claims import STANCES, verdicts
     from ff.stats.evidence import reading_of
 
@@ -194,7 +196,8 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
         found = {"records": where, "runs": records.runs, "statements": _statements(table)}
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        click.echo(f"{where}: {measured(records).text} {settings(records.runs[0])}\n")
+        told = f"{measured(records).text} {settings(records.runs[0])} {advice(records)}"
+        click.echo(f"{where}: {told.strip()}\n")
         for own in _statements(table):
             click.secho(own["statement"], bold=True)
             click.echo(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")

@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ff.errors import DataError
+from ff.params import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +109,7 @@ def from_arrays(
     >>> mine.classes, mine.shape, mine.pixels
     (3, (4, 5), 20)
     """
+    batch_size = plain(batch_size)
     if type(batch_size) is not int or batch_size < 1:
         raise DataError(f"batch_size must be an integer of at least 1 but got {batch_size!r}")
     own, given = validation_images is not None, validation_labels is not None

@@ -476,6 +476,8 @@ class Config(BaseModel):
         if known and self.batch_size == batch_size(self.dataset):
             changes["batch_size"] = None
         changes["image_size"] = self._size
+        if self.learns and all(list(span) == [1, self.epochs] for span in self.learns):
+            changes["learns"] = None
         return self.model_copy(update=changes)
 
     @property

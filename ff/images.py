@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,8 @@ SIZE = 28  # rows and columns where no size is asked for, as of MNIST
 ENDINGS = (".jpg", ".jpeg", ".png")
 MOST = 100  # classes
 LAYOUT = "train/CLASS/*.jpg and test/CLASS/*.jpg (or png)"
+# What reading a damaged file of arrays may raise: also of a kind of compression that there is not.
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 VERSION = "2"  # of what is kept; another one is decoded anew
 
 
@@ -240,8 +243,17 @@ def _decoded(listing: Listing, size: tuple[int, int]) -> dict[str, Pictures]:
             pictures[name] = Pictures(images, np.array([label for _, label in items]))
     x = pictures["train"].images
     if (x[..., 1:] == x[..., :1]).all():  # gray
-        return {name: Pictures(x[..., 0].copy(), y) for name, (x, y) in pictures.items()}
+        return {name: Pictures(_gray(x), y) for name, (x, y) in pictures.items()}
     return pictures
+
+
+def _gray(x: np.ndarray) -> np.ndarray:
+    """One plane of three: their luminance as of television (ITU-R 601), which Pillow takes, too."""
+    import numpy as np
+
+    if (x[..., 1:] == x[..., :1]).all():
+        return x[..., 0].copy()
+    return (x @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
 
 
 def _picture(path: str, size: tuple[int, int]) -> np.ndarray:
@@ -276,8 +288,6 @@ def _kept(folder: Path, size: tuple[int, int]) -> Path:
 
 def _read(path: Path, state: str) -> dict[str, Pictures] | None:
     """What is kept; None if it is absent, damaged, or of another state of the folder."""
-    import zlib
-
     import numpy as np
 
     try:
@@ -291,7 +301,7 @@ def _read(path: Path, state: str) -> dict[str, Pictures] | None:
                 if name not in ("folder", "state", "sum")
             }
             return pictures if str(file["sum"]) == _sum(pictures.values()) else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         return None
 
 
@@ -311,7 +321,7 @@ def _forget(cache: Path) -> None:
     import numpy as np
 
     for path in cache.glob("*.npz"):
-        with suppress(ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with suppress(*DAMAGED):
             with np.load(path, allow_pickle=False) as file:
                 gone = not os.path.isdir(str(file["folder"]))
             if gone:

@@ -8,6 +8,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Set
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,10 @@ def instead(key: str, value: object, right: Callable[[Any], bool]) -> str:
     if isinstance(read, str) or not right(read):
         return ""
     line = f"{key}: {json.dumps(read)}"
+    quoted = shlex.quote(line) if '"' in line else f'"{line}"'
     return (
         f", which is text; write {key}={read!r} in Python, {line} in a file, "
-        f'or -y "{line}" for papermill'
+        f"or -y {quoted} for papermill"
     )
 
 

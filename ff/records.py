@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ __all__ = [
     "provenance",
     "read",
     "remove",
+    "shown",
     "table",
     "trained_on",
     "unusual",
@@ -71,6 +73,14 @@ class Records:
     layers: pd.DataFrame
     readouts: pd.DataFrame
     runs: tuple[dict[str, Any], ...]
+
+    def __repr__(self) -> str:
+        widths = ", ".join(map(str, np.unique(self.layers["hidden"])))
+        seeds, epochs = (self.layers[key].nunique() for key in ("seed", "epoch"))
+        return (
+            f"Records of networks of {widths} units, seeds: {seeds}, epochs: {epochs} (layers: "
+            f"{len(self.layers)} rows, readouts: {len(self.readouts)} rows, runs: {len(self.runs)})"
+        )
 
 
 def table(
@@ -273,7 +283,7 @@ def unusual(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def apart(run: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Settings in which another run's `condition` differs, such as "epochs 60 instead of 30".
+    """Settings in which another run's `condition` differs, such as "epochs 30 against 60".
 
     Parameters
     ----------
@@ -283,10 +293,15 @@ def apart(run: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     ours, theirs = condition(run), condition(other)
     keys = dict.fromkeys([*ours, *theirs])
     return [
-        f"{key} {theirs.get(key)} instead of {ours.get(key)}"
+        f"{key} {shown(ours.get(key))} against {shown(theirs.get(key))}"
         for key in keys
         if ours.get(key) != theirs.get(key)
     ]
+
+
+def shown(value: Any) -> str:
+    """A value of a configuration as a params file has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def configuration(run: Mapping[str, Any]) -> Config:

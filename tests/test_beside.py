@@ -138,12 +138,62 @@ def test_what_both_have_is_kept():
 def test_without_a_common_width_the_nearest_one_by_ratio_stands_beside():
     pair = two(made(hidden=(20,)), made(hidden=(8, 45, 100)), "mine", "theirs")
     assert list(pair.ways) == ["mine (20 units)", "theirs (45 units)"]
-    assert pair.apart == ["hidden 45 instead of 20"]
+    assert pair.apart == ["hidden 20 against 45"]
     assert not pair.alike
     theirs = pair.ways["theirs (45 units)"]
     assert set(theirs.layers["hidden"]) == set(theirs.readouts["hidden"]) == {20}
     expected: Any = made(hidden=(8, 45, 100)).layers.query("hidden == 45")["train_accuracy"]
     assert theirs.layers["train_accuracy"].tolist() == expected.tolist()
+
+
+def run(**changes: Any) -> dict[str, Any]:
+    """Provenance of a run on the CPU."""
+    config = ff.Config(**changes)
+    how = {"config": config.model_dump(mode="json"), "batch_size": config.batch, "dataset": {}}
+    return how | {"device": "cpu (x86_64, 2 cores)"}
+
+
+def test_seeds_are_alike_with_the_same_images_batch_width_and_device():
+    ours = replace(made(), runs=(run(),))
+
+    def beside(theirs: dict[str, Any]) -> Two:
+        return two(ours, replace(made(), runs=(theirs,)), "a", "b")
+
+    assert beside(run()).alike
+    assert beside(run(learning_rate=0.1)).alike
+    assert beside(run(learning_rate=0.1)).apart == ["learning_rate 0.001 against 0.1"]
+    assert not beside(run(batch_size=10)).alike
+    assert not beside(run() | {"device": "NVIDIA H100"}).alike
+    assert not beside(run() | {"dataset": {"sha256": "other"}}).alike
+
+
+def test_widths_without_a_counterpart_are_named():
+    pair = two(made(hidden=(20, 80)), made(hidden=(20,)), "a", "b")
+    assert pair.alone == [80]
+    assert two(made(hidden=(20,)), made(hidden=(20, 80)), "a", "b").alone == []
+
+
+def test_readouts_are_paired_by_seed_in_whatever_order_they_stand(pair):
+    late, soon = pair.ways.values()
+    rows = soon.readouts.sort_values("seed", ascending=False, kind="stable")
+    other = two(late, replace(soon, readouts=rows), "late", "soon")
+    pd.testing.assert_frame_equal(differences(other), differences(pair))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_one_of_two_does_not_reach_has_no_difference(turned):
+    good, bad = made(), made(best=0.6)
+    ways = (bad, good) if turned else (good, bad)
+    pair = two(*ways, "a", "b")
+    rows: Any = by_layer(pair).query("quantity == 'delay'")
+    there, never = ("base", "own") if turned else ("own", "base")
+    assert rows[there].notna().all()
+    assert rows[[never, "difference", "low"]].isna().all(axis=None)
+    slope: Any = differences(pair).iloc[0]
+    assert np.isfinite(slope[there])
+    assert slope[[never, "difference", "low"]].isna().all()
+    said = words.of_networks(pair, differences(pair))._html
+    assert "no difference that can be taken" in said.split(";")[0]
 
 
 def test_without_a_common_seed_there_is_no_difference():
@@ -175,6 +225,7 @@ def test_one_seed_gives_differences_without_intervals():
     table: Any = pd.concat([by_layer(pair), differences(pair)])
     assert table["low"].isna().all()
     assert table["difference"].notna().any()
+    assert "(no interval)" in words.of_networks(pair, differences(pair))._html
     assert "one seed tells no interval" in words.of_layers(pair, by_layer(pair), "delay")._html
 
 
@@ -183,13 +234,13 @@ def test_sentences_name_the_layers_that_differ_and_how(pair):
     later = table.query("quantity == 'delay' and low > 0")["layer"].tolist()
     assert later
     text = words.of_layers(pair, table, "delay")._html
-    assert f"with late, layers {later[0]} to {later[-1]} later" in text
+    assert f"with late, layers {later[0]} to {later[-1]} are later" in text
     found = differences(pair)
     text = words.of_networks(pair, found)._html
     assert "late minus soon, of the same seeds.</p>" in text
-    other = replace(pair, alike=False, apart=["epochs 60 instead of 30", "hidden 8 instead of 9"])
+    other = replace(pair, alike=False, apart=["epochs 30 against 60", "hidden 9 against 8"])
     said = words.of_networks(other, found)._html
-    assert "late minus soon. It is that of 2 settings together: epochs 60 instead of 30;" in said
+    assert "late minus soon. It is that of 2 settings together: epochs 30 against 60;" in said
     for row in found.to_dict("records"):
         sign = "more" if row["low"] > 0 else "less" if row["high"] < 0 else "open"
         assert f"({sign})" in text.split(row["quantity"])[1].split(";")[0]
@@ -202,4 +253,4 @@ def test_the_figure_has_a_line_for_each_condition_and_width():
     )
     lines = {line.get_gid() for axes in drawn.axes for line in axes.lines if line.get_gid()}
     assert lines == {f"width-{width}-{i}" for width in (8, 9) for i in (0, 1)}
-    assert "a and b, the same seeds" in drawn.caption
+    assert "the target: a and b. Bands" in drawn.caption

@@ -12,6 +12,7 @@ import ff
 from ff.book.chapter import Chapter, choose, spans_of, study
 from ff.records import write
 from ff.results import VARIANTS, nearest
+from ff.stats.accuracy import advice
 from ff.stats.claims import CLAIMS, verdicts
 from ff.stats.evidence import Reading, reading_of
 from tests.executing import outputs
@@ -34,7 +35,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> str:
 def chosen(**parameters: Any) -> Chapter:
     """What a chapter shows with these parameters, of all that it has."""
     names: dict[str, Any] = dict.fromkeys(["layers", "hidden", "records", "beside"])
-    return choose({**names, **parameters})
+    return choose({**names, **parameters}, pairs=True)
 
 
 # --- parameters
@@ -70,7 +71,7 @@ def test_a_list_as_text_is_refused_with_what_to_write(name, mine):
     with pytest.raises(ff.ConfigError, match=rf"which is text; write {name}=\['a', 'b'\] in"):
         chosen(**{name: "[a, b]"})
     with pytest.raises(ff.ConfigError, match=f"{name} must be a folder, a list"):
-        chosen(**{name: 3})
+        chosen(**{name: 3.5})
 
 
 def test_a_folder_without_records_is_named(tmp_path):
@@ -309,7 +310,10 @@ def test_nothing_stands_beside_networks_of_other_depths(tmp_path):
 def test_how_conditions_differ_is_told(mine, tmp_path):
     other = trained(tmp_path / "a", learning_rate=0.002, batch_size=40)
     told = str(chosen(records=mine, beside=other).note)
-    assert "differ in batch_size 40 instead of 50; learning_rate 0.002 instead of" in told
+    assert (
+        "these against those beside: batch_size 50 against 40; learning_rate 0.001 against 0.002"
+        in told
+    )
     assert "a seed has another start or order" in told
     same = str(chosen(records=mine, beside=mine).note)
     assert "They differ in no setting" in same
@@ -317,6 +321,56 @@ def test_how_conditions_differ_is_told(mine, tmp_path):
     pairs = trained(tmp_path / "b", loss="pairwise")
     told = str(chosen(records=mine, beside=pairs).note)
     assert "Accuracy is that of pairs in one of them" in told
+
+
+def test_seeds_that_diverged_beside_are_named(mine, tmp_path):
+    found = ff.read(mine)
+    lost = {"hidden": 8, "seed": 2, "layer": 1, "epoch": 3, "reason": "made up"}
+    write(replace(found, runs=({**found.runs[0], "diverged": [lost]},)), tmp_path)
+    assert "Left out beside: seed 2 of width 8" in str(chosen(records=mine, beside=tmp_path).note)
+
+
+def test_widths_that_stand_alone_are_named(mine, tmp_path):
+    other = trained(tmp_path, hidden=12)
+    assert "Networks of 8 units are left out: " in str(chosen(records=mine, beside=other).note)
+
+
+def test_a_chapter_without_pairs_takes_none(mine):
+    with pytest.raises(ff.ConfigError, match="unknown key 'beside'; the keys are layers, hidden"):
+        choose({"layers": None, "hidden": None, "records": mine, "beside": "paper"})
+
+
+def test_a_folder_that_papermill_takes_for_a_number():
+    with pytest.raises(
+        ff.ConfigError, match="must be a folder but got 2024; write -r records 2024"
+    ):
+        chosen(records=2024)
+    with pytest.raises(ff.ConfigError, match="records must be a folder, a list"):
+        chosen(records=[""])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "a lower threshold, normalization=layer or label_intensity=10, with which"),
+        ({"normalization": "layer"}, "a lower threshold or label_intensity=10, with which"),
+        (
+            {"normalization": "layer", "label_intensity": 10.0},
+            "learning_rate or a lower threshold.",
+        ),
+    ],
+)
+def test_what_may_help_where_no_layer_learns(changes, told):
+    run = {"config": ff.Config(**changes).model_dump(mode="json")}
+    asleep = synthetic(2, (2,), hidden=(5, 7), best=0.53)
+    asleep = replace(asleep, runs=(run,))
+    assert advice(asleep).endswith(told) or told in advice(asleep)
+    assert advice(asleep).startswith(
+        "No layer of 5, 7 units has left chance: the best one is right"
+    )
+    means: Any = asleep.layers.groupby(["hidden", "layer", "epoch"])["train_accuracy"].mean()
+    assert f" {means.max():.3f} of the samples" in advice(asleep)
+    assert advice(synthetic(2, (2,))) == ""
 
 
 def test_the_chosen_depth_is_compared(mine):

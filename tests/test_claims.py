@@ -397,6 +397,8 @@ def test_braces_in_a_claim_of_ones_own_are_text() -> None:
         ({}, "holds whatever its number is; give low, high or both"),
         ({"low": 1, "high": 1}, "low must be less than high, but got (1, 1)"),
         ({"low": NAN}, "low must be less than high"),
+        ({"low": "0"}, "low and high must be numbers but got ('0', inf)"),
+        ({"low": 0, "stance": ["asserts"]}, "stance must be one of"),
         ({"low": 0, "stance": "agrees"}, "stance must be one of 'asserts', 'rejects', 'implies"),
         ({"low": 0, "widths": ("narrow",)}, "widths must be None, ('wide',) or ('narrow', 'wide')"),
     ],
@@ -413,8 +415,24 @@ def test_a_measure_must_return_an_interval_and_claims_be_given() -> None:
     own = Claim("mine", "here", "It is.", "A number.", measure, low=0)
     with pytest.raises(ff.ConfigError, match=r"must return an Estimate.*returned float"):
         verdicts(synthetic(4, (2, 4)), claims=[own])
-    with pytest.raises(ff.ConfigError, match="no claim to decide"):
+    with pytest.raises(ff.ConfigError, match="a list of at least one claim"):
         verdicts(synthetic(4, (2, 4)), claims=[])
+    each = replace(own, measure=lambda e: jackknife(e.delay))
+    with pytest.raises(ff.ConfigError, match=r"one number but returned the shape \(4,\)"):
+        verdicts(synthetic(4, (2, 4)), claims=[each])
+    with pytest.raises(ff.ConfigError, match="two claims have the key 'mine'"):
+        verdicts(synthetic(4, (2, 4)), claims=[each, own])
+
+
+def test_seeds_in_which_no_layer_arrives_tell_no_order() -> None:
+    """Layers of three seeds cross one after the other; those of the others never."""
+    made = synthetic(4, (2, 4), seeds=8)
+    late: Any = made.layers["seed"] > 3
+    layers = made.layers.assign(train_accuracy=made.layers["train_accuracy"].mask(late, 0.5))
+    own = dict(evidence(ff.Records(layers, made.readouts, ()), Reading(depth=4)))[100]
+    measure = BY_KEY["delay-every-seed"].measure
+    assert measure is not None
+    assert float(measure(own).low) == pytest.approx(float(share(3, 3).low))
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])

@@ -481,6 +481,7 @@ EQUAL = [
     ({}, {"batch_size": 1000}),
     ({"dataset": "digits", "batch_size": 50}, {"dataset": "digits"}),
     ({"threshold": 1}, {"threshold": 1.0}),
+    ({"layers": 2, "epochs": 5, "learns": [[1, 5], [1, 5]]}, {"layers": 2, "epochs": 5}),
 ]
 DIFFERENT = [
     ({"seeds": 2}, {"seeds": [2]}),

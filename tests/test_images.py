@@ -179,6 +179,32 @@ def test_a_folder_that_changes_is_decoded_anew(pictures, offline, monkeypatch):
     assert len(kept(offline)) == 1, "the old arrays are replaced"
 
 
+def test_records_of_other_images_are_not_taken_for_these(pictures, tmp_path):
+    config = ff.Config(
+        dataset=f"images:{pictures}", image_size=6, layers=2, hidden=4, epochs=1, batch_size=10
+    )
+    first = ff.train(config, tmp_path / "out")
+    assert ff.train(config, tmp_path / "out").runs == first.runs
+    (pictures / "train/class-000/1.png").unlink()
+    with pytest.raises(ff.RecordsError, match=r"holds records of other images than images:.*overw"):
+        ff.train(config, tmp_path / "out")
+    shutil.rmtree(pictures)
+    assert ff.train(config, tmp_path / "out").runs == first.runs, "measurements stay"
+
+
+def test_color_among_gray_images_becomes_gray_by_luminance(pictures, offline, tmp_path):
+    for split in ("train", "test"):
+        for label in ("a", "b"):
+            place = tmp_path / "mixed" / split / label
+            place.mkdir(parents=True)
+            for i in range(3):
+                color = (200, 0, 0) if split == "test" else (90 + i, 90 + i, 90 + i)
+                Image.new("RGB", (4, 4), color).save(place / f"{i}.png")
+    found = load(tmp_path / "mixed", 4)
+    assert found.test.images.shape == (6, 16)
+    assert set(found.test.images.flatten().tolist()) == {round(0.299 * 200)}
+
+
 def test_what_is_kept_of_a_folder_goes_when_the_folder_has_gone(pictures, offline, tmp_path):
     load(pictures)
     (mine,) = kept(offline)

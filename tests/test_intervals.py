@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic import few
 
+import ff
 from ff.stats.intervals import (
     FISHER,
     PLAIN,
@@ -58,6 +59,14 @@ def test_a_seed_is_left_out_as_if_it_had_never_been_trained(state, seeds):
     expected += [np.delete(data, seed, axis=0).var(axis=0) for seed in range(seeds)]
     assert found.shape == (1 + seeds, 3, 2)
     assert found == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_a_statistic_that_forgets_its_weights_is_refused(seeds):
+    statistics: Any = (lambda w: 0.5, lambda w: np.ones(9))
+    for forgetful in statistics:
+        with pytest.raises(ff.ConfigError, match="a value for each row of its weights"):
+            leave_one_out(forgetful, seeds)
 
 
 def test_of_a_single_seed_nothing_is_left():

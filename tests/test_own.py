@@ -71,6 +71,11 @@ def test_each_of_their_keys_is_known_and_each_of_ours_is_one(theirs):
     assert set(OURS) <= set(ff.Config.model_fields)
 
 
+def test_at_the_end_only_is_after_the_epochs_of_the_file_or_the_usual_ones(theirs):
+    theirs.write_text(THEIRS.replace("  epochs: 90\n", ""), encoding="utf-8")
+    assert yaml.safe_load(translated(theirs))["validation_index"] == ff.Config().epochs == 30
+
+
 def test_keys_without_a_counterpart_stand_as_comments(theirs):
     said = [line for line in translated(theirs).splitlines() if line.startswith("#")]
     assert said == [

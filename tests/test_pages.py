@@ -13,6 +13,7 @@ import ff
 from ff import records, results
 from ff.book import pages
 from ff.book.markup import Note, download
+from ff.records import shown
 
 BOOK = Path(__file__).parent.parent / "book"
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -136,7 +137,7 @@ def test_every_key_of_a_condition_makes_a_table_of_its_own(tmp_path, key):
     publish(tmp_path / "b")
     standard, title = tables(tmp_path)
     assert standard == "The default configuration"
-    assert title == f"{key}: {other} instead of {usual}"
+    assert title == f"{key}: {shown(other)} instead of {shown(usual)}"
 
 
 def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):

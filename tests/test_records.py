@@ -486,3 +486,9 @@ def test_what_lies_below_a_name_that_begins_with_a_dot_is_nobodys(results, name)
 def test_runs_of_a_batch_size_named_or_left_to_the_data_set_are_of_one_condition(results):
     written(results / "named", hidden=100, seeds=(5,), batch_size=1000)
     assert 5 in set(ff.published(100, folder=results).layers["seed"])
+
+
+def test_records_are_told_in_a_line():
+    found = made(hidden=100)
+    assert "\n" not in repr(found)
+    assert f"readouts: {len(found.readouts)} rows, runs: {len(found.runs)})" in repr(found)

@@ -39,7 +39,7 @@ def test_each_statement_is_told_once_with_every_width(mine):
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[0].startswith(f"{mine}: Measured on the digits of scikit-learn over 4 epochs; ")
-    assert lines[0].endswith("not the defaults: dataset digits, epochs 4.")
+    assert "not the defaults: dataset digits, epochs 4. No layer of 8, 12 units has" in lines[0]
     for claim in CLAIMS:
         assert lines.count(claim.statement) == 1
     assert sum("width 8: " in line or "width 8, " in line for line in lines) > 5
@@ -116,6 +116,9 @@ def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
     assert ff.read(mine).runs[0]["versions"]["commit"][:7] in run.get_text()
     assert "learning_rate: 0.001" in str(page.find("details"))
     assert len(heads) == 1 + len(report.CHAPTERS)
+    names = [str(tag["id"]) for tag in page.find_all(id=True)]
+    assert len(names) == len(set(names))
+    assert page.get_text().count("not the published measurements") == 1, "said once"
     targets = [place for place in places if place and place[0] == "#"]
     assert len(targets) == len(report.CHAPTERS)
     assert all(page.find(id=unquote(target[1:])) for target in targets)

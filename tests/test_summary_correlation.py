@@ -181,9 +181,9 @@ def test_networks_are_sorted_by_the_sign_of_their_trend():
     )
     assert words(summary.trends(table)) == [
         "100 units (5 seeds): deeper layers correlate, by Pearson's coefficient, less in networks "
-        "of 2, 8 and 32 layers, more in networks of 4 layers, neither surely in networks of 16 "
-        "layers; by Spearman's coefficient, neither surely in networks of 32 layers.",
-        "1000 units (5 seeds): deeper layers correlate, by Pearson's coefficient, neither surely "
+        "of 2, 8 and 32 layers, more in networks of 4 layers, undecided in networks of 16 "
+        "layers; by Spearman's coefficient, undecided in networks of 32 layers.",
+        "1000 units (5 seeds): deeper layers correlate, by Pearson's coefficient, undecided "
         "in networks of 2 layers.",
     ]
 

@@ -129,18 +129,31 @@ def test_every_choice_passes_the_check_of_a_run(entry):
     check(ff.Config(**dict(zip(("goodness", "activation", "loss"), entry, strict=True))))
 
 
-@pytest.mark.parametrize(
-    ("key", "wrong", "said"),
-    [
-        ("goodness", {"slope": lambda z: z}, "goodness 'added': factor · slope must be the deriv"),
-        ("goodness", {"factor": 2.0}, "but is"),
-        ("goodness", {"slope": lambda z: z.square().sum(-1)}, "must have the shape (7, 6)"),
-        ("goodness", {"value": lambda z: z.pow(3).sum()}, "value must make (7,) of (7, 6)"),
-        ("goodness", {"value": lambda z: z.detach().pow(3).sum(-1)}, "made of torch's functions"),
-        ("activation", {"backward": lambda d, a: d}, "activation 'added': what backward makes"),
-        ("loss", {"slope": lambda m, t: m}, "loss 'added': slope / 2B must be the derivative"),
-    ],
-)
+WRONG = [
+    ("goodness", {"slope": lambda z: z}, "goodness 'added': slope must be the derivative"),
+    ("goodness", {"slope": lambda z: 1.03 * z * z}, "slope must be the derivative"),
+    ("goodness", {"factor": 2.0}, "but is"),
+    ("goodness", {"slope": lambda z: z.square().sum(-1)}, "must have the shape (7, 5)"),
+    ("goodness", {"slope": lambda z: None}, "slope failed: TypeError"),
+    ("goodness", {"slope": lambda z: z * z * (z / z)}, "must be finite at 0"),
+    ("goodness", {"value": lambda z: z.pow(3).sum()}, "value must make (7,) of (7, 5)"),
+    ("goodness", {"value": lambda z: z.detach().pow(3).sum(-1)}, "made of torch's functions"),
+    ("goodness", {"value": lambda z: (z - z.mean(0)).pow(3).sum(-1)}, "whatever the others are"),
+    ("goodness", {"value": lambda z: z.summ(-1)}, "value failed: AttributeError: 'Tensor'"),
+    ("goodness", {"unit": 0.7}, "unit failed: TypeError"),
+    ("goodness", {"unit": str}, "unit must return a number"),
+    (
+        "goodness",
+        {"value": lambda z: 1e-7 * z.sum(-1), "slope": lambda z: 0 * z},
+        "must be the der",
+    ),
+    ("activation", {"backward": lambda d, a: d}, "activation 'added': slope must be the"),
+    ("activation", {"backward": lambda d, a: a.sigmoid()}, "slope must be the derivative"),
+    ("loss", {"slope": lambda m, t: m}, "loss 'added': slope must be the derivative"),
+]
+
+
+@pytest.mark.parametrize(("key", "wrong", "said"), WRONG)
 def test_a_run_with_a_wrong_slope_is_refused(monkeypatch, key, wrong, said):
     tables = {"goodness": (GOODNESS, CUBES), "activation": (ACTIVATIONS, SOFTPLUS)}
     table, right = tables.get(key, (LOSSES, HINGE))
@@ -150,6 +163,23 @@ def test_a_run_with_a_wrong_slope_is_refused(monkeypatch, key, wrong, said):
     monkeypatch.setitem(table, "added", replace(right, **wrong))
     with pytest.raises(ff.ConfigError, match=re.escape(said)):
         ff.train(config)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"value": lambda z: z.square().mean(-1), "slope": lambda z: z, "factor": 2 / 40},
+        {"value": lambda z: z @ torch.linspace(0.5, 1.5, 40), "factor": 1.0}
+        | {"slope": lambda z: torch.linspace(0.5, 1.5, 40).expand(z.shape)},
+        {"value": lambda z: z.clamp_min(0).sum(-1), "factor": 1.0}
+        | {"slope": lambda z: (z > 0).float()},
+    ],
+)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_what_depends_on_the_width_is_checked_at_the_width(monkeypatch, right, mode):
+    monkeypatch.setitem(GOODNESS, "added", replace(CUBES, **right))
+    with mode():
+        check(ff.Config(hidden=40, goodness="added"))
 
 
 @pytest.mark.parametrize("loss", LOSSES.values())

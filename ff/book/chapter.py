@@ -29,7 +29,7 @@ from ff.stats.robustness import READINGS, differing, robustness
 
 __all__ = ["PUBLISHED", "Chapter", "choose", "spans_of", "study"]
 
-KNOWN = ("layers", "hidden", "records", "beside")
+KNOWN = ("layers", "hidden", "records")
 PUBLISHED_NAME = "the book's networks"
 PAPER = "paper"  # as `beside`: the published networks that are most like one's own
 ELSEWHERE = Note("This takes all depths and widths: it stands in the chapter without a choice.")
@@ -132,7 +132,9 @@ class Chapter:
         return found
 
 
-def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter:
+def choose(
+    namespace: MutableMapping[str, Any], *, one: bool = False, pairs: bool = False
+) -> Chapter:
     """Check a chapter's parameters, and read what it shows.
 
     Parameters
@@ -140,8 +142,10 @@ def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter
     namespace
         The notebook's ``globals()`` right after its parameters: ``layers`` and ``hidden`` (an
         integer, or None for all), ``records`` (a folder of ``ff train --out``, one above several of
-        them, or a list; None for the published measurements) and, where the chapter has it,
+        them, or a list; None for the published measurements) and, in a chapter of `pairs`,
         ``beside`` (likewise, or ``"paper"`` for the published networks that are most like these).
+    pairs
+        The chapter sets two conditions beside each other.
     one
         Show a single network, where none is chosen that of 8 layers of 100 units, or of one's own
         records the deepest of the least width.
@@ -153,7 +157,7 @@ def choose(namespace: MutableMapping[str, Any], *, one: bool = False) -> Chapter
     RecordsError
         A folder has no records, or they lack the depth or the width that was chosen.
     """
-    given = parameters(namespace, [name for name in KNOWN if name in namespace])
+    given = parameters(namespace, [*KNOWN, "beside"] if pairs else KNOWN)
     layers, hidden = (_number(name, given.get(name)) for name in ("layers", "hidden"))
     where = _folders("records", given.get("records"))
     beside = _folders("beside", given.get("beside"))
@@ -238,6 +242,9 @@ def _number(name: str, value: Any) -> int | None:
 
 def _folders(name: str, value: Any) -> list[str]:
     """Folders that a parameter names."""
+    value = plain(value)
+    if type(value) is int:  # papermill's -p reads a folder such as 2024 as a number
+        raise ConfigError(f"{name} must be a folder but got {value}; write -r {name} {value}")
     given = _checked(name, value, "a folder, a list of folders or None", _are_folders)
     return [given] if isinstance(given, str) else given or []
 
@@ -260,17 +267,22 @@ def _is_folder(value: Any) -> bool:
 
 
 def _are_folders(value: Any) -> bool:
-    several = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    several = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
     return several or _is_folder(value)
 
 
 def _compared(pair: Two, own: Records, other: Records) -> str:
     """How two conditions differ, and what a difference of the same seeds is worth."""
-    text = f"They differ in {'; '.join(pair.apart) or 'no setting'}."
+    text = "They differ in no setting."
+    if pair.apart:
+        text = f"Settings that differ, these against those beside: {'; '.join(pair.apart)}."
     if stopped := diverged(other):
         text += f" Left out beside: {'; '.join(map(describe, stopped))}."
     if by_pairs(own) != by_pairs(other):
         text += " Accuracy is that of pairs in one of them, and that of Eq. 3 in the other."
+    if pair.alone:
+        widths = listed(map(str, pair.alone))
+        text += f" Networks of {widths} units are left out: beside them stands none of their seeds."
     if not pair.alike:
         text += (
             " With other images, another batch, width or kind of device a seed has another start "

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
-from ff.records import Records, below, configuration, device, measurements, unusual
+from ff.records import Records, below, configuration, device, measurements, shown, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
 from ff.versions import short_commit
@@ -25,6 +25,7 @@ __all__ = [
     "image_set",
     "measured",
     "provenance",
+    "runs_of",
     "settings",
     "silences",
 ]
@@ -71,18 +72,27 @@ def image_set(name: str) -> str:
     return SETS.get(name, name)
 
 
-def provenance(*folders: str | Path) -> Html:
+def provenance(folder: Path = RESULTS) -> Html:
+    """Where published measurements come from: `runs_of` all that lie below a folder.
+
+    Parameters
+    ----------
+    folder
+        Where the results are; the book's by default.
+    """
+    return runs_of([run for path in below(folder) for run in origins(path / "layers.parquet")])
+
+
+def runs_of(runs: Sequence[dict[str, Any]]) -> Html:
     """Where measurements come from: a table for each condition, a row for each run.
 
     Runs that trained the same networks on the same machine stand together, below what they share.
 
     Parameters
     ----------
-    *folders
-        Where the results are; none: the book's.
+    runs
+        As in `Records.runs`.
     """
-    places = [path for folder in folders or (RESULTS,) for path in below(folder)]
-    runs = [run for path in places for run in origins(path / "layers.parquet")]
     return Html("".join(map(_table, _grouped(runs, _condition))))
 
 
@@ -97,7 +107,7 @@ def settings(run: Mapping[str, Any]) -> str:
     differs = unusual(run)
     if run["config"]["batch_size"] is None:  # the images' own
         differs.pop("batch_size", None)
-    said = ", ".join(f"{key} {value}" for key, value in differs.items())
+    said = ", ".join(f"{key} {shown(value)}" for key, value in differs.items())
     return f"Settings that are not the defaults: {said or 'none'}."
 
 
@@ -262,7 +272,7 @@ def grid(records: Records) -> Html:
     return Html(f'<div class="ff-grid">{"".join(cards)}</div>')
 
 
-def _grouped(runs: list[dict[str, Any]], key: Callable) -> list[list[dict[str, Any]]]:
+def _grouped(runs: Sequence[dict[str, Any]], key: Callable) -> list[list[dict[str, Any]]]:
     """Runs that have a key in common, ascending."""
     return [list(own) for _, own in groupby(sorted(runs, key=key), key)]
 
@@ -271,7 +281,8 @@ def _condition(run: dict[str, Any]) -> tuple[list[str], str]:
     """How a condition differs from the defaults, which come first, and its data."""
     standard = Config().condition
     differs = [
-        f"{key}: {value} instead of {standard.get(key)}" for key, value in unusual(run).items()
+        f"{key}: {shown(value)} instead of {shown(standard.get(key))}"
+        for key, value in unusual(run).items()
     ]
     return differs, run["dataset"]["sha256"]
 

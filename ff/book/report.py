@@ -3,6 +3,7 @@
 import base64
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -15,7 +16,7 @@ from nbformat import NotebookNode
 
 from ff.book.chapter import PUBLISHED
 from ff.book.markup import fold, listed
-from ff.book.pages import provenance
+from ff.book.pages import runs_of
 from ff.errors import RecordsError
 from ff.files import place, replacing
 from ff.records import BOOK, read
@@ -52,7 +53,9 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | None) -> Path:
+def report(
+    folders: str | Path | Sequence[str | Path], out: str | Path, beside: str | Path | None
+) -> Path:
     """Write the chapters on delay, correlation and threats for some records, as one HTML page.
 
     Parameters
@@ -83,7 +86,11 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
             "the notebooks that make a report are in a clone of the repository, not in an "
             "installed package; run 'ff report' with the ff of a clone"
         )
+    if isinstance(folders, str | Path):
+        folders = [folders]
     where = [str(place(folder).absolute()) for folder in folders]
+    if not where:
+        raise RecordsError("no records to report on; name at least one folder")
     cells = []
     for name in CHAPTERS:
         parameters: dict[str, Any] = {"records": where}
@@ -125,10 +132,11 @@ def report(folders: Sequence[str | Path], out: str | Path, beside: str | Path | 
 
 def _where_from(folders: Sequence[str]) -> NotebookNode:
     """A cell that shows each run with its date, machine and commit, and all of its settings."""
-    config = read(*folders).runs[0]["config"]
-    text = yaml.safe_dump(config, sort_keys=False)
-    full = fold("All settings, as a params file", f"<pre>{escape(text)}</pre>")
-    html = f"{provenance(*folders)._repr_html_()}{full._repr_html_()}"
+    runs = read(*folders).runs
+    files = dict.fromkeys(yaml.safe_dump(run["config"], sort_keys=False) for run in runs)
+    texts = "".join(f"<pre>{escape(text)}</pre>" for text in files)
+    full = fold(f"All settings, as {'a params file' if len(files) == 1 else 'params files'}", texts)
+    html = f"{runs_of(runs)._repr_html_()}{full._repr_html_()}"
     output = nbformat.v4.new_output("display_data", {"text/html": html})
     return nbformat.v4.new_code_cell(outputs=[output])
 
@@ -185,7 +193,14 @@ def _html(cells: Sequence[NotebookNode]) -> str:
         exclude_output_prompt=True,
     )
     html = exporter.from_notebook_node(notebook)[0]
-    return re.sub(r'<a class="anchor-link".*?</a>', "", html)  # headings keep their names
+    html = re.sub(r'<a class="anchor-link".*?</a>', "", html)  # headings keep their names
+    seen: Counter[str] = Counter()
+
+    def once(name: re.Match[str]) -> str:
+        seen[name[1]] += 1
+        return name[0] if seen[name[1]] == 1 else f' id="{name[1]}-{seen[name[1]]}"'
+
+    return re.sub(r' id="([^"]*)"', once, html)
 
 
 def _literal(text: str) -> str:

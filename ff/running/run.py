@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 
-from ff import machine, records
+from ff import archives, machine, records
 from ff.algorithm.growing import Growing
 from ff.algorithm.precision import chosen
 from ff.algorithm.slopes import check
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
+from ff.errors import OVERWRITE, DataError, RecordsError
 from ff.files import place
 from ff.records import Records
 from ff.running import memory
@@ -65,7 +66,7 @@ def train(
         The device is not there or has too little memory, another run writes to `out`, or a
         checkpoint there belongs to another configuration.
     RecordsError
-        `out` holds another configuration's records, or cannot be written.
+        `out` holds records of another configuration or of other images, or cannot be written.
     KeyboardInterrupt
         Ctrl-C or SIGTERM; the run ends between two steps, and can be continued if it has an `out`.
 
@@ -81,6 +82,7 @@ def train(
         precision = chosen("auto", config.widths, machine.choose(config.device))
         config = config.model_copy(update={"precision": precision})
     if out is not None and not overwrite and (finished := records.finished(out, config)):
+        _check_images(finished, config, out)
         return finished
     check(config)
     device = machine.choose(config.device)
@@ -97,6 +99,21 @@ def train(
     stop = Interruption(lambda: _advice(out, overwrite))
     with nullcontext() if out is None else claim(out), stop:
         return _train(config, dataset, device, plan, out, overwrite, progress, stop)
+
+
+def _check_images(finished: Records, config: Config, out: Path) -> None:
+    """Refuse records of other images under the same name; those of images that are gone stay."""
+    if config.dataset in ("digits", *archives.ARCHIVED):  # of which there is one version
+        return
+    try:
+        now = load(config.dataset, config.image_size).checksum
+    except DataError:
+        return
+    if any(run["dataset"]["sha256"] != now for run in finished.runs):
+        raise RecordsError(
+            f"{out} holds records of other images than {config.dataset} has now; choose another "
+            f"folder, or {OVERWRITE}"
+        )
 
 
 def _train(

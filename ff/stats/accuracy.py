@@ -10,6 +10,7 @@ from ff.stats.evidence import ROSE
 __all__ = ["advice", "by_pairs", "comparable"]
 
 KEYS = ["hidden", "seed", "layer"]
+BRIGHT = 10  # times as bright a label, which is seen in most images
 PAIRS = {"train_accuracy": "pair_accuracy", "validation_accuracy": "pair_accuracy"}
 
 
@@ -60,9 +61,14 @@ def advice(records: Records) -> str:
     if asleep.empty:
         return ""
     widths = ", ".join(map(str, asleep.index))
+    remedies = ["more epochs", "a lower or a higher learning_rate", "a lower threshold"]
+    config = records.runs[0]["config"] if records.runs else {}
+    if config.get("normalization") != "layer":
+        remedies.append("normalization=layer")
+    if config.get("label_intensity", 0) < BRIGHT:
+        remedies.append(f"label_intensity={BRIGHT}, with which the label stands out of the image")
     return (
-        f"No layer of {widths} units has left chance: the best one is right on {asleep.max():.2f} "
-        "of the samples, where guessing is on 0.5. Try more epochs, a lower or a "
-        "higher learning_rate, normalization=layer, or label_intensity=10, with which the label "
-        "stands out of the image."
+        f"No layer of {widths} units has left chance: the best one is right on {asleep.max():.3f} "
+        f"of the samples, where guessing is on 0.5. Try {', '.join(remedies[:-1])} or "
+        f"{remedies[-1]}."
     )

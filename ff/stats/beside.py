@@ -35,15 +35,18 @@ class Two:
         Records of the same widths, seeds, layers and depths of networks, by what the condition is
         called: first the one of interest, then the one that it is compared with.
     apart
-        Settings in which they differ, such as "epochs 60 instead of 30".
+        Settings in which they differ, such as "epochs 30 against 60", the first condition first.
     alike
         Whether a seed starts from the same weights and sees the images in the same order in both,
         so that what it has in common in both cancels in a difference.
+    alone
+        Widths of the first condition of which the other one has no network with the same seed.
     """
 
     ways: dict[str, Records]
     apart: list[str]
     alike: bool
+    alone: list[int]
 
     def named(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table of `by_layer` or `differences` with the conditions' names over own and base."""
@@ -72,7 +75,7 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
         alike = False
         nearest = {width: theirs[np.argmin(abs(np.log(theirs / width)))] for width in ours}
         units = _listed(ours), _listed(np.unique([*nearest.values()]))
-        differs.append(f"hidden {units[1]} instead of {units[0]}")
+        differs.append(f"hidden {units[0]} against {units[1]}")
         name, other = f"{name} ({units[0]} units)", f"{other} ({units[1]} units)"
         tables = (
             pd.concat([rows[rows["hidden"] == at].assign(hidden=to) for to, at in nearest.items()])
@@ -104,6 +107,7 @@ def two(own: Records, base: Records, name: str, other: str) -> Two:
         },
         differs,
         alike,
+        sorted(set(ours.tolist()) - set(layers[0]["hidden"].tolist())),
     )
 
 
@@ -126,8 +130,9 @@ def by_layer(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
     DataFrame
         A row for each quantity ("delay" or "correlation"), width and layer: quantity, hidden,
         layer, seeds, own, base, difference, low, high (95 %, Student's t, jackknife over seeds).
-        NaN where one of the two does not reach the target or does not vary; an interval is infinite
-        where a layer does not reach it without some seed, and NaN with a single seed.
+        A difference is NaN where one of the two does not reach the target or does not vary; an
+        interval is infinite where a layer does not reach it without some seed, and NaN with a
+        single seed.
     """
     quantities: dict[str, Callable[[Evidence], np.ndarray]] = {
         "delay": lambda e: e.delay,
@@ -153,9 +158,10 @@ def differences(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each width and quantity, with the columns of `by_layer` but `layer`. Quantities:
-        epochs of delay that a further layer adds (Theil-Sen slope over the layers that reach the
-        target in both, found anew without each seed); the mean of the layers' absolute
+        A row for each width and quantity: quantity, own, base, difference, low, high, hidden,
+        seeds. Quantities: epochs of delay that a further layer adds (Theil-Sen slope over the
+        layers that reach the target in both, found anew without each seed; where fewer than two do,
+        each over its own layers, without a difference); the mean of the layers' absolute
         correlations; and the deepest readout's accuracies at the end.
     """
     tables = []
@@ -165,6 +171,7 @@ def differences(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
             slopes_of_delays(one.number, np.where(both, one.delay, np.inf))["all"]
             for one in (own, base)
         ]
+        alone = [slopes_of_delays(one.number, one.delay)["all"][0] for one in (own, base)]
         values = {
             "epochs of delay that a further layer adds": slopes,
             f"|{reading.coefficient.capitalize()}|, mean of the layers": [
@@ -178,7 +185,9 @@ def differences(pair: Two, reading: Reading = Reading()) -> pd.DataFrame:
             ]
         for quantity, (ours, theirs) in values.items():
             found = {name: float(of) for name, of in _difference(ours, theirs).items()}
-            tables.append({"hidden": hidden, "quantity": quantity, "seeds": own.seeds} | found)
+            if ours is slopes[0] and np.isnan(found["difference"]):
+                found["own"], found["base"] = map(float, alone)
+            tables.append({"quantity": quantity} | found | {"hidden": hidden, "seeds": own.seeds})
     return pd.DataFrame(tables)
 
 
@@ -201,9 +210,10 @@ def _difference(own: np.ndarray, base: np.ndarray) -> dict[str, np.ndarray]:
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         found = jackknife(own - base)
     there = np.isfinite(own[0]) & np.isfinite(base[0])
-    parts = {"own": own[0], "base": base[0], "difference": found.value}
-    parts |= {"low": found.low, "high": found.high}
-    return {name: np.where(there, of, np.nan) for name, of in parts.items()}
+    each = {"own": own[0], "base": base[0]}
+    parts = {name: np.where(np.isfinite(of), of, np.nan) for name, of in each.items()}
+    of_both = {"difference": found.value, "low": found.low, "high": found.high}
+    return parts | {name: np.where(there, of, np.nan) for name, of in of_both.items()}
 
 
 def _at_the_end(readouts: pd.DataFrame, hidden: int, column: str) -> np.ndarray:

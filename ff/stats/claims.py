@@ -9,6 +9,8 @@ holds *by construction*.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -139,6 +141,9 @@ class Claim:
 
     def __post_init__(self) -> None:
         name = f"claim {self.key!r}"
+        ends = self.low, self.high
+        if not all(isinstance(end, Real) for end in ends):
+            raise ConfigError(f"{name}: low and high must be numbers but got {ends}")
         if self.measure is not None and not -np.inf <= self.low < self.high <= np.inf:
             raise ConfigError(f"{name}: low must be less than high, but got {self.low, self.high}")
         if self.measure is not None and np.isinf([self.low, self.high]).all():
@@ -146,7 +151,7 @@ class Claim:
                 f"{name} holds whatever its number is; give low, high or both, between which the "
                 "number lies if the claim holds"
             )
-        if self.stance not in STANCES:
+        if self.stance not in tuple(STANCES):
             raise ConfigError(
                 f"{name}: stance must be one of {', '.join(map(repr, STANCES))} but got "
                 f"{self.stance!r}"
@@ -213,6 +218,11 @@ def _deeper(e: Evidence) -> slice:
     return slice(-e.half, None)
 
 
+def _doubled(e: Evidence) -> list[int]:
+    """Layers of the ladder whose shallower neighbor reaches the target."""
+    return [deep for shallow, deep in pairwise(_ladder(e)) if np.isfinite(e.delay[0, shallow])]
+
+
 def _least_doubling(e: Evidence) -> np.ndarray:
     ladder = _ladder(e)
     later = np.diff(e.restricted_delay[:, ladder], axis=1)
@@ -228,7 +238,8 @@ def _in_order(e: Evidence) -> Estimate:
         return jackknife(np.full(2, np.nan))  # no layer of any seed is before another
     # A layer that never reaches the target is later than one that does; of two, nothing is known.
     ordered = (deep > shallow) | np.isinf(shallow) & np.isinf(deep)
-    return share(int(ordered.all(axis=1).sum()), e.seeds)
+    some = np.isfinite(reached).any(axis=1)  # of a seed in which no layer arrives nothing is known
+    return share(int(ordered[some].all(axis=1).sum()), int(some.sum()))
 
 
 def _deviation(e: Evidence) -> np.ndarray:
@@ -294,7 +305,7 @@ CLAIMS = (
         _plain(_least_doubling),
         low=0,
         needs="a layer that reaches {target} and has one at twice its depth",
-        capped=_ladder,
+        capped=_doubled,
     ),
     Claim(
         "delay-every-seed",
@@ -302,8 +313,8 @@ CLAIMS = (
         "The deviation is narrow enough to suggest that the general delay behavior is largely "
         "consistent.",
         "Share of seeds in which layers {ladder} cross {target} one after the other "
-        "(between epochs, on a straight line), as far down as any does, with the exact interval; "
-        "more than 0.8 would be largely consistent.",
+        "(between epochs, on a straight line), as far down as any does, of those in which one "
+        "does, with the exact interval; more than 0.8 would be largely consistent.",
         _in_order,
         low=0.8,
         needs="a layer that reaches {target} in some seed",
@@ -550,8 +561,11 @@ def verdicts(
         There is no claim, or one whose `measure` returns something other than an `Estimate`.
     """
     claims = CLAIMS if claims is None else claims
-    if not claims:
-        raise ConfigError("no claim to decide; give at least one, or None for the paper's")
+    if isinstance(claims, Claim) or not claims:
+        raise ConfigError("claims must be a list of at least one claim, or None for the paper's")
+    keys = [claim.key for claim in claims]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ConfigError(f"two claims have the key {twice[0]!r}; give each a key of its own")
     found = dict(evidence(records, reading))
     terms, rows = _terms(found, reading), []
     for claim in claims:
@@ -627,6 +641,11 @@ def _number(claim: Claim, own: Evidence) -> Estimate:
         raise ConfigError(
             f"claim {claim.key!r}: measure must return an Estimate, a number with its interval, "
             f"but returned {type(found).__name__}; see ff.stats.intervals.jackknife"
+        )
+    if np.ndim(found.value):
+        raise ConfigError(
+            f"claim {claim.key!r}: measure must return one number but returned the shape "
+            f"{np.shape(found.value)}; take a mean, a difference or the least of them"
         )
     return found
 

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 COEFFICIENTS = ("pearson", "spearman")
+FEWEST = 3  # pairs that a correlation needs
 
 # weights (batch, seeds) -> (batch, coefficients, layers, depths)
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -103,8 +104,10 @@ def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2))
     -------
     Statistic
         A function of weights, shape (batch, seeds), that returns the coefficients, shape
-        (batch, 2, layers, depths), in the order of `COEFFICIENTS`; NaN for a constant series.
+        (batch, 2, layers, depths), in the order of `COEFFICIENTS`; NaN for a constant series, and
+        where means are over both axes and there are fewer than three pairs, which lie on a line.
     """
+    fewest = FEWEST / x.shape[1] if 2 in center and x.shape[1] else 0  # seeds
     x_counts, y_counts, pearson_of = _rank_counts(x), _rank_counts(y), _pearson(x, y, center)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
@@ -113,7 +116,8 @@ def coefficients(x: np.ndarray, y: np.ndarray, center: tuple[int, ...] = (1, 2))
         spearman = _correlate(weights, x_ranks, y_ranks, center)
         pearson = pearson_of(weights)
         # The mean of equal numbers may differ from them by rounding; that of equal ranks is exact.
-        return np.stack([np.where(np.isnan(spearman), np.nan, pearson), spearman], axis=1)
+        known = ~np.isnan(spearman) & (weights.sum(axis=1) >= fewest)[:, None, None]
+        return np.stack([np.where(known, own, np.nan) for own in (pearson, spearman)], axis=1)
 
     return statistic
 
@@ -159,7 +163,7 @@ def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Stati
 
 def fisher_mean(x: np.ndarray, y: np.ndarray) -> Statistic:
     """As `coefficients`, of each epoch alone, averaged on Fisher's scale where it is defined."""
-    single = [coefficients(x[:, [epoch]], y[:, [epoch]]) for epoch in range(x.shape[1])]
+    single = [within_epochs(x[:, [epoch]], y[:, [epoch]]) for epoch in range(x.shape[1])]
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         z = FISHER.forward(np.stack([one(weights) for one in single]))

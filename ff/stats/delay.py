@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ff.errors import ConfigError
 from ff.stats.cubes import cubes
 from ff.stats.intervals import LEVEL, jackknife, leave_one_out, mean_band, theil_sen
 
@@ -69,6 +70,8 @@ def reach_of_mean(
         From weights, shape (batch, seeds), to first epoch and interpolated crossing, shape
         (batch, 2, layers), infinite where the target is never reached.
     """
+    if not 0 <= target <= 1:
+        raise ConfigError(f"target must be an accuracy from 0 to 1 but got {target!r}")
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         shares = weights / weights.sum(axis=1, keepdims=True)

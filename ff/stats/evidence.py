@@ -12,7 +12,7 @@ from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import leave_one_out
 
-__all__ = ["FIGURE_3", "ROSE", "Evidence", "Reading", "evidence", "reading_of"]
+__all__ = ["FIGURE_3", "ROSE", "Evidence", "Reading", "evidence", "neighbors", "reading_of"]
 
 FIGURE_3 = (1, 4, 8, 16, 24, 32)
 ROSE = 0.55  # a layer that has passed it is no longer at chance
@@ -236,12 +236,24 @@ def reading_of(records: Records) -> Reading:
     usual = Reading()
     depth = int(np.max(records.layers["layer"]))
     widths = np.unique(records.layers["hidden"])
-    selected = usual.selected
-    if depth != usual.depth:
-        selected = tuple(dict.fromkeys(np.linspace(1, depth, 6).round().astype(int).tolist()))
     found = (int(widths[0]), int(widths[-1]))
     both = set(usual.widths) <= set(widths.tolist())
-    return Reading(depth=depth, selected=selected, widths=usual.widths if both else found)
+    widths_read = usual.widths if both else found
+    return Reading(depth=depth, selected=neighbors(depth), widths=widths_read)
+
+
+def neighbors(depth: int) -> tuple[int, ...]:
+    """Layers whose bands are drawn and compared, neighbor with neighbor.
+
+    Parameters
+    ----------
+    depth
+        Layers of the network. Of 32 these are the paper's, else up to six from the first to the
+        last.
+    """
+    if depth == Reading().depth:
+        return FIGURE_3
+    return tuple(dict.fromkeys(np.linspace(1, depth, 6).round().astype(int).tolist()))
 
 
 def evidence(records: Records, reading: Reading = Reading()) -> Iterator[tuple[int, Evidence]]:

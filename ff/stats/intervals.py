@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ff.errors import ConfigError
+
 __all__ = [
     "FISHER",
     "LEVEL",
@@ -100,10 +102,21 @@ def leave_one_out(statistic: Callable[[np.ndarray], np.ndarray], seeds: int) -> 
     """
     counts = np.vstack([np.ones(seeds), 1 - np.eye(seeds)])
     if seeds == 1:
-        estimate = np.asarray(statistic(counts[:1]), float)
+        estimate = _of_rows(statistic, counts[:1])
         return np.concatenate([estimate, np.full_like(estimate, np.nan)])
     chunks = np.split(counts, range(_CHUNK, len(counts), _CHUNK))
-    return np.concatenate([statistic(chunk) for chunk in chunks])
+    return np.concatenate([_of_rows(statistic, chunk) for chunk in chunks])
+
+
+def _of_rows(statistic: Callable[[np.ndarray], np.ndarray], counts: np.ndarray) -> np.ndarray:
+    """A value for each row of counts."""
+    found = np.asarray(statistic(counts), float)
+    if found.shape[:1] != (len(counts),):
+        raise ConfigError(
+            "the statistic must give a value for each row of its weights, shape (batch, ...), such "
+            "as weights @ values / weights.sum(axis=1)"
+        )
+    return found
 
 
 def jackknife(values: np.ndarray, scale: Scale = PLAIN) -> Estimate:

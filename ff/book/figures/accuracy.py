@@ -14,7 +14,7 @@ from ff.errors import RecordsError
 from ff.quantities import words
 from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET
-from ff.stats.evidence import FIGURE_3
+from ff.stats.evidence import neighbors
 from ff.stats.intervals import mean_band
 
 __all__ = ["panels", "spread", "traces"]
@@ -204,10 +204,8 @@ def spread(
     seeds = len(layer.seeds)
     figure = Figure(4)
     axes = figure.subplots()
-    if selected is None:
-        last = layer.keys[-1]
-        selected = FIGURE_3 if last == 32 else np.linspace(1, last, 6).round().astype(int)
-    shown = np.flatnonzero(np.isin(layer.keys, selected))
+    chosen = neighbors(int(layer.keys[-1])) if selected is None else selected
+    shown = np.flatnonzero(np.isin(layer.keys, chosen))
     for share, i in zip(np.linspace(0, 1, len(shown)), shown, strict=True):
         mean, name = layer.values[:, :, i].mean(axis=0), f"layer {layer.keys[i]}"
         axes.plot(layer.epochs, mean, color=shade(share), label=name, gid=name.replace(" ", "-"))

@@ -155,8 +155,8 @@ def delays_of_two(delays: Mapping[str, pd.DataFrame]) -> Figure:
     legend(figure, delay_entries(grid[0], table))
     figure.alt = f"Epoch at which a layer crosses the target accuracy. {' '.join(texts)}"
     figure.caption = (
-        f"Epoch at which a layer's mean accuracy crosses the target: {listed(delays)}, the same "
-        f"seeds.{' Bands: 95 % intervals over seeds.' if _banded(table) else ''}{limits(table)}"
+        f"Epoch at which a layer's mean accuracy crosses the target: {listed(delays)}."
+        f"{' Bands: 95 % intervals over seeds.' if _banded(table) else ''}{limits(table)}"
     )
     return figure
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ff.book.markup import Html, listed, paragraphs
 from ff.book.summary.shared import name, widths
-from ff.stats.evidence import FIGURE_3, ROSE
+from ff.stats.evidence import ROSE, neighbors
 
 __all__ = ["awake", "overlaps", "spread"]
 
@@ -92,7 +92,7 @@ def overlaps(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
         mean, std, rose = _over_seeds(own, column)
         if std.isna().all(axis=None):
             return f"{name(own)} one seed has no band."
-        chosen = [layer for layer in FIGURE_3 if layer in mean]
+        chosen = neighbors(mean.columns[-1])
         meet, epochs = {}, 0
         for shallow, deep in pairwise(chosen):
             counted = rose[shallow]

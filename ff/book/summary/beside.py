@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, estimate, layer_numbers, number, paragraphs
@@ -13,7 +14,7 @@ __all__ = ["of_layers", "of_networks"]
 
 WORDS = {  # of a quantity of layers: the condition has more of it, or less
     "delay": ("later", "sooner"),
-    "correlation": ("correlates more with the network", "correlates less with the network"),
+    "correlation": ("more correlated with the network", "less correlated with the network"),
 }
 
 
@@ -33,10 +34,13 @@ def of_networks(pair: Two, differences: pd.DataFrame) -> Html:
             found = estimate(row["difference"], row["low"], row["high"])
             sign = sign_of(row["low"], row["high"])
             what = {1: "more", -1: "less", 0: "open"}[sign]
-            parts.append(
-                f"{row['quantity']}: {number(row['own'])} and {number(row['base'])}, "
-                f"difference {found} ({what})"
-            )
+            if np.isnan(row["low"]):
+                what = "no interval"
+            both = f"{number(row['own'])} and {number(row['base'])}"
+            if np.isnan(row["difference"]):
+                parts.append(f"{row['quantity']}: {both}, no difference that can be taken")
+            else:
+                parts.append(f"{row['quantity']}: {both}, difference {found} ({what})")
         return f"{whose(rows)} {'; '.join(parts)}."
 
     seeds = ", of the same seeds" if pair.alike else ""
@@ -69,7 +73,9 @@ def of_layers(pair: Two, by_layer: pd.DataFrame, quantity: str) -> Html:
         parts = []
         for sign, words in zip((1, -1), WORDS[quantity], strict=True):
             if layers := [n for n, s in zip(there["layer"], signs, strict=True) if s == sign]:
-                parts.append(f"{layer_numbers(layers)} {words}")
+                parts.append(
+                    f"{layer_numbers(layers)} {'is' if len(layers) == 1 else 'are'} {words}"
+                )
         said = "; ".join(parts) or "no layer differs by more than seeds leave open"
         return f"{whose(rows)} with {own}, {said} (each layer on its own, uncorrected)."
 

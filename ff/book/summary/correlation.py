@@ -71,7 +71,7 @@ def trends(trend: pd.DataFrame) -> Html:
         for kind, rows in own.groupby("coefficient"):
             signs = list(map(sign_of, rows["low"], rows["high"]))
             told = []
-            for word, found in (("less", -1), ("more", 1), ("neither surely", 0)):
+            for word, found in (("less", -1), ("more", 1), ("undecided", 0)):
                 depths = [
                     str(depth)
                     for depth, sign in zip(rows["depth"], signs, strict=True)
