@@ -127,7 +127,7 @@ def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
     assert "Beside them stand the published networks" in text
     assert "about the published networks: it stands in the book" not in text
     assert all(image["alt"] for image in page.find_all("img"))
-    assert len(page.find_all("figure")) > 12
+    assert len(page.find_all("figure")) > 8, "those of delays are left out: no layer arrives"
     assert len(page.find_all(class_="ff-verdicts")) == 2
 
 
