@@ -174,7 +174,7 @@ def choose(
     shown = _of_width(judged, hidden)
     readouts = _of_depth(shown, layers)
     rows = shown.layers if layers is None else shown.layers.query("layer <= @layers")
-    notes = [_told(where, everything)] if where else []
+    notes = [_told(where, everything), advice(judged)] if where else []
     pair = None
     if beside:
         other, words = nearest(judged) if beside == [PAPER] else (read(*beside), "")
@@ -198,7 +198,7 @@ def choose(
         whole=not where and layers is None and hidden is None,
         reading=reading_of(judged),
         beside=pair,
-        note=Note(" ".join(notes)) if notes else None,
+        note=Note(" ".join(filter(None, notes))) if notes else None,
     )
 
 
@@ -341,4 +341,4 @@ def _told(folders: Sequence[str], records: Records) -> str:
         )
     if stopped := diverged(records):
         text += f" Left out: {'; '.join(map(describe, stopped))}."
-    return f"{text} {advice(complete(records))}".strip()
+    return text

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff.book.markup import MINUS, Html, layer_numbers, listed
+from ff.book.markup import MINUS, NBSP, Html, layer_numbers, listed
 from ff.book.pages import image_set
 from ff.book.verdicts import decided
 from ff.config import Config
@@ -25,7 +25,6 @@ __all__ = ["findings", "in_a_minute"]
 NAMED = (1, 16)  # layers whose epoch is told
 FEW = 10  # fewest seeds between which a correlation of usual size could be seen
 LISTED = 3  # most verdicts that are told one by one
-NBSP = "\N{NO-BREAK SPACE}"
 TABLE_1 = ("momentum 0.09", "constant rates")  # what the public implementation does otherwise
 PAPER = {"agrees": ", as the paper says", "differs": ", contrary to the paper"}
 

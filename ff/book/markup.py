@@ -11,6 +11,7 @@ __all__ = [
     "BEYOND",
     "DASH",
     "MINUS",
+    "NBSP",
     "Html",
     "Note",
     "badge",
@@ -85,10 +86,10 @@ def download(table: pd.DataFrame, name: str) -> Html:
     name
         File name without its ending.
     """
-    data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
-    link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
     if table.empty:
         return Html("")
+    data = quote(table.to_csv(index=False, float_format="%.4g"), safe=",+")  # shorter than base64
+    link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8,{data}">'
     size = f"{len(table)} row{'' if len(table) == 1 else 's'}, 4 digits"
     return Html(f'<p class="ff-download">{link}{escape(name)}.csv</a> ({size})</p>')
 

@@ -37,7 +37,7 @@ def awake(layers: pd.DataFrame, column: str = "train_accuracy") -> Html:
         passed = (
             f"of {mean.shape[1]} layers, {listed(parts)} have passed"
             if max(counts)
-            else ("no layer has passed")
+            else "no layer has passed"
         )
         return (
             f"{name(own)} {passed} a mean accuracy of {ROSE}; at the end layer 1 is at "

@@ -33,9 +33,8 @@ def of_networks(pair: Two, differences: pd.DataFrame) -> Html:
         for row in rows.to_dict("records"):
             found = estimate(row["difference"], row["low"], row["high"])
             sign = sign_of(row["low"], row["high"])
-            what = {1: "more", -1: "less", 0: "open"}[sign]
-            if np.isnan(row["low"]):
-                what = "no interval"
+            signs = {1: "more", -1: "less", 0: "open"}
+            what = "no interval" if np.isnan(row["low"]) else signs[sign]
             both = f"{number(row['own'])} and {number(row['base'])}"
             if np.isnan(row["difference"]):
                 parts.append(f"{row['quantity']}: {both}, no difference that can be taken")
