@@ -1,13 +1,41 @@
 """What can go wrong, said in one sentence that ends with the remedy."""
 
-__all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
-__all__ += ["DivergenceWarning"]
+import unicodedata
 
+__all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
+__all__ += ["DivergenceWarning", "printable"]
+
+# Unicode's categories of characters that a terminal obeys; Cs is what UTF-8 cannot hold.
+CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
+
+
+def printable(text: str) -> str:
+    r"""Text whose control characters are written as escapes, such as ``\x1b``.
+
+    A terminal obeys control characters, and those that turn the direction of writing: a file could
+    have them in a name or a note. Ends of lines stay.
+
+    Parameters
+    ----------
+    text
+        May come from a file.
+    """
+    return "".join(
+        char if char == "\n" or unicodedata.category(char) not in CONTROL else _escaped(char)
+        for char in text
+    )
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 class FFError(Exception):
     """Base of every error that `ff` raises on purpose; its text is meant for a person."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(FFError, ValueError):

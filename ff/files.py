@@ -1,14 +1,19 @@
-"""Paths that a person gives; and files that are complete or absent.
+"""Paths that a person gives; files that are read whole; and files that are complete or absent.
 
 A file is written aside, then takes its place at one stroke.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["place", "replacing"]
+__all__ = ["contents", "foreign", "place", "replacing"]
+
+# What file managers and systems leave in any folder, besides names that begin with a dot.
+LEFT = {"__pycache__", "__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def place(path: str | Path) -> Path:
@@ -16,12 +21,59 @@ def place(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def foreign(path: str | Path) -> bool:
+    """Whether a path has a part that other tools leave: their copies, locks, caches and notes.
+
+    These are names that begin with a dot (``.ipynb_checkpoints``, ``._x.yaml``, ``.DS_Store``),
+    editors' copies (``x.py~``, ``#x.py#``), ``__pycache__`` and what systems put into folders.
+
+    Parameters
+    ----------
+    path
+        Relative to the folder that is looked through: what lies above it does not count.
+    """
+    return any(
+        part in LEFT or part.startswith((".", "#")) or part.endswith("~")
+        for part in Path(path).parts
+    )
+
+
+def contents(path: str | Path, most: int | None = None) -> bytes:
+    """Bytes of a regular file. Of another kind, such as a pipe, reading might never end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes that it may have; None for any number.
+
+    Raises
+    ------
+    OSError
+        It is absent, no regular file, or too large, or cannot be read.
+    """
+    try:
+        # A pipe would be waited for when it is opened, so that nobody could look at its kind.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:  # a NUL character
+        raise OSError(errno.EINVAL, "no file can have this name") from None
+    with open(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        content = file.read(-1 if most is None else most + 1)
+        if most is not None and len(content) > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
+        return content
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield where to write, beside `path`; put that in its place once the block has succeeded.
 
-    Until then, readers see the old file, or none. What a killed process has left aside is
-    overwritten by the next one.
+    Until then, readers see the old file, or none. What a killed process has left aside is deleted
+    first, and so is a link there: nothing is written to where it leads.
 
     Parameters
     ----------
@@ -35,6 +87,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing")
+    aside.unlink(missing_ok=True)
+    os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield aside
         with open(aside, "rb") as file:  # on the disk before it has the name
