@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ff.errors import DivergenceWarning as DivergenceWarning
     from ff.errors import FFError as FFError
     from ff.errors import RecordsError as RecordsError
+    from ff.errors import ResumptionWarning as ResumptionWarning
     from ff.errors import TrainingError as TrainingError
     from ff.live import explore as explore
     from ff.records import Records as Records
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from ff.stats import survival as survival
 
 _ERRORS = (
-    "ConfigError", "DataError", "DivergenceWarning", "FFError", "RecordsError", "TrainingError",
+    "ConfigError", "DataError", "DivergenceWarning", "FFError", "RecordsError",
+    "ResumptionWarning", "TrainingError",
 )  # fmt: skip
 _MODULES = {  # that a user types as in `from ff import delay`, and the folders where they are
     "agreement": "stats",

@@ -15,10 +15,11 @@ import ff
 from ff import archives
 from ff.config import expects
 from ff.data import load
-from ff.files import place
+from ff.errors import printable
+from ff.files import Words, place
 from ff.images import is_folder
 from ff.params import parse, read_yaml
-from ff.records import TABLES, complete, describe, diverged
+from ff.records import complete, describe, diverged, written
 
 
 class _Path(click.Path):
@@ -32,13 +33,46 @@ class _Group(click.Group):
     """Shows an error of ours as one sentence; ends with exit code 1, or 128 and the signal."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        _open_standard_files()
         try:
             return super().invoke(ctx)
         except ff.FFError as error:
             raise click.ClickException(str(error)) from None
         except KeyboardInterrupt as stop:
-            click.echo(f"Error: {stop}" if str(stop) else "Aborted!", err=True)
+            _mention(f"Error: {stop}" if str(stop) else "Aborted!", err=True)
             ctx.exit(128 + getattr(stop, "signal", signal.SIGINT))
+
+
+def _open_standard_files() -> None:
+    """Let no other file take the place of a standard one that was closed, as by ``2>&-``.
+
+    What a library prints would be written into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+def _say(text: str) -> None:
+    """Print lines, in which a name or a note from a file does not command the terminal."""
+    click.echo(printable(text))
+
+
+def _mention(text: str, err: bool = False) -> None:
+    """Print what a finished training does not depend on; where nobody can read it, go on."""
+    words = Words(sys.stderr if err else sys.stdout)
+    words.write(f"{printable(text)}\n")
+    words.flush()
+
+
+def _let_go() -> None:
+    """Forget what could not be printed: Python would try again at its end, and then fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +102,12 @@ def _keys() -> str:
     type=_Path(path_type=Path, file_okay=False),
     help="Folder for the records.",
 )
-@click.option("--overwrite", is_flag=True, help="Start afresh where the folder holds a run.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Start afresh where the folder holds a run. Its records stay until the new ones are "
+    "complete; its checkpoints do not.",
+)
 @click.option(
     "--import",
     "additions",
@@ -99,31 +138,31 @@ def train(
         runpy.run_path(str(addition))
     values = (read_yaml(file) if file else {}) | dict(_change(text) for text in changes)
     config = ff.Config(**values)  # refuses at once, before torch is loaded
-    before = not overwrite and all(os.path.exists(out / f"{name}.parquet") for name in TABLES)
-    if is_folder(config.dataset) and not before:
-        click.echo(f"data set: {load(config.dataset, config.image_size).describe()}")
+    before = written(out)
+    if is_folder(config.dataset) and (overwrite or not before):
+        _mention(f"data set: {load(config.dataset, config.image_size).describe()}")
     from ff.stats.accuracy import advice
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ff.DivergenceWarning)  # said below, by a finished run too
+        warnings.showwarning = lambda text, *_: _mention(f"Warning: {text}", err=True)
         records = ff.train(config, out, overwrite=overwrite, progress=True)
     whole = complete(records)  # an error if nothing is left
     for row in diverged(records):
-        click.echo(f"Warning: {describe(row)}", err=True)
+        _mention(f"Warning: {describe(row)}", err=True)
     if hint := advice(whole):
-        click.echo(f"Warning: {hint}", err=True)
+        _mention(f"Warning: {hint}", err=True)
     last = records.readouts.loc[records.readouts["epoch"] == records.readouts["epoch"].max()]
     for key, rows in last.groupby(["hidden", "depth"]):
         trained = rows["validation_accuracy"].count()
         width, depth = key  # pyright: ignore[reportGeneralTypeIssues]
-        click.echo(
+        _mention(
             f"width {width}, {depth} layers, {trained} seed{'' if trained == 1 else 's'}: "
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )
-    click.echo(
-        f"records: {out}" + (" (finished before; --overwrite trains again)" if before else "")
-    )
+    _mention(f"records: {out}" + (" (finished before; --overwrite trains again)" if before else ""))
+    _let_go()
 
 
 @main.group("config")
@@ -153,7 +192,7 @@ def data() -> None:
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download a data set and verify the checksums."""
-    click.echo(archives.fetch(name))
+    _say(str(archives.fetch(name)))
 
 
 @main.command()
@@ -182,7 +221,7 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
     if folders:
         found = ff.read(*folders)
         for row in diverged(found):
-            click.echo(f"Warning: {describe(row)}", err=True)
+            click.echo(f"Warning: {printable(describe(row))}", err=True)
         records = comparable(complete(found))
         table = verdicts(records, reading_of(records))
     else:
@@ -197,12 +236,12 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         told = f"{measured(records).text} {settings(records.runs[0])} {advice(records)}"
-        click.echo(f"{where}: {told.strip()}\n")
+        _say(f"{where}: {told.strip()}\n")
         for own in _statements(table):
-            click.secho(own["statement"], bold=True)
-            click.echo(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")
+            click.secho(printable(own["statement"]), bold=True)
+            _say(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")
             for row in own["widths"]:
-                click.echo(f"    {_judged(row)}")
+                _say(f"    {_judged(row)}")
 
 
 @main.command()
@@ -226,7 +265,7 @@ def report(folders: tuple[Path, ...], out: Path, beside: str) -> None:
     from ff.book.report import report
 
     complete(ff.read(*folders))  # refused at once, before a notebook starts
-    click.echo(report(folders, out, None if beside == "none" else beside))
+    _say(str(report(folders, out, None if beside == "none" else beside)))
 
 
 @main.command()

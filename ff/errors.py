@@ -3,7 +3,7 @@
 import unicodedata
 
 __all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
-__all__ += ["DivergenceWarning", "printable"]
+__all__ += ["DivergenceWarning", "ResumptionWarning", "printable"]
 
 # Unicode's categories of characters that a terminal obeys; Cs is what UTF-8 cannot hold.
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -56,3 +56,7 @@ class TrainingError(FFError):
 
 class DivergenceWarning(RuntimeWarning):
     """A seed has diverged and stops; the other seeds of the run go on."""
+
+
+class ResumptionWarning(RuntimeWarning):
+    """A run goes on otherwise than it began or than was asked for."""

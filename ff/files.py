@@ -1,4 +1,4 @@
-"""Paths that a person gives; files that are read whole; and files that are complete or absent.
+"""Paths that a person gives, files that are read whole, and files that are complete or absent.
 
 A file is written aside, then takes its place at one stroke.
 """
@@ -9,8 +9,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
-__all__ = ["contents", "foreign", "place", "replacing"]
+__all__ = ["Words", "aside", "contents", "foreign", "place", "replacing"]
 
 # What file managers and systems leave in any folder, besides names that begin with a dot.
 LEFT = {"__pycache__", "__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -68,6 +69,11 @@ def contents(path: str | Path, most: int | None = None) -> bytes:
         return content
 
 
+def aside(path: Path) -> Path:
+    """Where a file is written before it is complete; a killed process may leave it."""
+    return path.with_name(f".{path.name}.writing")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield where to write, beside `path`; put that in its place once the block has succeeded.
@@ -86,15 +92,47 @@ def replacing(path: Path) -> Iterator[Path]:
         The file cannot be written; the old one is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.writing")
-    aside.unlink(missing_ok=True)
-    os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    beside = aside(path)
+    beside.unlink(missing_ok=True)
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
-        yield aside
-        with open(aside, "rb") as file:  # on the disk before it has the name
+        yield beside
+        with open(beside, "rb") as file:  # on the disk before it has the name
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        os.replace(beside, path)
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
         raise
+
+
+class Words:
+    """Where a run says something, as a file whose failures are nobody's business.
+
+    Parameters
+    ----------
+    stream
+        Standard output or error; None where it was closed before Python started.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        if self.stream is not None:
+            with suppress(OSError, ValueError):  # the latter: it was closed
+                self.stream.write(text)
+
+    def flush(self) -> None:
+        """Hand on what was written; what cannot be now may be the next time."""
+        if self.stream is not None:
+            with suppress(OSError, ValueError):
+                self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        try:
+            return self.stream is not None and self.stream.isatty()
+        except ValueError:
+            return False

@@ -1,7 +1,6 @@
 """The machine of this process: its devices, and how much memory is free."""
 
 import ctypes
-import math
 import os
 import platform
 import re
@@ -10,11 +9,21 @@ from pathlib import Path
 import psutil
 import torch
 
+try:  # Windows has no such limits
+    import resource
+except ImportError:
+    resource = None
+
 from ff.errors import TrainingError
 
-__all__ = ["available", "choose", "keep_freed", "name"]
+__all__ = ["available", "choose", "keep_freed", "name", "processor"]
 
-CONTAINER = Path("/sys/fs/cgroup")
+GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups
+# Of the instructions that a processor has, those that decide how products round, with others.
+INSTRUCTIONS = ("fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "sve", "bf16")
+# Settings of the environment that choose among them.
+CHOICES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_CBWR")
+CHOICES += ("MKL_ENABLE_INSTRUCTIONS",)
 
 
 def choose(device: str) -> torch.device:
@@ -44,12 +53,28 @@ def name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"
 
 
+def processor(device: torch.device) -> str:
+    """Kind of a device: on two of the same kind, the same run has the same bits."""
+    if device.type != "cpu":
+        return name(device)
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        told = ""
+    lines = dict(re.findall(r"(?m)^(model name|flags|Features)\s*:\s*(.*)$", told))
+    model = lines.get("model name") or platform.processor() or platform.machine()
+    has = set(f"{lines.get('flags', '')} {lines.get('Features', '')}".split())
+    found = [torch.backends.cpu.get_cpu_capability(), *(own for own in INSTRUCTIONS if own in has)]
+    found += [f"{own}={os.environ[own]}" for own in CHOICES if own in os.environ]
+    return f"{model} ({', '.join(found)})"
+
+
 def available(device: torch.device) -> float:
-    """Bytes that are free on a device; in a container, no more than it may use."""
+    """Bytes that are free on a device, and no more than this process may use of them."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept  # torch keeps what was freed, for later
-    return min(psutil.virtual_memory().available, _container())
+    return min(psutil.virtual_memory().available, *_limited(), *_grouped())
 
 
 def keep_freed() -> None:
@@ -64,11 +89,51 @@ def keep_freed() -> None:
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: more free memory is given back
 
 
-def _container() -> float:
-    """Bytes that a container (cgroup 2) may still use; infinity without one, or without a limit."""
+def _limited() -> list[float]:
+    """Bytes that the process may still take by its own limits (``ulimit -v``, ``ulimit -d``)."""
+    if resource is None:
+        return []
+    taken, found = psutil.Process().memory_info(), []
+    for limit, used in (
+        (resource.RLIMIT_AS, taken.vms),
+        (resource.RLIMIT_DATA, getattr(taken, "data", 0)),
+    ):
+        most = resource.getrlimit(limit)[0]
+        if most != resource.RLIM_INFINITY:
+            found.append(max(0, most - used))
+    return found
+
+
+def _grouped() -> list[float]:
+    """Bytes that each control group of the process may still take; a container is one, too.
+
+    A group's limit holds for those within it. Version 2 has one hierarchy; of version 1, which some
+    clusters still have, it is that for memory.
+    """
     try:
-        limit = int((CONTAINER / "memory.max").read_text())
-        used = re.search(r"^anon (\d+)", (CONTAINER / "memory.stat").read_text(), re.MULTILINE)
+        lines = [line.split(":", 2) for line in OWN.read_text().splitlines()]
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in (line for line in lines if len(line) == 3):
+        if controllers == "":
+            top, names = GROUPS, ("memory.max", "anon")
+        elif "memory" in controllers.split(","):
+            top, names = GROUPS / "memory", ("memory.limit_in_bytes", "total_rss")
+        else:
+            continue
+        own = top / path.lstrip("/")
+        groups = [own, *own.parents]
+        for group in groups[: groups.index(top) + 1]:
+            found += _free(group, *names)
+    return found
+
+
+def _free(group: Path, limit: str, used: str) -> list[float]:
+    """Bytes that a control group may still take; nothing without a limit."""
+    try:
+        most = int((group / limit).read_text())
+        taken = re.search(rf"^{used} (\d+)", (group / "memory.stat").read_text(), re.MULTILINE)
     except (OSError, ValueError):
-        return math.inf
-    return limit - int(used[1]) if used else limit
+        return []
+    return [max(0, most - int(taken[1]) if taken else most)]

@@ -36,12 +36,12 @@ __all__ = [
     "measurements",
     "provenance",
     "read",
-    "remove",
     "shown",
     "table",
     "trained_on",
     "unusual",
     "write",
+    "written",
 ]
 
 KEYS = {
@@ -66,6 +66,7 @@ class Records:
         A row for each (hidden, seed, epoch, depth).
     runs
         The provenance of each run: configuration, data set, versions, device, commit, wall time,
+        under ``"sessions"`` when it began and each time that it went on, with the processor,
         and under ``"diverged"`` the seeds that were stopped, with layer or depth (of the readout),
         epoch and reason.
     """
@@ -139,22 +140,19 @@ def write(records: Records, folder: str | Path) -> None:
         ) from None
 
 
-def remove(folder: str | Path) -> None:
-    """Delete what `write` has written.
+def written(folder: str | Path) -> set[str | None]:
+    """Ids of the runs that have written the tables in a folder; none where a table is missing.
 
-    Raises
-    ------
-    RecordsError
-        A file cannot be deleted.
+    Parameters
+    ----------
+    folder
+        Where `write` has written. Runs of former versions have no id.
     """
-    for name in TABLES:
-        path = place(folder) / f"{name}.parquet"
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise RecordsError(
-                f"cannot delete {path}: {error.strerror or error}; choose another folder"
-            ) from None
+    try:
+        paths = (place(folder) / f"{name}.parquet" for name in TABLES)
+        return {run.get("id") for path in paths for run in provenance(path)}
+    except RecordsError:
+        return set()
 
 
 def finished(folder: str | Path, config: Config) -> Records | None:

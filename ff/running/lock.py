@@ -4,20 +4,24 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from ff.errors import TrainingError
+from ff.files import contents, replacing
 
-__all__ = ["claim"]
+__all__ = ["LOCKS", "claim"]
+
+LOCK, HOLDER = LOCKS = ".lock", ".holder.json"
 
 
 @contextmanager
-def claim(folder: str | Path) -> Iterator[None]:
+def claim(folder: str | Path) -> Iterator[Callable[[], None]]:
     """Keep other runs out of a folder while the block runs.
 
     The lock is the operating system's, which frees it when its process dies, however that
@@ -28,13 +32,19 @@ def claim(folder: str | Path) -> Iterator[None]:
     folder
         Made where it is missing.
 
+    Yields
+    ------
+    callable
+        Raises `TrainingError` if the folder is no longer this run's, because it was deleted
+        meanwhile. To be called before something is written.
+
     Raises
     ------
     TrainingError
         Another run writes there, or may do so on another machine, or the folder cannot be written.
     """
     folder = Path(folder)
-    lock, holder = FileLock(folder / ".lock"), folder / ".holder.json"
+    lock, holder = FileLock(folder / LOCK), folder / HOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
@@ -52,6 +62,7 @@ def claim(folder: str | Path) -> Iterator[None]:
             f"cannot write to {folder}: {error.strerror or error}; "
             "choose a folder that you may write to"
         ) from None
+    mine = True
     try:
         before = _read(holder)
         # Here, whoever is named has died: the lock was free. But some network file systems do not
@@ -61,35 +72,47 @@ def claim(folder: str | Path) -> Iterator[None]:
                 f"{_describe(before)} may still be writing to {folder}; make sure that it has "
                 f"ended and delete {holder}, or choose another folder"
             )
+        own = _name(holder)
+
+        def check() -> None:
+            if _read(holder) != own:
+                raise TrainingError(
+                    f"{folder} was deleted while this run was writing to it, and may be another "
+                    "run's now; start the same run again"
+                )
+
         try:
-            _name(holder)
-            yield
+            yield check
         finally:
-            with suppress(OSError):  # the next run overwrites it
-                holder.unlink()
+            if mine := _read(holder) == own:  # else the folder may be another run's now
+                with suppress(OSError):  # the next run overwrites it
+                    holder.unlink()
     finally:
-        with suppress(OSError):  # Windows refuses to delete an open file
-            (folder / ".lock").unlink()
+        if mine:
+            with suppress(OSError):  # Windows refuses to delete an open file
+                (folder / LOCK).unlink()
         lock.release()
 
 
-def _name(holder: Path) -> None:
+def _name(holder: Path) -> dict[str, object]:
     """Write down who this is."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "id": uuid4().hex}
     try:
-        holder.write_text(json.dumps(about))
+        with replacing(holder) as beside:
+            beside.write_text(json.dumps(about))
     except OSError as error:
         raise TrainingError(
             f"cannot write {holder}: {error.strerror or error}; "
             "make room, or choose a folder that you may write to"
         ) from None
+    return about
 
 
 def _read(holder: Path) -> dict[str, object]:
     """What a run has written about itself; nothing if there is none, or it is just writing it."""
     try:
-        about = json.loads(holder.read_text())
+        about = json.loads(contents(holder, most=10_000))
     except (OSError, ValueError, RecursionError):  # the last from nesting without end
         return {}
     return about if isinstance(about, dict) else {}

@@ -7,14 +7,19 @@ import torch
 from ff import machine
 from ff.algorithm.evaluation import BATCH
 from ff.config import Config
-from ff.errors import TrainingError
+from ff.errors import OVERWRITE, TrainingError
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
-__all__ = ["chunks", "fitting", "needed"]
+__all__ = ["check", "chunks", "fitting", "measurements", "needed", "plan"]
 
 # Bytes that one layer's activations of all seeds side by side may take. On a CPU, that is about a
 # cache: at width 100, less or more took longer. An accelerator is kept busy by many seeds.
 CACHE, BUSY = 5e6, 8e9
 SHARE = 0.9  # of the free memory that may be planned for: estimates leave out small tensors
+KEYS = 4 * 8  # bytes of a row's keys, in a table of measurements
+# How often a table is held when it is written: its parts, the whole, and the file in the making.
+# 2.6 to 3.4 were seen.
+COPIES = 3.5
 
 
 def needed(config: Config, width: int, depth: int | None = None) -> int:
@@ -53,8 +58,19 @@ def needed(config: Config, width: int, depth: int | None = None) -> int:
     return 4 * (kept + max(kept, gradient + images * (sample + neutral + logits)))
 
 
+def measurements(config: Config) -> int:
+    """Bytes that the measurements of a whole run take when they are written.
+
+    They are on the CPU, wherever the run trains: numbers of each seed, epoch and layer or readout.
+    """
+    layers = max(config.depths) * (KEYS + 4 * len(LAYER_QUANTITIES))
+    readouts = len(config.depths) * (KEYS + 4 * len(READOUT_QUANTITIES))
+    rows = len(config.widths) * len(config.seed_list) * config.epochs
+    return int(COPIES * rows * (layers + readouts))
+
+
 def fitting(config: Config, width: int, device: torch.device) -> int:
-    """How many seeds fit side by side.
+    """How many seeds fit side by side, beside the measurements of the run.
 
     Raises
     ------
@@ -62,6 +78,7 @@ def fitting(config: Config, width: int, device: torch.device) -> int:
         Not even one does.
     """
     free, one = SHARE * machine.available(device), needed(config, width)
+    free -= _kept(config, device)
     if one <= free:
         return int(free / one)
     depth = max(config.depths)
@@ -76,9 +93,7 @@ def fitting(config: Config, width: int, device: torch.device) -> int:
     )
 
 
-def chunks(
-    config: Config, width: int, device: torch.device, begun: int | None = None
-) -> list[tuple[int, ...]]:
+def chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, ...]]:
     """Divide the seeds into those that train side by side.
 
     As many as a layer's activations fit the processor's cache, or keep an accelerator busy, and no
@@ -92,16 +107,59 @@ def chunks(
         Units in each layer.
     device
         Where.
-    begun
-        How many an unfinished run trains side by side; it goes on like that.
 
     Raises
     ------
     TrainingError
-        Not even one seed fits.
+        Not even one seed fits, or the run's measurements do not.
     """
     size = 3 * config.batch * width * 4  # bytes of one seed's float32 activations
     seeds = config.seed_list
     most = max(1, int((CACHE if device.type == "cpu" else BUSY) / size))
-    most = begun or min(most, fitting(config, width, device))
+    most = min(most, fitting(config, width, device))
     return [seeds[at : at + most] for at in range(0, len(seeds), most)]
+
+
+def plan(config: Config, device: torch.device) -> list[tuple[int, tuple[int, ...]]]:
+    """Width and seeds of each chunk of a run, as `chunks` divides them."""
+    return [(width, seeds) for width in config.widths for seeds in chunks(config, width, device)]
+
+
+def check(config: Config, plan: list[tuple[int, tuple[int, ...]]], device: torch.device) -> None:
+    """Refuse to go on with a plan of chunks that no longer fits.
+
+    Raises
+    ------
+    TrainingError
+        There is less memory than where the run began.
+    """
+    free = machine.available(device) - _kept(config, device)
+    width, seeds = max(plan, key=lambda chunk: len(chunk[1]) * needed(config, chunk[0]))
+    if (whole := len(seeds) * needed(config, width)) > free:
+        raise TrainingError(
+            f"{len(seeds)} seeds of width {width} train side by side since this run began; they "
+            f"need {whole / 1e9:.3g} GB of memory, and {free / 1e9:.3g} GB are free on "
+            f"{device.type}; go on where there is as much, or {OVERWRITE}"
+        )
+
+
+def _kept(config: Config, device: torch.device) -> int:
+    """Bytes of a device that the run's measurements take.
+
+    Raises
+    ------
+    TrainingError
+        They do not fit the machine.
+    """
+    whole, free = measurements(config), SHARE * machine.available(torch.device("cpu"))
+    if whole > free:
+        epochs = int(config.epochs * free / whole)
+        seeds = int(len(config.seed_list) * free / whole)
+        smaller = [f"epochs of at most {epochs}"] * (epochs > 0)
+        smaller += [f"at most {seeds} seeds"] * (seeds > 0)
+        raise TrainingError(
+            f"the measurements of {config.epochs} epochs, {len(config.seed_list)} seeds and "
+            f"{max(config.depths)} layers need {whole / 1e9:.3g} GB of memory, and "
+            f"{free / 1e9:.3g} GB are free; choose {' or '.join(smaller) or 'fewer layers'}"
+        )
+    return whole if device.type == "cpu" else 0

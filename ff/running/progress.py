@@ -1,10 +1,15 @@
-"""How far a run is: a bar in a terminal, lines in a notebook or a file."""
+"""How far a run is: a bar in a terminal, lines in a notebook or a file.
+
+What cannot be said, since nobody reads it any more or a log's disk is full, does not end a run.
+"""
 
 import sys
 import time
 
 from torch import Tensor
 from tqdm import tqdm
+
+from ff.files import Words
 
 __all__ = ["Bar"]
 
@@ -32,10 +37,11 @@ class Bar:
     def __init__(self, parts: int, epochs: int, shown: bool) -> None:
         self.parts, self.epochs = parts, epochs
         self._part, self._epoch = -1, 0
-        if shown and not sys.stderr.isatty():
-            self._bar = _Lines(parts * epochs)
+        words = Words(sys.stderr)
+        if shown and not words.isatty():
+            self._bar = _Lines(parts * epochs, words)
             return
-        self._bar = tqdm(
+        self._bar = tqdm(  # which goes on without a terminal that has gone
             total=parts * epochs,
             disable=not shown,
             bar_format="{desc} {percentage:3.0f}% |{bar:20}| {elapsed}<{remaining}{postfix}",
@@ -83,11 +89,14 @@ class _Lines:
     ----------
     total
         Epochs of the whole run.
+    words
+        Where they are written.
     """
 
     disable = False
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, words: Words) -> None:
+        self.words = words
         self.total, self.initial, self.n = total, 0.0, 0.0
         self.description = self.postfix = ""
         self._begin = self._last = time.monotonic()
@@ -116,4 +125,5 @@ class _Lines:
         left = tqdm.format_interval((self.total - self.n) * spent / done) if done else "?"
         line = f"{self.description}: {share:.0%} in {tqdm.format_interval(spent)}, {left} left"
         postfix = f"; {self.postfix}" * bool(self.postfix)
-        print(line + postfix, file=sys.stderr, flush=True)
+        self.words.write(f"{line}{postfix}\n")
+        self.words.flush()

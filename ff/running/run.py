@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,13 +18,14 @@ from ff.algorithm.slopes import check
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
-from ff.errors import OVERWRITE, DataError, RecordsError
+from ff.errors import OVERWRITE, DataError, RecordsError, ResumptionWarning, TrainingError
 from ff.files import place
 from ff.records import Records
 from ff.running import memory
-from ff.running.checkpoint import checkpoints, found, side_by_side
+from ff.running.begun import Begun, about, read
+from ff.running.checkpoint import checkpoints, found, halves, leftovers, tidy
 from ff.running.interruption import Interruption
-from ff.running.lock import claim
+from ff.running.lock import LOCKS, claim
 from ff.running.progress import Bar
 from ff.versions import versions
 
@@ -81,24 +84,107 @@ def train(
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, machine.choose(config.device))
         config = config.model_copy(update={"precision": precision})
-    if out is not None and not overwrite and (finished := records.finished(out, config)):
-        _check_images(finished, config, out)
+    before = None if overwrite else out  # where to look for what there is already
+    if before and (finished := _finished(config, before)):
+        _check_images(finished, config, before)
+        _clear(before)
         return finished
     check(config)
     device = machine.choose(config.device)
     dataset = load(config.dataset, config.image_size).to(device)
-    batch_size(config, dataset)  # refuses before anything is written
-    unfinished = None if overwrite else out
-    plan = [
-        (width, seeds)
-        for width in config.widths
-        for seeds in memory.chunks(
-            config, width, device, side_by_side(unfinished, width, config.seed_list)
-        )
-    ]
+    batch_size(config, dataset)
+
+    def begun() -> Begun:
+        """What the run goes on with, or begins with."""
+        told = about(config, device, dataset.checksum)
+        if before and (unfinished := _unfinished(config, before)):
+            unfinished.check(config, told, before)
+            memory.check(config, unfinished.plan, device)
+            return unfinished
+        plan = memory.plan(config, device)
+        return Begun(about=told, plan=plan, threads=torch.get_num_threads())
+
+    begun()  # what cannot be trained is refused before anything is written
     stop = Interruption(lambda: _advice(out, overwrite))
-    with nullcontext() if out is None else claim(out), stop:
-        return _train(config, dataset, device, plan, out, overwrite, progress, stop)
+    with nullcontext(lambda: None) if out is None else claim(out) as check_folder, stop:
+        if before and (finished := _finished(config, before)):
+            return finished  # by another process, since this one has looked
+        run = _entered(begun(), device)
+        if out is not None:
+            run.write(out, instead_of=[*found(out), *halves(out)] if overwrite else [])
+        with _threads(run.threads), _enough_memory():
+            return _train(config, dataset, device, run, out, progress, stop.check, check_folder)
+
+
+def _finished(config: Config, out: Path) -> Records | None:
+    """Records of a configuration in a folder, unless a run has begun there since."""
+    return None if _unfinished(config, out) else records.finished(out, config)
+
+
+def _unfinished(config: Config, out: Path) -> Begun | None:
+    """The run that was cut off in a folder, if it is of a configuration or has anything to lose."""
+    run = read(out)
+    if run is None or records.written(out) == {run.id}:  # it was cut off when it tidied up
+        return None
+    return run if run.is_of(config) or found(out) else None
+
+
+def _clear(out: Path) -> None:
+    """Delete what a finished run has left that was killed before it could, if that is possible."""
+    left = [*leftovers(out), *map(out.joinpath, LOCKS)]
+    if any(path.exists() for path in left):
+        with suppress(TrainingError), claim(out):  # another run may hold it; or it is read-only
+            tidy(out)
+
+
+def _entered(run: Begun, device: torch.device) -> Begun:
+    """The run with one more session; warns if that differs from the first."""
+    own = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": machine.processor(device),
+        "commit": versions()["commit"],
+    }
+    first, threads = (run.sessions or [own])[0], torch.get_num_threads()
+    if threads != run.threads:
+        _warn(f"the run goes on with {run.threads} threads, as it began, not with {threads}")
+    for key in ("processor", "commit"):
+        if own[key] != first[key]:
+            _warn(
+                f"the run goes on with another {key} ({own[key]}) than it began with "
+                f"({first[key]}): its records may differ in rounding from those of a run that "
+                "was not cut off, and name both"
+            )
+    return run.model_copy(update={"sessions": [*run.sessions, own]})
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ResumptionWarning, stacklevel=4)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Compute with a number of threads, on which the order of sums depends."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say in a sentence that memory has run out, in spite of the estimate."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        missing = (MemoryError, torch.OutOfMemoryError)
+        if not (isinstance(error, missing) or "can't allocate memory" in str(error)):
+            raise
+        raise TrainingError(
+            "there is not enough memory left; end other programs, or choose fewer seeds, layers, "
+            "units or epochs, then start the run again"
+        ) from None
 
 
 def _check_images(finished: Records, config: Config, out: Path) -> None:
@@ -120,27 +206,22 @@ def _train(
     config: Config,
     dataset: Dataset,
     device: torch.device,
-    plan: list[tuple[int, tuple[int, ...]]],
-    out: str | Path | None,
-    overwrite: bool,
+    run: Begun,
+    out: Path | None,
     progress: bool,
-    stop: Interruption,
+    check_signal: Callable[[], None],
+    check_folder: Callable[[], None],
 ) -> Records:
     """Train what is not trained yet, and write the records; nobody else writes to `out`."""
-    if out is not None and not overwrite and (finished := records.finished(out, config)):
-        return finished  # by another process, since the caller has looked
-    chunks = checkpoints(out, config, plan, overwrite, device, dataset.checksum)
-    if out is not None and overwrite:
-        records.remove(out)  # so that this run, too, can be cut off and continued
-    started, seconds = datetime.now(UTC), 0.0
+    chunks, seconds = checkpoints(out, run), 0.0
     layers, readouts, diverged = [], [], []
-    with Bar(len(plan), config.total_epochs, shown=progress) as bar:
+    with Bar(len(chunks), config.total_epochs, shown=progress) as bar:
 
         def on_step(share: float) -> None:
             bar.advance(share)
-            stop.check()
+            check_signal()
 
-        for (width, seeds), checkpoint in zip(plan, chunks, strict=True):
+        for (width, seeds), checkpoint in zip(run.plan, chunks, strict=True):
             kind = Growing if config.schedule == "in-turn" else Training
             training = kind(config, width, seeds, dataset)
             training.passed, before = checkpoint.restore(training.state())
@@ -149,32 +230,36 @@ def _train(
             while training.passed < training.total:
                 training.run_epoch(on_step)
                 spent = before + time.perf_counter() - begin
-                checkpoint.save(training.state(), training.passed, spent)
+                check_folder()
+                last = training.passed == training.total
+                checkpoint.save(training.state(), training.passed, spent, last)
                 bar.show(training.passed, training.layers[:, training.epoch - 1, :, 0])
             seconds += before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())
             diverged += training.divergences()
-    run = {
+    provenance = {
+        "id": run.id,
         "config": config.model_dump(mode="json"),
         "dataset": {"name": dataset.name, "sha256": dataset.checksum},
         "batch_size": batch_size(config, dataset),
         "device": machine.name(device),
-        "threads": torch.get_num_threads(),
+        "threads": run.threads,
         "versions": versions(),
-        "started": started.isoformat(timespec="seconds"),
+        "started": run.sessions[0]["started"],
+        "sessions": run.sessions,
         "wall_seconds": round(seconds, 1),
         "diverged": diverged,
     }
-    result = Records(records.joined(layers), records.joined(readouts), (run,))
+    result = Records(records.joined(layers), records.joined(readouts), (provenance,))
     if out is not None:
+        check_folder()
         records.write(result, out)
-        for checkpoint in chunks:
-            checkpoint.remove()
+        tidy(out)
     return result
 
 
-def _advice(out: str | Path | None, overwrite: bool) -> str:
+def _advice(out: Path | None, overwrite: bool) -> str:
     """How to go on with a run that was stopped."""
     if out is None:
         return "name a folder for the records to be able to go on"
