@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 __all__ = ["Words", "aside", "contents", "foreign", "place", "replacing"]
 
@@ -136,3 +136,6 @@ class Words:
             return self.stream is not None and self.stream.isatty()
         except ValueError:
             return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ import ff
 from ff import machine
 from ff.algorithm.training import Training
 from ff.data import Dataset
-from ff.running import checkpoint, memory
-from ff.running.checkpoint import Checkpoint, checkpoints
+from ff.running import begun, checkpoint, memory
+from ff.running.checkpoint import Checkpoint
+from ff.versions import versions
 
 CHANGES = {"batch_size": 60, "hidden": [4, 8], "seeds": [2, 5], "layers": [2, 3]}
 
@@ -96,7 +98,7 @@ def test_an_interrupted_run_continues_bit_for_bit(
     with cut(chunk, epoch):
         ff.train(config, tmp_path)
     assert not list(tmp_path.glob("*.parquet")), "records of an unfinished run"
-    assert len(list((tmp_path / "checkpoints").iterdir())) == chunk + (epoch > 0)
+    assert len(checkpoint.found(tmp_path)) == chunk + (epoch > 0)
     run_epoch, epochs = Training.run_epoch, []
 
     def count(self: Training, *rest) -> None:
@@ -132,44 +134,46 @@ def test_a_run_may_be_cut_off_after_each_epoch(config, undisturbed, monkeypatch,
 
 
 def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
-    chunk = Checkpoint(tmp_path, config, 4, (2,), data=few.checksum)
+    with cut(0, 0):
+        ff.train(config, tmp_path)
+    run = begun.read(tmp_path)
+    assert run is not None
     training = Training(config, 4, (2,), few)
     training.run_epoch()
-    chunk.save(training.state(), 1, seconds=1e6)
+    chunk = Checkpoint(tmp_path, run.id, 4, (2,))
+    chunk.save(training.state(), 1, seconds=1e6, last=False)
     assert ff.train(config, tmp_path).runs[0]["wall_seconds"] >= 1e6
 
 
-def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(tiny, monkeypatch, tmp_path):
-    config = tiny(epochs=5, seeds=1)
+def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(monkeypatch, tmp_path):
     times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0, 221.0))
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
-    chunk = Checkpoint(tmp_path, config, 10, (1,))
+    chunk = Checkpoint(tmp_path, "run", 10, (1,))
     assert chunk.path is not None
     written = []
     for epoch in range(1, 6):
-        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0)
+        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0, last=epoch == 5)
         written.append(chunk.path.exists())
         chunk.path.unlink(missing_ok=True)
     assert written == [False, True, False, False, True]
 
 
-def test_checkpoints_that_take_long_are_written_less_often(tiny, monkeypatch, tmp_path):
+def test_checkpoints_that_take_long_are_written_less_often(monkeypatch, tmp_path):
     """At 6 s a write, two in 200 s at most: they may cost 3 % of a run."""
     clock, written = 0.0, []
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock)
-    chunk = Checkpoint(tmp_path, tiny(epochs=1000), 10, (1,))
+    chunk = Checkpoint(tmp_path, "run", 10, (1,))
 
     def slow(*_: object) -> None:
         nonlocal clock
         written.append(clock)
         assert chunk.path is not None
-        chunk.path.with_name(f".{chunk.path.name}.writing").touch()
         clock += 6.0
 
     monkeypatch.setattr(checkpoint, "save_file", slow)
     for epoch in range(1, 600):
         clock += 1.0
-        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0)
+        chunk.save({"x": torch.zeros(1)}, epoch, seconds=0.0, last=False)
     assert written[0] == 60.0, "the first costs nobody knows what"
     assert [later - before for before, later in itertools.pairwise(written)] == [206.0, 206.0]
 
@@ -225,20 +229,163 @@ def test_overwrite_starts_afresh(config, tmp_path):
 def test_overwrite_forgets_checkpoints(config, undisturbed, tmp_path):
     with cut(1, 1):
         ff.train(config, tmp_path)
-    for path in (tmp_path / "checkpoints").iterdir():
+    for path in (tmp_path / "checkpoints").iterdir():  # and the run's note
         path.write_bytes(b"damaged")
     assert_equal(ff.train(config, tmp_path, overwrite=True), undisturbed)
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_an_overwriting_run_can_be_cut_off_and_continued(config, undisturbed, tmp_path):
-    ff.train(config, tmp_path)
-    with cut(2, 1):
+@pytest.mark.parametrize("chunk", [0, 2])
+def test_an_overwriting_run_can_be_cut_off_and_continued(config, undisturbed, tmp_path, chunk):
+    """Until it is complete, the old records are there, also where it has no checkpoint yet."""
+    shorter = config.model_copy(update={"epochs": 1})
+    ff.train(shorter, tmp_path)
+    before = ff.read(tmp_path)
+    with cut(chunk, 1 if chunk else 0):
         ff.train(config, tmp_path, overwrite=True)
-    assert not list(tmp_path.glob("*.parquet")), "the old records would be taken for the new ones"
-    with cut(0, 0):  # the third chunk is at its second epoch: the first new one is the fourth
-        ff.train(config, tmp_path)
+    assert_equal(ff.read(tmp_path), before)
+    if chunk:
+        with cut(0, 0):  # the third chunk is at its second epoch: the first new one is the fourth
+            ff.train(config, tmp_path)
     assert_equal(ff.train(config, tmp_path), undisturbed)
+    assert_equal(ff.read(tmp_path), undisturbed)
+
+
+def test_a_run_cut_off_between_its_two_tables_replaces_both(config, undisturbed, tmp_path):
+    """When it takes its place before the old one of another run."""
+    ff.train(config.model_copy(update={"epochs": 1}), tmp_path)
+    replace_, names = os.replace, []
+
+    def once(source: Path, target: Path) -> None:
+        names.append(target.name)
+        replace_(source, target)
+        if names[-1].endswith(".parquet"):
+            raise Cut
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", once)
+        with pytest.raises(Cut):
+            ff.train(config, tmp_path, overwrite=True)
+    with pytest.raises(ff.RecordsError, match="come from different runs"):
+        ff.read(tmp_path)
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+
+
+def test_a_run_of_another_configuration_that_has_nothing_to_lose_is_none(config, tmp_path):
+    """Stopped at once, because a key was wrong."""
+    with cut(0, 0):
+        ff.train(config, tmp_path)
+    other = config.model_copy(update={"epochs": 1})
+    assert set(ff.train(other, tmp_path).layers["epoch"]) == {1}
+
+
+def test_what_a_finished_run_was_killed_before_deleting_goes_with_the_next_call(
+    config, undisturbed, monkeypatch, tmp_path
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("ff.running.run.tidy", lambda folder: None)
+        ff.train(config, tmp_path)
+    aside = tmp_path / ".layers.parquet.writing"
+    aside.write_text("half")
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".holder.json").write_text("{}")
+    (tmp_path / "checkpoints" / ".width-4-seeds-2-2.safetensors.writing").write_text("half")
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4 + 1 + 1
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["layers.parquet", "readouts.parquet"]
+
+
+def test_of_the_folder_nothing_but_its_own_is_deleted(config, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    mine = [tmp_path / ".notes.txt.writing", tmp_path / "checkpoints" / "notes.txt"]
+    for path in mine:
+        path.write_text("mine")
+    ff.train(config, tmp_path)
+    ff.train(config, tmp_path, overwrite=True)
+    ff.train(config, tmp_path)
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
+
+
+# --- what decides the bits
+
+
+def test_a_run_goes_on_with_its_own_number_of_threads(monkeypatch, digits, tmp_path):
+    """At this width sums of two threads are not those of one."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: digits)
+    values = {"dataset": "digits", "layers": 2, "hidden": 500, "seeds": 1, "epochs": 2}
+    config = ff.Config(**values, batch_size=325, learning_rate=1e-4, device="cpu")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = ff.train(config)
+        with cut(0, 1):
+            ff.train(config, tmp_path)
+        torch.set_num_threads(2)
+        assert not ff.train(config).layers.equals(one.layers), "threads decide nothing here"
+        with pytest.warns(ff.ResumptionWarning, match="goes on with 1 threads, as it began, not w"):
+            assert_equal(ff.train(config, tmp_path), one)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert ff.read(tmp_path).runs[0]["threads"] == 1
+
+
+@pytest.mark.parametrize("key", ["processor", "commit"])
+def test_another_processor_or_code_is_told_and_noted(
+    config, undisturbed, monkeypatch, tmp_path, key
+):
+    with cut(1, 1):
+        ff.train(config, tmp_path)
+    if key == "processor":
+        monkeypatch.setattr(machine, "processor", lambda device: "another \x1b[31m")
+    else:
+        found = versions() | {"commit": "another \x1b[31m"}
+        monkeypatch.setattr("ff.running.run.versions", lambda: found)
+    with pytest.warns(ff.ResumptionWarning, match=f"another {key} .another "):
+        ff.train(config, tmp_path)
+    sessions = ff.read(tmp_path).runs[0]["sessions"]
+    assert len(sessions) == 2
+    assert sessions[1][key] == "another \x1b[31m"
+    assert sessions[0][key] != sessions[1][key]
+
+
+def test_a_run_notes_when_it_began(config, tmp_path):
+    with cut(0, 0):
+        ff.train(config, tmp_path)
+    run = begun.read(tmp_path)
+    assert run is not None
+    (session,) = run.sessions
+    assert set(session) == {"started", "processor", "commit"}
+    records = ff.train(config, tmp_path)
+    assert records.runs[0]["id"] == run.id
+    assert records.runs[0]["started"] == session["started"]
+    assert records.runs[0]["sessions"][0] == session
+
+
+def test_the_processor_is_named_with_what_its_settings_forbid(monkeypatch):
+    plain = machine.processor(torch.device("cpu"))
+    assert torch.backends.cpu.get_cpu_capability() in plain
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert machine.processor(torch.device("cpu")) == plain[:-1] + ", ONEDNN_MAX_CPU_ISA=AVX2)"
+
+
+def test_a_plan_that_no_longer_fits_is_refused(tiny, few, monkeypatch, tmp_path):
+    """It has to go on with five seeds side by side, and there is no room for them."""
+    often(monkeypatch, few)
+    monkeypatch.setattr(memory, "CACHE", 1e9)
+    config = tiny(seeds=5)
+    with cut(0, 1):
+        ff.train(config, tmp_path)
+    least = memory.needed(config, 10)
+    monkeypatch.setattr(machine, "available", lambda device: 4 * least)
+    with pytest.raises(ff.TrainingError, match="5 seeds of width 10 train side by side since"):
+        ff.train(config, tmp_path)
+    monkeypatch.undo()
+    often(monkeypatch, few)
+    ff.train(config, tmp_path)
 
 
 # --- checkpoints that are refused
@@ -255,11 +402,24 @@ def cut_off(tiny, few, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def begun(cut_off, tmp_path) -> Path:
-    """The only checkpoint of such a run."""
+def folder(cut_off, tmp_path) -> Path:
+    """A copy of it."""
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
-    (path,) = (tmp_path / "checkpoints").iterdir()
-    return path
+    return tmp_path
+
+
+@pytest.fixture(params=["checkpoint", "note"])
+def file(folder, request) -> Path:
+    """The only checkpoint there, or the run's note."""
+    (path,) = checkpoint.found(folder)
+    return path if request.param == "checkpoint" else begun.note(folder)
+
+
+def resealed(folder: Path, **changes: object) -> None:
+    """Change a run's note as if it had been written so."""
+    run = begun.read(folder)
+    assert run is not None
+    run.model_copy(update=changes).write(folder)
 
 
 @pytest.mark.parametrize(
@@ -273,13 +433,14 @@ def begun(cut_off, tmp_path) -> Path:
         {"hidden": 9},
     ],
 )
-def test_a_checkpoint_of_another_configuration_is_refused(config, begun, change):
-    before = begun.read_bytes()
+def test_a_checkpoint_of_another_configuration_is_refused(config, folder, change):
+    (path,) = checkpoint.found(folder)
+    before = path.read_bytes()
     with pytest.raises(ff.TrainingError, match="is of another configuration") as caught:
-        ff.train(ff.Config(**{**config.model_dump(), **change}), begun.parent.parent)
-    assert str(begun) in str(caught.value)
+        ff.train(ff.Config(**{**config.model_dump(), **change}), folder)
+    assert str(folder) in str(caught.value)
     assert "--overwrite" in str(caught.value)
-    assert begun.read_bytes() == before
+    assert path.read_bytes() == before
 
 
 def test_a_run_goes_on_however_its_configuration_is_written(tiny, few, monkeypatch, tmp_path):
@@ -288,10 +449,10 @@ def test_a_run_goes_on_however_its_configuration_is_written(tiny, few, monkeypat
     with cut(1, 1):
         ff.train(tiny(layers=3, seeds=2, device="cpu"), tmp_path)
     monkeypatch.setattr(machine, "choose", lambda device: torch.device("cpu"))
-    begun = {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
+    first = {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
     with cut(-1, 1):  # in the epoch in which the first run was cut off; no chunk has begun anew
         ff.train(tiny(layers=[3], seeds=[2, 1], device="auto"), tmp_path)
-    assert begun == {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
+    assert first == {path: path.read_bytes() for path in checkpoint.found(tmp_path)}
     assert_equal(ff.train(tiny(layers=[3], seeds=[2, 1], device="auto"), tmp_path), undisturbed)
 
 
@@ -305,7 +466,9 @@ def test_a_checkpoint_of_before_a_switch_came_is_continued(tiny, few, monkeypatc
         patch.setattr(ff.Config, "model_dump", lambda *_, **__: former)
         with cut(1, 1):
             ff.train(config, tmp_path)
-    assert '"goodness"' not in str(checkpoint.found(tmp_path)[0].read_bytes())
+    run = begun.read(tmp_path)
+    assert run is not None
+    assert "goodness" not in json.loads(run.about["configuration"])
     assert_equal(ff.train(config, tmp_path), undisturbed)
 
 
@@ -322,53 +485,108 @@ def test_a_run_goes_on_with_its_own_division_of_seeds(tiny, few, monkeypatch, tm
     assert_equal(ff.train(config, tmp_path), undisturbed)
 
 
-@pytest.mark.parametrize("key", ["device", "version of ff", "version of torch"])
-def test_a_checkpoint_of_another_machine_or_version_is_refused(config, begun, monkeypatch, key):
-    with safe_open(begun, framework="pt") as file:
-        about = {name: value for name, value in file.metadata().items() if name != "crc32"}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    about[key] = "another"
-    save_file(tensors, begun, {**about, "crc32": checkpoint._crc32(about, tensors)})
+def test_a_width_that_had_not_begun_keeps_its_division_of_seeds(tiny, few, monkeypatch, tmp_path):
+    """It was planned when the run began."""
+    often(monkeypatch, few)
+    config = tiny(seeds=5, hidden=[4, 8], epochs=2)
+    monkeypatch.setattr(memory, "CACHE", 3 * 20 * 8 * 4 * 2)  # two seeds of width 8, four of 4
+    undisturbed = ff.train(config)
+    with cut(0, 1):
+        ff.train(config, tmp_path)
+    run = begun.read(tmp_path)
+    assert run is not None
+    assert run.plan == [(4, (1, 2, 3, 4)), (4, (5,)), (8, (1, 2)), (8, (3, 4)), (8, (5,))]
+    monkeypatch.setattr(memory, "CACHE", 1e9)
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+
+
+@pytest.mark.parametrize("key", ["device", "version of ff", "version of torch", "data set"])
+def test_a_run_on_another_device_or_version_is_refused(config, folder, key):
+    run = begun.read(folder)
+    assert run is not None
+    resealed(folder, about={**run.about, key: "another"})
     with pytest.raises(ff.TrainingError, match=f"of another {key}; train again with overwrite"):
-        ff.train(config, begun.parent.parent)
+        ff.train(config, folder)
+
+
+def test_a_plan_that_leaves_out_a_seed_is_refused(config, folder):
+    run = begun.read(folder)
+    assert run is not None
+    resealed(folder, plan=run.plan[:-1])
+    with pytest.raises(ff.TrainingError, match=r"is damaged .seeds are missing"):
+        ff.train(config, folder)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**9])
+def test_a_number_of_threads_that_cannot_be_is_refused(config, folder, threads):
+    resealed(folder, threads=threads)
+    with pytest.raises(ff.TrainingError, match=r"run.json is damaged"):
+        ff.train(config, folder)
+
+
+def test_a_checkpoint_of_another_run_is_refused(config, folder):
+    resealed(folder, id="another")
+    with pytest.raises(
+        ff.TrainingError, match=r"seeds-2-2.safetensors is of another run; train ag"
+    ):
+        ff.train(config, folder)
+
+
+def test_a_checkpoint_without_its_note_is_refused(config, folder):
+    begun.note(folder).unlink()
+    with pytest.raises(ff.TrainingError, match=r"is of no run that .*run.json tells of; train ag"):
+        ff.train(config, folder)
+    assert not begun.note(folder).exists()
 
 
 @pytest.mark.parametrize("where", [0.0, 0.001, 0.02, 0.3, 0.6, 0.999])
-def test_a_checkpoint_with_a_flipped_bit_is_refused(config, begun, where):
-    content = bytearray(begun.read_bytes())
+def test_a_file_with_a_flipped_bit_is_refused(config, folder, file, where):
+    content = bytearray(file.read_bytes())
     content[int(where * len(content))] ^= 1
-    begun.write_bytes(content)
+    file.write_bytes(content)
     with pytest.raises(ff.TrainingError, match="is damaged") as caught:
-        ff.train(config, begun.parent.parent)
-    assert str(begun) in str(caught.value)
+        ff.train(config, folder)
+    assert str(file) in str(caught.value)
     assert "--overwrite" in str(caught.value)
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
-def test_a_truncated_checkpoint_is_refused(config, begun, share):
-    content = begun.read_bytes()
-    begun.write_bytes(content[: int(share * len(content))])
+def test_a_truncated_file_is_refused(config, folder, file, share):
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * (len(content) - 1))])
     with pytest.raises(ff.TrainingError, match="is damaged"):
-        ff.train(config, begun.parent.parent)
+        ff.train(config, folder)
 
 
-def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, begun):
-    with safe_open(begun, framework="pt") as file:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_a_file_is_refused(config, folder, file):
+    """Opening one waits for somebody who writes."""
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ff.TrainingError, match=r"is damaged \(it is not a regular file\)"):
+        ff.train(config, folder)
+
+
+def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, folder):
+    (path,) = checkpoint.found(folder)
+    with safe_open(path, framework="pt") as file:
         about = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     assert about["epoch"] == "1"
-    save_file(tensors, begun, {**about, "epoch": "2"})
+    save_file(tensors, path, {**about, "epoch": "2"})
     with pytest.raises(ff.TrainingError, match="is damaged"):
-        ff.train(config, begun.parent.parent)
+        ff.train(config, folder)
 
 
 def test_a_checkpoint_of_another_version_is_refused(config, tmp_path, few):
-    """With the same configuration, but tensors of another shape."""
-    chunk, training = Checkpoint(tmp_path, config, 4, (2,)), Training(config, 4, (2,), few)
+    """With the same configuration, but tensors of another shape, or of other numbers."""
+    training = Training(config, 4, (2,), few)
     state = training.state()
-    chunk.save({**state, "layer.1.bias": torch.zeros(1)}, 1, 0.0)
-    with pytest.raises(ff.TrainingError, match="is of another version of ff"):
-        chunk.restore(state)
+    for other in (torch.zeros(1), state["layer.1.bias"].double()):
+        chunk = Checkpoint(tmp_path, "run", 4, (2,))
+        chunk.save({**state, "layer.1.bias": other}, 1, 0.0, last=True)
+        with pytest.raises(ff.TrainingError, match="is of another version of ff"):
+            chunk.restore(state)
 
 
 def test_a_run_cut_off_between_its_two_tables_continues(config, tmp_path):
@@ -376,13 +594,6 @@ def test_a_run_cut_off_between_its_two_tables_continues(config, tmp_path):
     (tmp_path / "readouts.parquet").unlink()
     assert_equal(ff.train(config, tmp_path), whole)
     assert_equal(ff.read(tmp_path), whole)
-
-
-def test_a_checkpoint_says_what_it_is_of(config, begun):
-    with safe_open(begun, framework="pt") as file:
-        about = file.metadata()
-    assert json.loads(about["configuration"]) == config.model_dump(mode="json")
-    assert json.loads(about["choice of seeds"]) == [2]
 
 
 # --- writing
@@ -400,9 +611,9 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(config, monkeypatch, tmp_path):
-    (chunk,) = checkpoints(tmp_path, config, [(4, (2,))], fresh=False)
+    chunk = Checkpoint(tmp_path, "run", 4, (2,))
     state = {"x": torch.arange(4.0)}
-    chunk.save(state, 1, 0.5)
+    chunk.save(state, 1, 0.5, last=True)
 
     def full(tensors: object, path: Path, about: object) -> None:
         path.write_bytes(b"half")
@@ -410,7 +621,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(config, monkeypatch, tmp_p
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(ff.TrainingError, match="No space left on device") as caught:
-        chunk.save({"x": torch.zeros(4)}, 2, 1.0)
+        chunk.save({"x": torch.zeros(4)}, 2, 1.0, last=True)
     assert "start the same run again" in str(caught.value)
     assert chunk.path is not None
     assert list(chunk.path.parent.iterdir()) == [chunk.path], "half a checkpoint was left"

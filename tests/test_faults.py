@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import executed  # pyright: ignore[reportMissingImports]
@@ -14,6 +15,7 @@ import torch
 import torchvision.datasets.utils
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
+from safetensors import safe_open
 
 import ff
 from ff import archives, records
@@ -21,6 +23,7 @@ from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.running import checkpoint
 from ff.running.checkpoint import Checkpoint
+from ff.running.lock import claim
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,7 +90,7 @@ def test_a_full_disk_stops_a_run_which_then_goes_on(config, disk, monkeypatch):
     save_file = checkpoint.save_file
 
     def save(tensors: object, path: Path, about: dict[str, str]) -> None:
-        if about["epoch"] == "2" and not (disk.folder / "filler").exists():
+        if about.get("epoch") == "2" and not (disk.folder / "filler").exists():
             disk.fill()
         save_file(tensors, path, about)  # pyright: ignore[reportArgumentType]
 
@@ -97,7 +100,8 @@ def test_a_full_disk_stops_a_run_which_then_goes_on(config, disk, monkeypatch):
     assert code == 1
     assert "cannot write the checkpoint" in message
     assert "make room or choose another folder, then start the same run again" in message
-    assert names(out) == {"checkpoints/width-10-seeds-1-2.safetensors"}, "half a file was left"
+    kept = {"checkpoints/run.json", "checkpoints/width-10-seeds-1-2.safetensors"}
+    assert names(out) == kept, "half a file was left"
     code, message = command(config, out)
     assert code == 1, "the disk is still full"
     assert "No space left on device" in message
@@ -128,16 +132,110 @@ def test_a_full_disk_leaves_the_old_tables(config, disk):
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(config, disk):
-    chunk = Checkpoint(disk.folder, config, 10, (1,))
-    chunk.save({"x": torch.ones(3)}, 3, 1.0)
+    chunk = Checkpoint(disk.folder, "run", 10, (1,))
+    chunk.save({"x": torch.ones(3)}, 3, 1.0, last=True)
     before = names(disk.folder)
     disk.fill()
     with pytest.raises(ff.TrainingError, match="No space left on device"):
-        chunk.save({"x": torch.zeros(100_000)}, 3, 2.0)
+        chunk.save({"x": torch.zeros(100_000)}, 3, 2.0, last=True)
     assert names(disk.folder) == {*before, "filler"}
     state = {"x": torch.zeros(3)}
     assert chunk.restore(state) == (3, 1.0)
     assert state["x"].tolist() == [1, 1, 1]
+
+
+def test_overwriting_on_a_full_disk_costs_nothing(config, disk, monkeypatch):
+    """Neither the old tables, nor the checkpoints of a run that was cut off."""
+    out = disk.folder / "out"
+    ff.train(config, out)
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    disk.fill()
+    code, message = command(config, out, "--overwrite")
+    assert (code, "No space left on device; " in message) == (1, True), message
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+    disk.empty()
+    replace = os.replace
+
+    def fill(source: Path, target: Path) -> None:  # when the last checkpoint is written
+        replace(source, target)
+        if "readouts" not in str(target) and target.suffix == ".safetensors" and last():
+            disk.fill()
+
+    def last() -> bool:
+        (path,) = checkpoint.found(out)
+        with safe_open(path, framework="pt") as file:
+            return file.metadata()["epoch"] == "3"
+
+    monkeypatch.setattr(os, "replace", fill)
+    code, message = command(config, out, "--overwrite")
+    assert (code, "cannot write records" in message) == (1, True), message
+    assert {name: (out / name).read_bytes() for name in before} == before
+    monkeypatch.setattr(os, "replace", replace)
+    code, _ = command(config, out, "--overwrite")
+    assert code == 1, "the disk is still full"
+    assert checkpoint.found(out), "the checkpoint of a run that can go on was deleted"
+    disk.empty()
+    assert command(config, out) == (0, "")
+    assert names(out) == {"layers.parquet", "readouts.parquet"}
+    assert all((out / name).read_bytes() != content for name, content in before.items())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".layers.parquet.writing",
+        ".readouts.parquet.writing",
+        ".lock",
+        ".holder.json",
+        ".holder.json.writing",
+        "checkpoints/run.json",
+        "checkpoints/.run.json.writing",
+        "checkpoints/width-10-seeds-1-2.safetensors",
+        "checkpoints/.width-10-seeds-1-2.safetensors.writing",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_is_written_to_where_a_link_leads(config, tmp_path, name, there):
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    (out / "checkpoints").mkdir(parents=True)
+    if there:
+        victim.write_text("mine")
+    (out / name).symlink_to(victim)
+    code, message = command(config, out, "--overwrite")
+    assert code == 0 or name == ".lock", message
+    assert victim.exists() == there
+    if there:
+        assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_whose_folder_was_deleted_fails_and_touches_nothing(
+    config, monkeypatch, tmp_path, again
+):
+    """Also where another run is in its place: its lock and its files are not the first one's."""
+    out, run_epoch = tmp_path / "out", Training.run_epoch
+    with ExitStack() as second:
+
+        def deleted(self: Training, *rest) -> None:
+            monkeypatch.setattr(Training, "run_epoch", run_epoch)
+            shutil.rmtree(out)
+            if again:
+                second.enter_context(claim(out))
+                (out / "layers.parquet").write_text("of the second run")
+            run_epoch(self, *rest)
+
+        monkeypatch.setattr(Training, "run_epoch", deleted)
+        code, message = command(config, out)
+        assert code == 1
+        assert "was deleted while this run was writing to it" in message
+        assert "start the same run again" in message
+        assert names(tmp_path) == (
+            {"out/.lock", "out/.holder.json", "out/layers.parquet"} if again else set()
+        )
+        if again:
+            with pytest.raises(ff.TrainingError, match="is writing to"), claim(out):
+                pass
+    assert not (out / ".lock").exists()
 
 
 def test_a_read_only_disk_refuses_a_run_and_keeps_a_finished_one(config, disk):

@@ -1,6 +1,5 @@
 """What a run needs is known before it begins."""
 
-import math
 import os
 import platform
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import weakref
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -44,7 +44,8 @@ def test_a_configuration_that_cannot_fit_says_so_before_it_allocates(monkeypatch
         ({"layers": layers + 1}, False),
     ):
         other = ff.Config(**{**config.model_dump(), **change})
-        assert (memory.needed(other, other.widths[0]) <= memory.SHARE * 32e9) == fits, change
+        room = memory.SHARE * 32e9 - memory.measurements(config)
+        assert (memory.needed(other, other.widths[0]) <= room) == fits, change
 
 
 def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
@@ -60,10 +61,10 @@ def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
 
 def test_as_many_seeds_as_fit_train_side_by_side(tiny, monkeypatch):
     config = tiny(seeds=8, hidden=10)
-    one = memory.needed(config, 10)
+    one, kept = memory.needed(config, 10), memory.measurements(config)
     for free, sizes in ((1.1, [1] * 8), (3.9, [3, 3, 2]), (100, [8])):
         monkeypatch.setattr(
-            machine, "available", lambda device, free=free: free * one / memory.SHARE
+            machine, "available", lambda device, free=free: (free * one + kept) / memory.SHARE
         )
         assert [len(seeds) for seeds in memory.chunks(config, 10, CPU)] == sizes
 
@@ -72,28 +73,111 @@ def test_a_run_in_little_memory_has_the_records_of_any_other(tiny, few, monkeypa
     monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     config = tiny(seeds=3)
     whole = ff.train(config)
-    monkeypatch.setattr(machine, "available", lambda device: 1.2 * memory.needed(config, 10))
+    least = memory.needed(config, 10) + memory.measurements(config)
+    monkeypatch.setattr(machine, "available", lambda device: 1.2 * least)
     parts = ff.train(config)
     keys = ["hidden", "seed", "epoch", "layer"]
     assert parts.layers[keys].equals(whole.layers[keys])
 
 
 def test_what_is_too_large_in_every_way_is_refused_still(tiny, monkeypatch):
-    monkeypatch.setattr(machine, "available", lambda device: 1e3)
+    free = (memory.measurements(tiny()) + 1e3) / memory.SHARE
+    monkeypatch.setattr(machine, "available", lambda device: free)
     with pytest.raises(ff.TrainingError, match="choose a smaller batch_size"):
         memory.fitting(tiny(), 10, CPU)
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [("5000", 4000), ("max", math.inf), (None, math.inf)]
+    ("change", "advice"),
+    [
+        ({"epochs": 100_000}, "choose epochs of at most [1-9]"),
+        ({"epochs": 100_000, "seeds": 1000}, "choose epochs of at most [1-9].* or at most [1-9]"),
+        ({"epochs": 100_000, "seeds": 10_000, "layers": 1024}, "choose far fewer of them"),
+    ],
 )
-def test_a_container_may_use_no_more_than_its_limit(monkeypatch, tmp_path, limit, expected):
-    monkeypatch.setattr(machine, "CONTAINER", tmp_path)
-    if limit:
-        (tmp_path / "memory.max").write_text(limit + "\n")
-        (tmp_path / "memory.stat").write_text("anon 1000\nfile 9000\n")
-    assert machine._container() == expected
-    assert 0 < machine.available(CPU) <= expected
+def test_measurements_that_cannot_fit_are_refused_before_training(
+    tiny, monkeypatch, tmp_path, change, advice
+):
+    """Networks of no weight, and gigabytes of what is measured of them."""
+    monkeypatch.setattr(machine, "available", lambda device: 2e9)
+    monkeypatch.setattr("ff.running.run.Training", None)  # fails if it is reached
+    config = tiny(**{"layers": 32, "hidden": 1, "seeds": 10, **change})
+    with pytest.raises(ff.TrainingError, match=f"the measurements of .* need .*; {advice}") as told:
+        ff.train(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    if "at most" not in advice:
+        return
+    epochs = int(str(told.value).split("epochs of at most ")[1].split()[0])
+    for number, fits in ((epochs, True), (epochs + 1, False)):
+        other = config.model_copy(update={"epochs": number})
+        assert (memory.measurements(other) <= memory.SHARE * 2e9) == fits
+
+
+def test_memory_that_runs_out_is_said_in_a_sentence(tiny, few, monkeypatch, tmp_path):
+    """In spite of the estimate, as in the middle of a run when another program takes it."""
+    monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
+
+    def greedy(*_: object) -> None:
+        torch.empty(2**50, dtype=torch.uint8)
+
+    monkeypatch.setattr(Training, "run_epoch", greedy)
+    with pytest.raises(ff.TrainingError, match=r"not enough memory left; .*start the run again"):
+        ff.train(tiny(), tmp_path)
+    monkeypatch.setattr(Training, "run_epoch", lambda *_: np.empty(2**50, np.uint8))
+    with pytest.raises(ff.TrainingError, match="not enough memory left"):
+        ff.train(tiny(), tmp_path)
+
+
+GROUPS = {
+    "two": ("0::/job/step\n", "{at}", "memory.max", "anon"),
+    "one": (
+        "4:cpu:/\n3:memory:/job/step\n0::/\n",
+        "memory/{at}",
+        "memory.limit_in_bytes",
+        "total_rss",
+    ),
+    "hidden": ("0::/outside/the/container\n", ".", "memory.max", "anon"),
+}
+
+
+@pytest.mark.parametrize(("version", "at"), [
+    ("two", "."), ("two", "job"), ("two", "job/step"), ("one", "."), ("one", "job/step"),
+    ("hidden", "."),
+])  # fmt: skip
+@pytest.mark.parametrize(("limit", "expected"), [("5000", [4000]), ("900", [0]), ("max", [])])
+def test_a_control_group_may_use_no_more_than_its_limit(
+    monkeypatch, tmp_path, version, at, limit, expected
+):
+    """A container's, or a cluster's for a job, which stands above that of a step."""
+    own, place, most, used = GROUPS[version]
+    monkeypatch.setattr(machine, "GROUPS", tmp_path)
+    monkeypatch.setattr(machine, "OWN", tmp_path / "own")
+    (tmp_path / "own").write_text(own)
+    group = tmp_path / place.format(at=at)
+    group.mkdir(parents=True, exist_ok=True)
+    assert machine._grouped() == []
+    (group / most).write_text(limit + "\n")
+    (group / "memory.stat").write_text(f"{used} 1000\nfile 9000\n")
+    assert machine._grouped() == expected
+    if expected:
+        assert machine.available(CPU) == expected[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
+@pytest.mark.parametrize("kind", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_a_process_may_use_no_more_than_its_own_limit(kind):
+    """As of ``ulimit -v`` and ``ulimit -d``, which clusters set, too."""
+    resource = pytest.importorskip("resource")
+    before = machine.available(CPU)
+    pid = os.fork()
+    if not pid:
+        taken = psutil.Process().memory_info()
+        used = taken.vms if kind == "RLIMIT_AS" else taken.data
+        most = used + 500_000_000
+        resource.setrlimit(getattr(resource, kind), (most, most))
+        os._exit(0 if 4e8 < machine.available(CPU) <= 5e8 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert before > 1e9, "it has no memory to speak of: the limit was not what was seen"
 
 
 class Peak(TorchDispatchMode):

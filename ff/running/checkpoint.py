@@ -3,6 +3,7 @@
 import json
 import time
 import zlib
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ff.files import aside, replacing
 from ff.records import TABLES
 from ff.running.begun import Begun, note
 
-__all__ = ["Checkpoint", "checkpoints", "found", "halves", "leftovers", "tidy"]
+__all__ = ["Checkpoint", "checkpoints", "found", "halves", "leftovers", "refuse_strangers", "tidy"]
 
 EVERY = 60.0  # seconds
 SHARE = 0.03  # of a run's time that its checkpoints may cost
@@ -37,12 +38,24 @@ def checkpoints(folder: Path | None, begun: Begun) -> list["Checkpoint"]:
         The folder holds checkpoints of other chunks.
     """
     chunks = [Checkpoint(folder, begun.id, width, seeds) for width, seeds in begun.plan]
-    if folder and (strangers := set(found(folder)) - {chunk.path for chunk in chunks}):
+    if folder:
+        refuse_strangers(folder, {chunk.path for chunk in chunks})
+    return chunks
+
+
+def refuse_strangers(folder: Path, known: Set[Path | None] = frozenset()) -> None:
+    """Refuse a folder that holds other checkpoints than those that are known.
+
+    Raises
+    ------
+    TrainingError
+        It does.
+    """
+    if strangers := set(found(folder)) - known:
         raise TrainingError(
             f"{min(strangers)} is of no run that {note(folder)} tells of; {OVERWRITE}, or choose "
             "another folder"
         )
-    return chunks
 
 
 def found(folder: Path) -> list[Path]:
@@ -176,6 +189,7 @@ def _shapes(state: dict[str, Tensor]) -> dict[str, object]:
 def _crc32(about: dict[str, str], tensors: dict[str, Tensor]) -> str:
     """Checksum of everything that a file holds."""
     value = zlib.crc32(json.dumps(about, sort_keys=True).encode())
-    for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].numpy().data, value)
+    for name, tensor in sorted(tensors.items()):
+        value = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.numpy().data, value)
     return str(value)

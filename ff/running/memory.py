@@ -160,6 +160,6 @@ def _kept(config: Config, device: torch.device) -> int:
         raise TrainingError(
             f"the measurements of {config.epochs} epochs, {len(config.seed_list)} seeds and "
             f"{max(config.depths)} layers need {whole / 1e9:.3g} GB of memory, and "
-            f"{free / 1e9:.3g} GB are free; choose {' or '.join(smaller) or 'fewer layers'}"
+            f"{free / 1e9:.3g} GB are free; choose {' or '.join(smaller) or 'far fewer of them'}"
         )
     return whole if device.type == "cpu" else 0

@@ -41,9 +41,11 @@ class Bar:
         if shown and not words.isatty():
             self._bar = _Lines(parts * epochs, words)
             return
-        self._bar = tqdm(  # which goes on without a terminal that has gone
+        self._bar = tqdm(
             total=parts * epochs,
             disable=not shown,
+            file=words,
+            dynamic_ncols=True,  # else it takes no terminal for one but sys.stderr
             bar_format="{desc} {percentage:3.0f}% |{bar:20}| {elapsed}<{remaining}{postfix}",
         )
 

@@ -23,7 +23,7 @@ from ff.files import place
 from ff.records import Records
 from ff.running import memory
 from ff.running.begun import Begun, about, read
-from ff.running.checkpoint import checkpoints, found, halves, leftovers, tidy
+from ff.running.checkpoint import checkpoints, found, halves, leftovers, refuse_strangers, tidy
 from ff.running.interruption import Interruption
 from ff.running.lock import LOCKS, claim
 from ff.running.progress import Bar
@@ -101,6 +101,8 @@ def train(
             unfinished.check(config, told, before)
             memory.check(config, unfinished.plan, device)
             return unfinished
+        if before:
+            refuse_strangers(before)
         plan = memory.plan(config, device)
         return Begun(about=told, plan=plan, threads=torch.get_num_threads())
 
