@@ -1,6 +1,8 @@
 """Which code made a number: the versions of packages, and the commit of this one."""
 
+import os
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -22,22 +24,30 @@ def commit(root: Path, *places: str) -> str:
     ----------
     root
         Top folder of the repository. The commit is ``unknown`` where it is none: a repository that
-        encloses the folder has commits of its own, which say nothing about what lies in it.
+        encloses the folder has commits of its own, which say nothing about what lies in it. So has
+        one into whose top folder a package was installed, since it does not track that.
     *places
         Files and folders, relative to it.
     """
+    # Variables such as GIT_DIR, which git sets for its hooks, name another repository.
+    env = {name: os.environ[name] for name in os.environ if not re.match("GIT_(?!CONFIG)", name)}
     try:
-        place, edited = (
-            subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
+        place, tracked, edited = (
+            subprocess.run(
+                ["git", *words], cwd=root, env=env, capture_output=True, text=True, check=True
+            ).stdout
             for words in (
                 ["rev-parse", "--show-prefix", "HEAD"],
+                ["ls-tree", "--name-only", "HEAD", "--", *places],
                 ["status", "--porcelain", "--", *places],
             )
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    prefix, found = place.stdout.splitlines()  # the first line is empty in the top folder
-    return "unknown" if prefix else found + "+" * bool(edited.stdout.strip())
+    prefix, found = place.splitlines()  # the first line is empty in the top folder
+    if prefix or set(tracked.splitlines()) != set(places):
+        return "unknown"
+    return found + "+" * bool(edited.strip())
 
 
 def short_commit(commit: str) -> str:

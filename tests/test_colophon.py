@@ -31,8 +31,12 @@ def git(folder: Path, *words: str) -> str:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A repository with one commit."""
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "intro.md").write_text("# Book\n")
+    for name in colophon.SOURCES:
+        if "." in name:
+            (tmp_path / name).touch()
+        else:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "intro.md").write_text("# Book\n")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "First")
