@@ -301,6 +301,44 @@ def test_the_estimate_bounds_what_a_run_takes(tmp_path, layers, hidden):
     assert 0.3 < used / estimated < 1.2, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
 
 
+# Networks of no weight whose epochs take no time: measurements are all that there is.
+MEASURED = """
+import resource, sys
+import psutil, torch, ff
+from ff.algorithm.training import Training
+from ff.running.memory import measurements
+
+def passes(self, *rest):
+    self.passed += 1
+    self.layers[:, self.epoch - 1] = torch.rand(self.layers[:, 0].shape)
+    self.depths[:, self.epoch - 1] = torch.rand(self.depths[:, 0].shape)
+
+Training.run_epoch = passes
+values = dict(dataset="digits", device="cpu", layers=[2, 32], hidden=[1, 2])
+ff.train(ff.Config(**values, seeds=2, epochs=20), sys.argv[1] + "/first")
+config = ff.Config(**values, seeds=5, epochs=5000)
+before = psutil.Process().memory_info().rss
+ff.train(config, sys.argv[1] + "/second")
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(most - before, measurements(config))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in other units elsewhere")
+def test_measurements_take_about_as_much_as_estimated(tmp_path):
+    """32 layers, 5000 epochs: 1.7 million rows, which weigh more than the networks."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MEASURED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    used, estimated = map(int, done.stdout.split())
+    assert 0.6 < used / estimated < 1, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wide", [1000, 1001])
 def test_the_heaviest_network_needs_little_more_than_what_it_keeps(wide, monkeypatch):
