@@ -9,6 +9,7 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
+from ff.files import foreign
 from ff.params import plain
 from ff.records import (
     BOOK,
@@ -282,7 +283,9 @@ def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
     """
     columns = ["variant", *POINT, "seed", "validation_accuracy"]
     grids = [
-        pd.read_parquet(path) for path in sorted(measurements(folder).glob("tuning/*.parquet"))
+        pd.read_parquet(path)
+        for path in sorted(measurements(folder).glob("tuning/*.parquet"))
+        if not foreign(path.name)
     ]
     return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from importlib.util import resolve_name
 from pathlib import Path
 
+from ff.files import foreign
+
 __all__ = ["sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
@@ -37,7 +39,8 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
         folder = root.joinpath(*module.split("."))
         if not (folder.is_dir() or folder.with_suffix(".py").is_file()):
             raise ModuleNotFoundError(f"{module} must name a module below {root}", name=module)
-        waiting += [*folder.rglob("*.py"), *_files(module, root)]
+        own = (path for path in folder.rglob("*.py") if not foreign(path.relative_to(folder)))
+        waiting += [*own, *_files(module, root)]
     found: set[Path] = set()
     while waiting:
         if (path := waiting.pop()) not in found:

@@ -21,6 +21,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,17 @@ from typing import Any
 import nbformat
 import papermill
 from docutils import nodes
+from jupyter_cache import get_cache
+from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from ff.book.execution import unfinished
 from ff.errors import FFError
-from ff.files import replacing
+from ff.files import foreign, replacing
 from ff.params import read_yaml
 from ff.running.lock import claim
 
@@ -46,8 +50,8 @@ INPUTS = ("../ff", "../params", *DATA, "_ext/executed.py")
 # What the site as a whole depends on, and where it keeps the hash of that.
 SOURCES = (".", "../ff", "../params", "../_config.yml", "../CITATION.cff")
 BUILT_FROM = ".built-from"
-# Files and folders that git ignores: they are made from the others, or hold nothing of the book.
-IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store", "runs", "records"}
+# Folders of the book that git ignores, because they are made from the others.
+MADE = {"runs", "records", "_build"}
 WORKERS = 2  # kernels at a time; each takes about a core and 500 MB
 TIMEOUT = 600  # seconds that a cell may take
 
@@ -100,6 +104,8 @@ class Page:
         )
         kept = ("kernelspec", "language_info")
         notebook.metadata = {name: notebook.metadata[name] for name in kept}
+        if problem := unfinished(notebook):
+            raise ExtensionError(problem)
         # What a reader finds is sealed: writing drops what has no place in a file.
         notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
         notebook.metadata["executed"] = seal(notebook, key)
@@ -162,9 +168,9 @@ def files(book: Path, names: Iterable[str]) -> Iterator[tuple[str, Path]]:
     for name in names:
         root = book / name
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            relative = path.relative_to(book.parent)
-            if path.is_file() and IGNORED.isdisjoint(relative.parts):
-                yield relative.as_posix(), path
+            made = path.relative_to(book).parts[0] in MADE
+            if path.is_file() and not made and not foreign(path.relative_to(root)):
+                yield path.relative_to(book.parent).as_posix(), path
 
 
 def digest(book: Path, names: Iterable[str] = INPUTS) -> str:
@@ -234,7 +240,8 @@ def execute_stale(app: Sphinx) -> None:
     try:
         wanted = pages(app.config, book)
         for orphan in set((book / "runs").glob("*/*")) - {page.target for page in wanted}:
-            orphan.unlink()
+            if not orphan.is_dir():
+                orphan.unlink()
         if stale := [page for page in wanted if not page.is_current()]:
             with claim(book / "runs"):
                 execute(stale, book)
@@ -268,6 +275,22 @@ def seal_site(app: Sphinx, exception: Exception | None) -> None:
         note.write_text(app.config.built_from, encoding="utf-8")
 
 
+def check_execution(app: Sphinx, _: nodes.document) -> None:
+    """Refuse a notebook that myst-nb has run, but not to its end; its cache would keep it."""
+    name = app.env.docname
+    if not NbMetadataCollector.get_exec_data(app.env, name):
+        return
+    path = Path(app.outdir).parent / "jupyter_execute" / f"{name}.ipynb"
+    notebook, cache = read(path), get_cache(app.config.nb_execution_cache_path)
+    with suppress(KeyError):  # what came from the cache is there alone
+        kept = cache.match_cache_notebook(notebook).pk
+        notebook = cache.get_cache_bundle(kept).nb
+        if unfinished(notebook):
+            cache.remove_cache(kept)
+    if problem := unfinished(notebook):
+        raise ExtensionError(f"{name} failed: {problem}")
+
+
 def leave_out(app: Sphinx, _: nodes.document) -> None:
     """Keep executed copies out of the search: they say what the chapters say, thirty times."""
     if app.env.docname.startswith("runs/"):
@@ -284,6 +307,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", name_cache)
     app.connect("builder-inited", unseal_site, priority=400)  # before pages are run
     app.connect("builder-inited", execute_stale)
+    app.connect("doctree-read", check_execution)
     app.connect("doctree-read", leave_out, priority=900)  # metadata is there only now
     app.connect("build-finished", seal_site)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

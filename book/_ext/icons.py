@@ -11,6 +11,8 @@ from pathlib import Path
 import pydata_sphinx_theme
 from sphinx.application import Sphinx
 
+from ff.files import foreign
+
 SCRIPT = "scripts/fontawesome.js"
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
 ICON = re.compile(
@@ -35,7 +37,10 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     static = Path(app.outdir) / "_static"
     pages = [*Path(app.outdir).rglob("*.html"), *static.glob("scripts/*theme.js")]
     names = {
-        name for page in pages for name in re.findall(r"\bfa-([\w-]+)", page.read_text("utf-8"))
+        name
+        for page in pages
+        if not foreign(page.relative_to(app.outdir))
+        for name in re.findall(r"\bfa-([\w-]+)", page.read_text("utf-8"))
     }
     script = (THEME / SCRIPT).read_text("utf-8")
     (static / SCRIPT).write_text(select(script, names), encoding="utf-8")

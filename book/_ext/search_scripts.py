@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from ff.files import foreign
+
 SCRIPTS = re.compile(
     r'\s*<script src="[./]*(?:_static/searchtools|_static/language_data|searchindex)\.js"></script>'
 )
@@ -19,6 +21,8 @@ def drop(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     for page in Path(app.outdir).rglob("*.html"):
+        if foreign(page.relative_to(app.outdir)):
+            continue
         html = page.read_text("utf-8")
         if page.name != "search.html" and SCRIPTS.search(html):
             page.write_text(SCRIPTS.sub("", html), encoding="utf-8")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
+from ff.files import foreign
 from ff.records import Records, below, configuration, device, measurements, shown, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
@@ -238,6 +239,7 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
     seconds = {
         (path.stem, path.parent.name): json.loads(path.read_text("utf-8"))["metadata"]["seconds"]
         for path in sorted(measurements(folder).glob("*/*.ipynb"))
+        if not foreign(path.relative_to(path.parents[1]))
     }
     return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
 

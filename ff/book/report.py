@@ -15,6 +15,7 @@ import yaml
 from nbformat import NotebookNode
 
 from ff.book.chapter import PUBLISHED
+from ff.book.execution import unfinished
 from ff.book.markup import fold, listed
 from ff.book.pages import runs_of
 from ff.errors import RecordsError
@@ -79,6 +80,7 @@ def report(
         The records are refused, the notebooks are not there, or the file cannot be written.
     """
     import papermill  # takes a second: only where it is used
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     if not (BOOK / "rq1_delay.ipynb").exists():
@@ -112,6 +114,12 @@ def report(
                 if error.ename in ("ConfigError", "RecordsError"):  # said in one sentence
                     raise RecordsError(error.evalue) from None
                 raise
+            except DeadKernelError:
+                raise RecordsError(
+                    f"the process that ran {name}.ipynb died; free some memory, and try again"
+                ) from None
+        if problem := unfinished(done):
+            raise RecordsError(f"{name}.ipynb failed: {problem}")
         cells += _shown(done.cells, dropped=DROPPED if not cells else DROPPED | {"note"})
     title = f"Report on {listed(f'“{Path(one).name}”' for one in where)}"
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ff import parquet
 from ff.errors import RecordsError
+from ff.files import foreign
 from ff.records import measurements
 from ff.results import RESULTS
 from ff.speed import labels
@@ -59,6 +60,8 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     """
     parts = []
     for path in sorted(measurements(folder).glob("*.parquet")):
+        if foreign(path.name):
+            continue
         note = parquet.note(path)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
