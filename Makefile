@@ -72,5 +72,5 @@ lock:
 		--python-version 3.11 --all-extras -o requirements.lock
 
 clean:
-	rm -rf _build book/runs build dist ff.egg-info .pytest_cache .ruff_cache .hypothesis .snakemake
+	rm -rf _build book/_build book/runs build dist ff.egg-info .pytest_cache .ruff_cache .hypothesis .snakemake
 	find ff book tests -name __pycache__ -type d -prune -exec rm -rf {} +
