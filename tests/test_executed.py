@@ -124,11 +124,16 @@ def test_the_digest_sees_a_file_that_is_renamed(book):
     assert executed.digest(book) != before
 
 
-def built(book: Path, failure: Exception | None = None) -> Path:
+def built(book: Path, failure: Exception | None = None, builder: str = "html") -> Path:
     """A site of that book, as far as the extension's seal on it is concerned."""
     site = book.parent / "_build" / "html"
     site.mkdir(parents=True, exist_ok=True)
-    app = SimpleNamespace(srcdir=str(book), outdir=str(site), config=SimpleNamespace())
+    app = SimpleNamespace(
+        srcdir=str(book),
+        outdir=str(site),
+        config=SimpleNamespace(),
+        builder=SimpleNamespace(name=builder),
+    )
     executed.unseal_site(app)
     executed.seal_site(app, failure)
     return site
@@ -163,13 +168,65 @@ def test_a_site_is_stale_as_soon_as_a_source_is_another(book, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["runs/delay/new.ipynb", "records/a.parquet", "_ext/__pycache__/x"]
+    "name",
+    [
+        "runs/delay/new.ipynb",
+        "records/a.parquet",
+        "_build/html/index.html",
+        "_ext/__pycache__/x",
+        ".ipynb_checkpoints/method-checkpoint.md",
+        "results/._a.parquet",
+        "results/.DS_Store",
+        "../ff/.layer.py.swp",
+        "../ff/layer.py~",
+        "../params/#quick.yaml#",
+        "../params/Thumbs.db",
+    ],
 )
 def test_what_is_made_from_the_sources_leaves_a_site_current(book, name):
     site = built(book)
     (book / name).parent.mkdir(parents=True, exist_ok=True)
     (book / name).touch()
     assert executed.is_current(site, book)
+
+
+@pytest.mark.parametrize("name", ["results/runs/a.parquet", "../ff/records/a.py"])
+def test_only_the_books_own_folders_are_made_from_the_sources(book, name):
+    site = built(book)
+    (book / name).parent.mkdir(parents=True)
+    (book / name).touch()
+    assert not executed.is_current(site, book)
+
+
+def test_only_a_builder_of_pages_makes_a_site_current(book):
+    site = built(book, builder="linkcheck")
+    assert not executed.is_current(site, book), "there are no pages"
+    built(book)
+    built(book, builder="linkcheck")
+    assert executed.is_current(site, book), "its pages are as they were"
+
+
+def test_folders_that_other_tools_leave_among_executed_copies_are_no_orphans(book):
+    orphan = book / "runs" / "delay" / "._layers-0002.ipynb"
+    left = [book / "runs" / place / ".ipynb_checkpoints" for place in (".", "delay")]
+    for folder in left:
+        folder.mkdir(parents=True)
+    orphan.touch()
+    config = {"examples": {}, "chapters": {}, "configurations": {}, "inputs": ""}
+    app = SimpleNamespace(
+        srcdir=str(book),
+        config=SimpleNamespace(**{f"executed_{name}": value for name, value in config.items()}),
+    )
+    executed.execute_stale(app)
+    assert all(folder.is_dir() for folder in left)
+    assert not orphan.exists(), "the table of contents' glob would take it for a page"
+
+
+def test_a_run_that_ends_early_makes_no_page(book):
+    nbformat.write(chapter("import sys; sys.exit(0)", "layers * 7"), book / "delay.ipynb")
+    with pytest.raises(executed.ExtensionError, match=r"sys\.exit.* ended with SystemExit; let"):
+        page(book).execute()
+    assert not page(book).target.exists()
 
 
 def test_a_site_whose_build_failed_is_stale(book):
@@ -221,3 +278,36 @@ def test_a_failed_run_fails_the_build_and_leaves_no_page(book):
     assert "ZeroDivisionError" in result.stdout + result.stderr
     assert not (book / "runs" / "delay" / "layers-0016.ipynb").exists()
     assert not executed.is_current(book.parent / "_build" / "html", book)
+
+
+def myst(source: str, tag: str) -> str:
+    """A page of Markdown with a cell."""
+    kernel = "kernelspec: {name: python3, display_name: Python 3}\n"
+    text = "jupytext: {text_representation: {extension: .md, format_name: myst}}\n"
+    cell = f"```{{code-cell}} ipython3\n:tags: [{tag}]\n{source}\n```\n"
+    return f"---\n{kernel}{text}---\n\n# Page\n\n{cell}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "tag", "reason"),
+    [
+        ("1 / 0", "raises-exception, remove-output", "ended with ZeroDivisionError"),
+        ("import sys; sys.exit()", "raises-exception", "ended with SystemExit"),
+        ("7", "skip-execution", "was not executed"),
+        ("import os; os._exit(0)", "hide-input", "Kernel died"),
+    ],
+)
+def test_what_myst_nb_runs_is_a_page_only_if_every_cell_ran(book, source, tag, reason):
+    """However its cell is tagged, and from the cache no more than at first."""
+    (book / "page.md").write_text(myst(source, tag))
+    (book / "_toc.yml").write_text("format: jb-book\nroot: method\nchapters: [file: page]\n")
+    for _ in range(2):
+        result = build(book.parent, "-n")
+        assert result.returncode != 0
+        assert reason in result.stdout + result.stderr
+        assert not executed.is_current(book.parent / "_build" / "html", book)
+    (book / "page.md").write_text(myst("6 * 7", "hide-input"))
+    result = build(book.parent, "-n")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "42" in (book.parent / "_build" / "html" / "page.html").read_text()

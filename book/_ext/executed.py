@@ -264,13 +264,15 @@ def execute(stale: list[Page], book: Path) -> None:
 
 def unseal_site(app: Sphinx) -> None:
     """Remember what is there before anything is read; a build that fails leaves no hash."""
+    if app.builder.name != "html":  # what checks links, say, writes no pages
+        return
     app.config.built_from = digest(Path(app.srcdir), SOURCES)
     (Path(app.outdir) / BUILT_FROM).unlink(missing_ok=True)
 
 
 def seal_site(app: Sphinx, exception: Exception | None) -> None:
     """Leave in the site the hash of what it was built from."""
-    if exception is None:
+    if exception is None and app.builder.name == "html":
         note = Path(app.outdir) / BUILT_FROM
         note.write_text(app.config.built_from, encoding="utf-8")
 

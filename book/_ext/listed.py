@@ -11,15 +11,15 @@ from sphinx.config import Config
 
 def read_listed(app: Sphinx, config: Config) -> None:
     """Tell Sphinx which files there are; a single page, built without a list, is read alone."""
-    if listed := getattr(config, "external_site_map", None):
-        names = [*listed, *listed.globs()]
-        endings = tuple(config.source_suffix)
-        config.include_patterns = [
-            name if name.endswith(endings) else f"{name}{ending}"
-            for name in names
-            for ending in endings
-        ]
-        config.exclude_patterns = [*config.exclude_patterns, "**/.*"]
+    listed = getattr(config, "external_site_map", None)
+    names = [*listed, *listed.globs()] if listed else [config.root_doc]
+    endings = tuple(config.source_suffix)
+    config.include_patterns = [
+        name if name.endswith(endings) else f"{name}{ending}"
+        for name in names
+        for ending in endings
+    ]
+    config.exclude_patterns = [*config.exclude_patterns, "**/.*"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

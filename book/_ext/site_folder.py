@@ -10,11 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+
+def refuse_others(app: Sphinx) -> None:
+    """Refuse a builder whose pages the other extensions would look for in the wrong places."""
+    if app.builder.format == "html" and app.builder.name != "html":
+        raise ExtensionError(
+            f"the builder {app.builder.name!r} gives pages other names than this book's extensions "
+            "know; build it with --builder html"
+        )
 
 
 def make_static(app: Sphinx) -> None:
     """Make the folder into which files are copied; an earlier build may have left a file."""
-    if app.builder.format == "html":
+    if app.builder.name == "html":
         static = Path(app.outdir) / "_static"
         if static.is_file():
             static.unlink()
@@ -31,6 +41,7 @@ def link_build(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
+    app.connect("builder-inited", refuse_others, priority=0)  # before the site is touched
     app.connect("builder-inited", make_static)
     app.connect("build-finished", link_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
