@@ -21,6 +21,10 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import takeaway  # noqa: E402 # pyright: ignore[reportMissingImports]
 
+# How the locked environment is installed, and the clone into it.
+LOCKED = "--require-hashes -r requirements.lock"
+CLONE = "--no-build-isolation --no-deps -e ."
+
 
 def options(url: str, folder: Path) -> dict[str, Any]:
     """Theme options under the book's own configuration with another repository."""
@@ -81,16 +85,34 @@ def test_a_page_that_colab_opens_says_how_to_fetch_the_rest():
     place = ("https://github.com/someone/forward", "main")
     explained = takeaway.explain_colab("<h1>Delay</h1><p>Text</p>", buttons, *place)
     assert explained.startswith("<h1>Delay</h1>\n<details")
-    assert "!git clone --depth 1 --branch main https://github.com/someone/forward " in explained
+    cell = BeautifulSoup(explained, "html.parser").select("pre")[0].get_text().splitlines()
+    assert cell == [
+        "!git clone --depth 1 --branch main https://github.com/someone/forward forward-forward",
+        "%cd forward-forward",
+        f"%pip install --quiet {LOCKED}",
+        f"%pip install --quiet {CLONE}",
+    ]
     binder = launch("book/rq1_delay.ipynb")
     assert takeaway.explain_colab("<h1>Delay</h1>", binder, *place) == "<h1>Delay</h1>"
 
 
+def test_the_readme_installs_as_binder_and_colab_do():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"pip install {LOCKED}\n" in readme
+    assert f"pip install {CLONE}\n" in readme
+
+
 def test_binder_installs_the_clone_where_its_measurements_are():
-    requirements = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8")
-    assert "-e ." in requirements.splitlines()
+    binder = ROOT / ".binder"
+    requirements = (binder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    options = [line for line in requirements if not line.startswith("#")]
+    assert options == [LOCKED.split(" -r ")[0], "-r ../requirements.lock"]
+    assert (binder / options[1].removeprefix("-r ")).is_file()
+    after = (binder / "postBuild").read_text(encoding="utf-8")
+    assert after.startswith("#!/bin/sh\n")
+    assert after.endswith(f"python -m pip install {CLONE}\n")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    version = (ROOT / ".binder" / "runtime.txt").read_text(encoding="utf-8").strip()
+    version = (binder / "runtime.txt").read_text(encoding="utf-8").strip()
     assert version.removeprefix("python-") in SpecifierSet(project["requires-python"])
 
 

@@ -32,12 +32,16 @@ TABLE = re.compile(
 NAME = re.compile(r'<figure [^>]*?id="([\w-]+)"[^>]*>\s*$')
 COPY = re.compile(r"runs/([^/]+)/[^/]+(?=\.ipynb$)")
 LAUNCHERS = ("binderhub_url", "colab_url")
-# In the clone's folder, its `ff` comes before the installed one, which has no measurements.
+# Of the library, only the clone has measurements: -e leads to it, also after a restart.
 COLAB = """
 <details class="ff-colab"><summary>On Colab, begin with this cell</summary>
+<p>It installs the packages of requirements.lock, each file checked against its hash, in place of
+Colab's own, PyTorch among them: several gigabytes. Then choose Restart session in the menu Runtime,
+and go on with the cells below.</p>
 <div class="highlight"><pre>!git clone --depth 1 --branch {branch} {url} forward-forward
 %cd forward-forward
-%pip install --quiet .</pre></div></details>
+%pip install --quiet --require-hashes -r requirements.lock
+%pip install --quiet --no-build-isolation --no-deps -e .</pre></div></details>
 """
 
 
