@@ -12,6 +12,8 @@ from urllib.parse import unquote
 import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner, Result
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import ff
 from ff.__main__ import main
@@ -129,6 +131,27 @@ def test_a_report_is_one_page_that_needs_no_other(mine, tmp_path):
     assert all(image["alt"] for image in page.find_all("img"))
     assert len(page.find_all("figure")) > 8, "those of delays are left out: no layer arrives"
     assert len(page.find_all(class_="ff-verdicts")) == 2
+
+
+def test_a_chapter_that_ends_early_makes_no_report(mine, tmp_path, monkeypatch):
+    out = tmp_path / "mine.html"
+    error = new_output("error", ename="SystemExit", evalue="0", traceback=[])
+    cell = new_code_cell("sys.exit(0)", execution_count=1, outputs=[error])
+    monkeypatch.setattr("papermill.execute_notebook", lambda *_, **__: new_notebook(cells=[cell]))
+    done = invoke("report", mine, "--out", out)
+    assert done.exit_code == 1
+    assert "Error: rq1_delay.ipynb failed: the cell 'sys.exit(0)' ended with" in done.output
+    assert not out.exists()
+
+
+def test_a_process_that_dies_makes_no_report(mine, tmp_path, monkeypatch):
+    def die(*_: object, **__: object) -> None:
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr("papermill.execute_notebook", die)
+    done = invoke("report", mine, "--out", tmp_path / "mine.html")
+    assert done.exit_code == 1
+    assert "Error: the process that ran rq1_delay.ipynb died; free some memory" in done.output
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import psutil
 import pytest
@@ -142,6 +143,40 @@ def test_a_run_may_have_an_odd_name_and_a_file_that_begins_with_a_dot_is_no_run(
     snakemake(target)
     assert len(ff.read(project / "book" / "results" / odd).layers) == 2 * 3 * 3  # seeds, ...
     assert "Nothing to be done" in snakemake(target)
+
+
+def test_what_other_tools_leave_is_no_run(project, snakemake):
+    names = [
+        ".ipynb_checkpoints/one-checkpoint.yaml",
+        "._one.yaml",
+        ".#one.yaml",
+        "#one.yaml#",
+        "one.yaml~",
+        ".one.yaml.swp",
+        "__MACOSX/._one.yaml",
+        "Thumbs.db",
+    ]
+    for folder in ("sweep", "variations", "own"):
+        for name in names:
+            path = project / "params" / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("layers: 2\n", encoding="utf-8")
+    planned = snakemake("--dry-run", "all", "own")
+    assert scheduled(planned) == ["one", "two"]
+    assert scheduled(planned, "book/variations") == scheduled(planned, "records/own") == []
+    assert "These are no runs" not in planned
+
+
+def test_a_training_notebook_that_ends_early_fails_the_sweep(project, start):
+    path = project / "book" / "train.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(1, nbformat.v4.new_code_cell("import sys; sys.exit(0)"))
+    nbformat.write(notebook, path)
+    target = "book/results/one/layers.parquet"
+    process = start(target)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, printed
+    assert not (project / target).exists()
 
 
 def test_what_ff_refuses_is_not_trained_but_the_others_are(project, start, snakemake):
