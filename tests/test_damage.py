@@ -21,10 +21,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 import ff
 from ff import archives, data
 from ff.algorithm.training import Training
+from ff.files import foreign
 from ff.params import parse
 from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent
+PARAMS = sorted(path for path in (ROOT / "params").glob("*.yaml") if not foreign(path.name))
 
 Case = tuple[Path, Callable[[], object]]  # a whole file, and what reads it
 
@@ -197,7 +199,7 @@ def test_params_that_would_run_code_are_refused_unread(tmp_path, key):
 # --- params: text that a person edits has no checksum; what it says is taken exactly, or refused
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", PARAMS, ids=lambda p: p.name)
 def test_damaged_params_are_refused(tmp_path, path):
     content = path.read_bytes()
     keys = content.index(b"\ndataset") + 1

@@ -15,10 +15,12 @@ from papermill.translators import PythonTranslator
 
 import ff
 from ff.book.notebook import configure
+from ff.files import foreign
 from ff.params import read_yaml
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "params").rglob("*.yaml"))
+PARAMS = ROOT / "params"
+FILES = sorted(path for path in PARAMS.rglob("*.yaml") if not foreign(path.relative_to(PARAMS)))
 
 ACCEPTED = [
     *("0", "-0", "+7", "1_000", "1_", "08", "0o10", "0xg", "9" * 30, "_1", "1,000", "1 2", "٣"),

@@ -17,6 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ff.files import foreign
+
 ROOT = Path(__file__).parent.parent
 
 # --- requirements.lock
@@ -94,7 +96,7 @@ def notebooks() -> list[Path]:
     return sorted(
         path
         for path in (ROOT / "book").rglob("*.ipynb")
-        if "runs" not in path.parts and ".ipynb_checkpoints" not in path.parts
+        if "runs" not in path.parts and not foreign(path.relative_to(ROOT))
     )
 
 
@@ -198,7 +200,8 @@ def unsafe(source: str) -> list[str]:
 
 
 def test_the_library_loads_no_file_that_can_run_code():
-    sources = sorted([*(ROOT / "ff").rglob("*.py"), *(ROOT / "book" / "_ext").glob("*.py")])
+    sources = [*(ROOT / "ff").rglob("*.py"), *(ROOT / "book" / "_ext").glob("*.py")]
+    sources = sorted(path for path in sources if not foreign(path.relative_to(ROOT)))
     assert len(sources) > 2
     assert {p.name: f for p in sources if (f := unsafe(p.read_text(encoding="utf-8")))} == {}
 
@@ -251,7 +254,7 @@ def test_safe_loading_is_not_reported(source):
 
 def test_no_module_has_the_name_of_one_of_pythons_own():
     """In a file of the same folder that is run as a script, it would be imported instead."""
-    files = sorted((ROOT / "ff").rglob("*.py"))
+    files = [p for p in (ROOT / "ff").rglob("*.py") if not foreign(p.relative_to(ROOT))]
     assert len(files) > 10
     assert [str(p.relative_to(ROOT)) for p in files if p.stem in sys.stdlib_module_names] == []
 
