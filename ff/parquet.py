@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ff.errors import RecordsError
+from ff.files import contents
+from ff.notes import parsed
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
@@ -62,7 +64,7 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str]]:
         The file is absent or damaged.
     """
     try:
-        content = path.read_bytes()
+        content = contents(path)
         metadata = pq.read_metadata(io.BytesIO(content)).metadata or {}
         arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
         kinds = {field.name: str(field.type) for field in arrow.schema}
@@ -71,15 +73,16 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str]]:
             f"there is no {path}; name a folder that 'ff train --out' has written"
         ) from None
     except (OSError, pa.ArrowException, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no parquet"])[0]
         raise RecordsError(
-            f"{path} is damaged ({reason}); delete it and train again, or restore it"
+            f"{path} is damaged ({reason[:200]}); delete it and train again, or restore it"
         ) from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.
     seal = metadata.get(SEAL, BLANK)
     sealed = SEAL in metadata or SEAL in (arrow.schema.metadata or {})
-    if sealed and seal != _sha256(content.replace(seal, BLANK)):
+    whole = len(seal) == len(BLANK) and seal == _sha256(content.replace(seal, BLANK))
+    if sealed and not whole:
         raise RecordsError(
             f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
         )
@@ -99,9 +102,10 @@ def note(path: Path) -> Any:
     OSError, ArrowException
         The file is absent, or no parquet.
     ValueError
-        It has no note, or a damaged one.
+        It has no note, or one that `ff.notes.parsed` refuses.
     """
-    return json.loads((pq.read_schema(path).metadata or {}).get(KEY, b""))
+    schema = pq.read_schema(io.BytesIO(contents(path)))
+    return parsed((schema.metadata or {}).get(KEY, b""))
 
 
 def _sha256(content: bytes) -> bytes:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ff import parquet
+from ff import checks, parquet
 from ff.config import WHICH, Config, canonical, stands_for, with_defaults
 from ff.errors import OVERWRITE, RecordsError
-from ff.files import place, replacing
+from ff.files import foreign, place, replacing
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
@@ -34,6 +34,7 @@ __all__ = [
     "finished",
     "joined",
     "measurements",
+    "noted",
     "provenance",
     "read",
     "shown",
@@ -49,6 +50,7 @@ KEYS = {
     "readouts": ("hidden", "seed", "epoch", "depth"),
 }
 QUANTITIES = {"layers": LAYER_QUANTITIES, "readouts": READOUT_QUANTITIES}
+MEASURED = 9  # quantities of the first version; those that came later may be absent
 TABLES = tuple(KEYS)
 BOOK = Path(__file__).parent.parent / "book"  # in a clone; an installed package has none
 
@@ -200,8 +202,9 @@ def read(*folders: str | Path) -> Records:
     Raises
     ------
     RecordsError
-        A file is absent or damaged, the two tables of a folder come from different runs, two
-        folders hold the same width and seed, or the runs are not of one `condition`.
+        A file is absent or damaged, or holds other rows than its run has trained or values that
+        cannot be; the two tables of a folder come from different runs, two folders hold the same
+        width and seed, or the runs are not of one `condition`.
     """
     if not folders:
         raise RecordsError("no records to read; name at least one folder that a run has written")
@@ -242,7 +245,8 @@ def measurements(path: str | Path) -> Path:
 def below(folder: str | Path) -> list[Path]:
     """Folders of records at any depth below a folder, sorted.
 
-    Names that begin with a dot are left out: other tools keep copies and leftovers there.
+    Names that other tools keep copies and leftovers under, such as those that begin with a dot, are
+    left out.
 
     Parameters
     ----------
@@ -250,8 +254,8 @@ def below(folder: str | Path) -> list[Path]:
         Where ``ff train --out`` has written.
     """
     top = measurements(folder)
-    names = ((path.parent, path.relative_to(top).parts) for path in top.rglob("layers.parquet"))
-    return sorted(path for path, parts in names if not any(part[0] == "." for part in parts))
+    found = top.rglob("layers.parquet")
+    return sorted(path.parent for path in found if not foreign(path.relative_to(top)))
 
 
 def condition(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -393,10 +397,7 @@ def diverged(records: Records) -> list[dict[str, Any]]:
 
 def _check_condition(runs: Sequence[Mapping[str, Any]]) -> None:
     """Refuse records that were not trained in one way, or not on the same images."""
-    sums = [run.get("dataset", {}).get("sha256") for run in runs]
-    each = [
-        condition(run) | {"the images' SHA-256": sum_} for run, sum_ in zip(runs, sums, strict=True)
-    ]
+    each = [condition(run) | {"the images' SHA-256": run["dataset"]["sha256"]} for run in runs]
     values = {
         key: {repr(own.get(key)): None for own in each}
         for key in dict.fromkeys(k for own in each for k in own)
@@ -418,17 +419,21 @@ def _read_one(folder: Path) -> Records:
     runs = [provenance(folder / f"{name}.parquet") for name in TABLES]
     if runs[0] != runs[1]:
         raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
+    for name, rows in frames.items():
+        checks.table(rows, KEYS[name][-1], runs[0], folder / f"{name}.parquet")
     return Records(frames["layers"], frames["readouts"], tuple(runs[0]))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     arrow, kinds = parquet.read(path)
-    keys = KEYS[path.stem]
-    if absent := [key for key in keys if key not in kinds]:
+    keys, quantities = KEYS[path.stem], QUANTITIES[path.stem]
+    if absent := [key for key in (*keys, *quantities[:MEASURED]) if key not in kinds]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
         )
-    known = dict.fromkeys(keys, "int64") | dict.fromkeys(QUANTITIES[path.stem], "float")
+    if len(kinds) < arrow.num_columns:
+        raise RecordsError(f"{path} has a column twice; {checks.RESTORE}")
+    known = dict.fromkeys(keys, "int64") | dict.fromkeys(quantities, "float")
     for name, kind in kinds.items():
         if known.get(name) != kind:
             raise RecordsError(
@@ -454,12 +459,30 @@ def provenance(path: Path) -> list[dict[str, Any]]:
     RecordsError
         The file is absent, damaged or of another kind.
     """
+    return noted(path, checks.Run)
+
+
+def noted(path: Path, shape: type[checks.Trained]) -> list[dict[str, Any]]:
+    """As `provenance`, of networks of any learner.
+
+    Parameters
+    ----------
+    path
+        A table that `ff.parquet.save` has written.
+    shape
+        What must be said of each run.
+
+    Raises
+    ------
+    RecordsError
+        As of `provenance`.
+    """
     try:
-        note = parquet.note(path)
-        if not isinstance(note, list) or not note or not all("config" in run for run in note):
-            raise ValueError
-        return [{**run, "config": with_defaults(run["config"])} for run in note]
-    except (OSError, pa.ArrowException, TypeError, ValueError):
+        found = checks.runs(parquet.note(path), shape)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no parquet"])[0]
         raise RecordsError(
-            f"{path} carries no provenance of a run; it was not written by ff, or is damaged"
+            f"{path} carries no provenance of a run that ff could have written "
+            f"({reason[:200]}); {checks.RESTORE}"
         ) from None
+    return [{**run, "config": with_defaults(run["config"])} for run in found]

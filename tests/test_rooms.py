@@ -17,8 +17,8 @@ FF = ROOT / "ff"
 
 # From the ground up; a room imports from itself and from those before it.
 ROOMS = [
-    "errors", "files", "parquet", "versions", "params", "sources", "quantities", "switches",
-    "archives", "arrays", "images", "data", "machine", "config", "public", "records", "results",
+    "errors", "files", "notes", "parquet", "versions", "params", "sources", "quantities", "switches",
+    "archives", "arrays", "images", "data", "machine", "config", "public", "checks", "records", "results",
     "algorithm", "running", "stats", "speed", "book", "live", "__main__",
 ]  # fmt: skip
 
