@@ -16,6 +16,7 @@ from urllib.error import URLError
 
 import platformdirs
 
+from ff import files
 from ff.errors import DataError
 from ff.files import place
 
@@ -28,6 +29,7 @@ ARCHIVED = {
     "kmnist": "KMNIST",
     "cifar10": "CIFAR10",
 }
+DIMENSIONS = (3, 1, 3, 1)  # of the four files of MNIST's format: images, labels, images, labels
 # SHA-256 of the four files of MNIST's format, unpacked, one after the other. torchvision knows the
 # packed ones alone; KMNIST's unpacked ones are checked for their sizes.
 UNPACKED = {
@@ -68,13 +70,13 @@ def fetch(name: str) -> Path:
     """
     from torchvision.datasets.utils import check_integrity
 
-    files = _files(name)
+    wanted = _files(name)
     folder = _folders(name)[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _patience(seconds=5), tempfile.TemporaryDirectory(dir=folder) as arriving:
             # The smallest archive first: without a network, that is where it ends, within seconds.
-            for file, md5 in reversed(files):
+            for file, md5 in reversed(wanted):
                 if check_integrity(folder / file, md5):
                     continue
                 os.replace(_arrive(name, file, md5, Path(arriving)), folder / file)
@@ -105,7 +107,10 @@ def contents(name: str) -> list[bytes]:
         The files can neither be found nor downloaded, or one is damaged.
     """
     folder = find(name) or fetch(name)
-    found = [_read(folder / file, md5, name) for file, md5 in _files(name)]
+    found = [
+        _read(folder / file, md5, name, dimensions)
+        for (file, md5), dimensions in zip(_files(name), DIMENSIONS, strict=True)
+    ]
     packed = all((folder / file).exists() for file, _ in _files(name))
     known = None if packed else UNPACKED.get(name)
     if known and hashlib.sha256(b"".join(found)).hexdigest() != known:
@@ -192,12 +197,12 @@ def _download(urls: list[str], path: Path, md5: str, name: str) -> None:
     raise _absent(name)
 
 
-def _read(path: Path, md5: str, name: str) -> bytes:
+def _read(path: Path, md5: str, name: str, dimensions: int) -> bytes:
     """A file's content; packed if it is there like that, else as far as can be seen intact."""
     packed = path.exists() or not _unpacked(path).exists()
     path = path if packed else _unpacked(path)
     try:
-        content = path.read_bytes()
+        content = files.contents(path)
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror}; set FF_DATA to a folder that you may read"
@@ -206,7 +211,7 @@ def _read(path: Path, md5: str, name: str) -> bytes:
         raise DataError(
             f"{path} is damaged (its MD5 is not {md5}); delete it and run 'ff data fetch {name}'"
         )
-    if not packed and not _whole(content):
+    if not packed and not _whole(content, dimensions):
         raise DataError(
             f"{path} is damaged (its size is not what it says); delete it and run 'ff data fetch "
             f"{name}'"
@@ -214,11 +219,15 @@ def _read(path: Path, md5: str, name: str) -> bytes:
     return gzip.decompress(content) if packed else content
 
 
-def _whole(content: bytes) -> bool:
-    """Whether an IDX file of bytes is as long as its head says."""
-    sizes = [content[at : at + 4] for at in range(4, 4 + 4 * content[3], 4)] if content[4:] else []
-    values = prod(int.from_bytes(size, "big") for size in sizes)
-    return content[:3] == b"\0\0\x08" and len(content) == 4 + 4 * len(sizes) + values
+def _whole(content: bytes, dimensions: int) -> bool:
+    """Whether this is an IDX file of bytes, of so many dimensions, as long as its head says."""
+    head = 4 + 4 * dimensions
+    sizes = [int.from_bytes(content[at : at + 4], "big") for at in range(4, head, 4)]
+    return (
+        content[:4] == bytes([0, 0, 8, dimensions])
+        and all(sizes)
+        and len(content) == head + prod(sizes)
+    )
 
 
 @contextmanager

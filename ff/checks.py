@@ -79,7 +79,10 @@ class _Stopped(_Note):
 def _noted(key: str) -> Any:
     """Type of a key in a noted configuration: it may name a switch that this process lacks."""
     field = Config.model_fields[key]
-    kind: Any = _Text if choices(key) else Annotated[field.annotation, field]
+    if choices(key):
+        kind: Any = _Text
+    else:
+        kind = Annotated[field.annotation, field]  # pyright: ignore[reportInvalidTypeForm]
     return kind if key in FIRST else (kind, field.default)
 
 
@@ -177,7 +180,7 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]], path:
             may_lack = _may_lack(name, key, run, grid)
             sound = (values >= low) & (values <= high) | np.isnan(values) & may_lack
             if not sound.all():
-                at = np.unravel_index(int(np.argmin(sound)), size)
+                at = tuple(map(int, np.unravel_index(int(np.argmin(sound)), size)))
                 row = [own[i] for own, i in zip(grid, at, strict=True)]
                 what = _named("in the row of {}", keys, row)
                 raise RecordsError(

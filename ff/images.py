@@ -38,7 +38,10 @@ ENDINGS = (".jpg", ".jpeg", ".png")
 MOST = 100  # classes
 LAYOUT = "train/CLASS/*.jpg and test/CLASS/*.jpg (or png)"
 # What reading a damaged file of arrays may raise: also of a kind of compression that there is not.
-DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, OverflowError),
+    *(MemoryError, AttributeError, zipfile.BadZipFile, zlib.error),
+)
 VERSION = "2"  # of what is kept; another one is decoded anew
 
 
@@ -144,6 +147,8 @@ def listed(folder: Path) -> Listing:
         for own, _ in files[name]:
             if not os.path.exists(own):
                 raise DataError(f"{own} is a link to nothing; delete it, or mend the link")
+            if not os.path.isfile(own):  # a pipe would be waited for
+                raise DataError(f"{own} is no regular file; delete it, or put a picture there")
             if (other := places_of.setdefault(os.path.realpath(own), own)) != own:
                 raise DataError(f"{own} and {other} are one picture; delete the link to it")
         if not files[name]:
@@ -188,7 +193,7 @@ def decoded(listing: Listing, size: tuple[int, int]) -> dict[str, Pictures]:
         A picture cannot be read, or all of them do not fit the memory.
     """
     kept = _kept(listing.folder, size)
-    if found := _read(kept, listing.state):
+    if found := _read(kept, listing, size):
         return found
     pictures = _decoded(listing, size)
     with suppress(OSError):
@@ -271,7 +276,7 @@ def _picture(path: str, size: tuple[int, int]) -> np.ndarray:
                 image = image.convert("RGBA")
             image = image.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR)
             return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # of a damaged picture, Pillow raises some of any kind
         raise DataError(
             f"cannot read {path} as a picture ({error}); delete it, or put a jpg or png in its "
             "place"
@@ -286,13 +291,15 @@ def _kept(folder: Path, size: tuple[int, int]) -> Path:
     return Path(platformdirs.user_cache_dir("ff")) / "images" / f"{key}.npz"
 
 
-def _read(path: Path, state: str) -> dict[str, Pictures] | None:
+def _read(path: Path, listing: Listing, size: tuple[int, int]) -> dict[str, Pictures] | None:
     """What is kept; None if it is absent, damaged, or of another state of the folder."""
     import numpy as np
 
+    if not path.is_file():
+        return None
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if str(file["state"]) != state:
+            if str(file["state"]) != listing.state:
                 return None
             names = [name for name in file.files if not name.endswith("_labels")]
             pictures = {
@@ -300,9 +307,25 @@ def _read(path: Path, state: str) -> dict[str, Pictures] | None:
                 for name in names
                 if name not in ("folder", "state", "sum")
             }
-            return pictures if str(file["sum"]) == _sum(pictures.values()) else None
+            whole = str(file["sum"]) == _sum(pictures.values()) and _fit(pictures, listing, size)
+            return pictures if whole else None
     except DAMAGED:
         return None
+
+
+def _fit(pictures: dict[str, Pictures], listing: Listing, size: tuple[int, int]) -> bool:
+    """Whether arrays are such as a listing's pictures are decoded to."""
+    labels = {name: [label for _, label in items] for name, items in listing.files.items()}
+    planes = {x.shape[3:] for x, _ in pictures.values()}
+    return (
+        {name: y.tolist() for name, (_, y) in pictures.items()} == labels
+        and len(planes) == 1
+        and planes <= {(), (3,)}
+        and all(
+            str(x.dtype) == "uint8" and x.shape[:3] == (len(y), *size) and y.dtype == int
+            for x, y in pictures.values()
+        )
+    )
 
 
 def _write(path: Path, listing: Listing, pictures: dict[str, Pictures]) -> None:
@@ -322,6 +345,8 @@ def _forget(cache: Path) -> None:
 
     for path in cache.glob("*.npz"):
         with suppress(*DAMAGED):
+            if not path.is_file():
+                continue
             with np.load(path, allow_pickle=False) as file:
                 gone = not os.path.isdir(str(file["folder"]))
             if gone:

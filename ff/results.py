@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ff import checks, parquet
 from ff.config import Config
 from ff.errors import RecordsError
 from ff.files import foreign
@@ -22,6 +23,7 @@ from ff.records import (
     configuration,
     diverged,
     measurements,
+    noted,
     provenance,
     read,
     trained_on,
@@ -282,11 +284,8 @@ def tuning(folder: str | Path = VARIANTS) -> pd.DataFrame:
         measured.
     """
     columns = ["variant", *POINT, "seed", "validation_accuracy"]
-    grids = [
-        pd.read_parquet(path)
-        for path in sorted(measurements(folder).glob("tuning/*.parquet"))
-        if not foreign(path.name)
-    ]
+    paths = sorted(measurements(folder).glob("tuning/*.parquet"))
+    grids = [_rows(path, columns) for path in paths if not foreign(path.name)]
     return pd.concat(grids, ignore_index=True) if grids else pd.DataFrame(columns=columns)
 
 
@@ -306,7 +305,7 @@ def linear(folder: str | Path = VARIANTS) -> pd.DataFrame:
     """
     path = measurements(folder) / "linear.parquet"
     columns = ["seed", "test_accuracy", "validation_accuracy"]
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=columns)
+    return _rows(path, columns) if path.exists() else pd.DataFrame(columns=columns)
 
 
 def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
@@ -325,7 +324,8 @@ def backprop_grids(folder: str | Path = BACKPROP) -> pd.DataFrame:
         of the readout; NaN if the seed has diverged. Forward-Forward's points on MNIST are those of
         the variations study.
     """
-    ours = pd.read_parquet(measurements(folder) / "tuning.parquet")
+    columns = ["learner", "dataset", "layers", "learning_rate", "seed", "validation_accuracy"]
+    ours = _rows(measurements(folder) / "tuning.parquet", columns)
     theirs: Any = tuning().query("variant == 'paper'")
     theirs = theirs.assign(learner="Forward-Forward", dataset="mnist", layers=8)
     return pd.concat([ours, theirs[list(ours)]], ignore_index=True)
@@ -369,8 +369,12 @@ def backprop(dataset: str, folder: str | Path = BACKPROP) -> Records:
         which trains the network, and has its validation accuracy, and its test accuracy at the end.
     """
     path = measurements(folder) / dataset
-    tables = (pd.read_parquet(path / f"{name}.parquet") for name in ("layers", "classifiers"))
-    return Records(*tables, runs=tuple(provenance(path / "layers.parquet")))
+    keys = ["hidden", "seed", "epoch"]
+    layers = _rows(path / "layers.parquet", [*keys, "layer", "probe_accuracy"])
+    accuracies = ["validation_accuracy", "test_accuracy"]
+    readouts = _rows(path / "classifiers.parquet", [*keys, *accuracies])
+    runs = noted(path / "layers.parquet", checks.Trained)
+    return Records(layers, readouts, tuple(runs))
 
 
 def two_learners() -> dict[str, Records]:
@@ -403,6 +407,19 @@ def exercise(name: str, folder: str | Path = EXERCISES) -> Records:
         Seeds that have diverged are left out.
     """
     return complete(read(Path(folder) / name))
+
+
+def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of accuracies that no run of `ff.train` has measured."""
+    table, kinds = parquet.read(path)
+    rows = table.to_pandas()
+    if absent := [name for name in columns if name not in kinds]:
+        raise RecordsError(f"{path} has no column {absent[0]!r}; restore it, or measure it again")
+    for name in [name for name in columns if name.endswith("_accuracy")]:
+        low, high = checks.SHARE
+        if not (rows[name].isna() | rows[name].between(low, high)).all():
+            raise RecordsError(f"{path} has no {name} from 0 to 1; restore it, or measure it again")
+    return rows
 
 
 def _measured(asked: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Records]:

@@ -1,12 +1,15 @@
 """Records with a known answer: logistic learning curves, each layer later than the one before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from hypothesis import settings
 
 import ff
+from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.records import MEASURED
 
 few = settings(max_examples=12, deadline=None)  # a table takes milliseconds, more on a busy machine
 
@@ -46,6 +49,37 @@ def records(
             parts[key].append(pd.DataFrame(columns, index=index).reset_index())
     frames = [pd.concat(tables, ignore_index=True) for tables in parts.values()]
     return ff.Records(frames[0], frames[1], ())
+
+
+def origin(config: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Provenance of a run, as training notes it."""
+    whole = ff.Config().model_dump(mode="json") | dict(config)
+    return {
+        "config": whole,
+        "dataset": {"name": whole["dataset"], "sha256": "d" * 64},
+        "batch_size": ff.Config.model_construct(**whole).batch,
+        "device": "cpu (x86_64, 2 cores)",
+        "threads": 1,
+        "versions": {"python": "3.12.0", "torch": "2.11.0", "commit": "0" * 40},
+        "started": "2026-11-23T22:03:29+00:00",
+        "wall_seconds": 90.0,
+        "diverged": [],
+        **changes,
+    }
+
+
+def whole(records: ff.Records) -> ff.Records:
+    """The same with the columns that no version lacks, where they are missing 0.5 throughout."""
+    tables = zip(
+        (records.layers, records.readouts),
+        (LAYER_QUANTITIES[:MEASURED], READOUT_QUANTITIES),
+        strict=True,
+    )
+    filled = (
+        rows.assign(**{name: np.float32(0.5) for name in quantities if name not in rows})
+        for rows, quantities in tables
+    )
+    return ff.Records(*filled, runs=records.runs)
 
 
 def traces(accuracy: object, hidden: int = 100) -> pd.DataFrame:

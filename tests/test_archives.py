@@ -114,10 +114,10 @@ def test_an_archive_that_cannot_be_read_is_refused(packed, offline, monkeypatch)
     folder = put(packed, offline)
     monkeypatch.setenv("FF_DATA", str(offline))
 
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("ff.files.contents", refuse)
     with pytest.raises(ff.DataError, match=r"cannot read .*Permission denied; set FF_DATA"):
         data.load("mnist")
     assert folder.exists()

@@ -66,7 +66,8 @@ def test_measurements_are_dated_from_the_first_to_the_last_run(tmp_path):
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=100, seeds=5, epochs=12)
     days = {"results/b": "2026-03-09", "results/a": "2026-03-11", "devices/c": "2026-01-30"}
     for name, day in days.items():
-        run = {"config": config.model_dump(mode="json"), "started": f"{day}T23:59:00+00:00"}
+        started = f"{day}T23:59:00+00:00"
+        run = synthetic.origin(config.model_dump(mode="json"), started=started)
         records.write(replace(made, runs=(run,)), tmp_path / name)
     assert colophon.measured(tmp_path) == "2026-01-30 to 2026-03-11"
     shutil.rmtree(tmp_path / "results")

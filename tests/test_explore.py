@@ -35,12 +35,17 @@ from ff.live.selection import KINDS, Selection, conditions
 from ff.quantities import LAYER_QUANTITIES
 from ff.results import RESULTS
 
-USUAL, OTHER = "depth [2, 4], peer momentum 0.9", "depth 2, peer momentum 0.5"
+USUAL = "depth [2, 4], epochs 12, peer momentum 0.9"
+OTHER = "depth 2, epochs 6, peer momentum 0.5"
 
 
 def provenance(**changes: Any) -> tuple[dict[str, Any], ...]:
     config = ff.Config(dataset="digits", layers=[2, 4], hidden=100, seeds=5, epochs=12)
-    return ({"config": config.model_dump(mode="json") | changes, "batch_size": config.batch},)
+    return (synthetic.origin(config.model_dump(mode="json") | changes),)
+
+
+def keep(measured: ff.Records, folder: Path) -> None:
+    records.write(synthetic.whole(measured), folder)
 
 
 @pytest.fixture
@@ -53,10 +58,10 @@ def measured() -> ff.Records:
 @pytest.fixture
 def folder(measured: ff.Records, tmp_path) -> Any:
     """Two conditions: the synthetic records, and the same with other noise at another momentum."""
-    records.write(measured, tmp_path / "z")
+    keep(measured, tmp_path / "z")
     other = synthetic.records(layers=2, depths=(2,), seeds=3, epochs=6, random_state=1)
-    config = provenance(layers=2, seeds=3, peer_momentum=0.5)
-    records.write(ff.Records(other.layers, other.readouts, config), tmp_path / "a" / "b")
+    config = provenance(layers=2, seeds=3, epochs=6, peer_momentum=0.5)
+    keep(ff.Records(other.layers, other.readouts, config), tmp_path / "a" / "b")
     return tmp_path
 
 
@@ -211,8 +216,8 @@ def test_conditions_are_told_apart_with_the_usual_one_first(folder):
 def test_the_same_seeds_on_two_devices_are_two_conditions(measured, tmp_path):
     for name, device in (("one", "cpu (x86_64, 2 cores)"), ("two", "NVIDIA H100")):
         run = measured.runs[0] | {"device": device}
-        records.write(ff.Records(measured.layers, measured.readouts, (run,)), tmp_path / name)
-    records.write(measured, tmp_path / ".copy")  # nobody's
+        keep(ff.Records(measured.layers, measured.readouts, (run,)), tmp_path / name)
+    keep(measured, tmp_path / ".copy")  # nobody's
     assert list(conditions(tmp_path)["digits"]) == ["device CPU", "device NVIDIA H100"]
 
 
@@ -222,20 +227,20 @@ def test_a_batch_size_named_or_left_to_the_data_set_is_one_condition(measured, t
     other = (
         rows[rows["seed"] == 1].assign(seed=6) for rows in (measured.layers, measured.readouts)
     )
-    records.write(measured, tmp_path / "one")
-    records.write(ff.Records(*other, runs=(run,)), tmp_path / "two")
+    keep(measured, tmp_path / "one")
+    keep(ff.Records(*other, runs=(run,)), tmp_path / "two")
     assert list(conditions(tmp_path)["digits"]) == ["all runs"]
 
 
 def test_runs_that_differ_in_nothing_are_one_condition(measured, tmp_path):
-    records.write(measured, tmp_path / "one")
+    keep(measured, tmp_path / "one")
     assert list(conditions(tmp_path)["digits"]) == ["all runs"]
 
 
 def test_the_same_seeds_at_two_depths_are_two_conditions(measured, tmp_path):
-    records.write(measured, tmp_path / "one")
+    keep(measured, tmp_path / "one")
     other = synthetic.records(layers=3, depths=(3,))
-    records.write(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
+    keep(ff.Records(other.layers, other.readouts, provenance(layers=3)), tmp_path / "two")
     assert list(conditions(tmp_path)["digits"]) == ["depth [2, 4]", "depth 3"]
 
 
@@ -366,12 +371,15 @@ def test_csv_holds_the_numbers_and_what_was_chosen(folder):
     }
 
 
-def test_the_explorer_offers_the_accuracies_that_there_are(folder):
+def test_the_explorer_offers_the_accuracies_that_there_are(measured, folder):
+    layers = measured.layers.assign(pair_accuracy=np.float32(0.5))
+    keep(ff.Records(layers, measured.readouts, measured.runs), folder / "z")
     app = explore.ResultsExplorer(folder)
-    assert app.kind.options == ("training accuracy", "validation accuracy", "validation AUROC")
-    app.kind.value = "validation AUROC"
-    app.condition.value = OTHER  # whose records have none
-    assert app.kind.options == ("training accuracy", "validation accuracy")
+    accuracies = ("training accuracy", "validation accuracy")
+    assert app.kind.options == (*accuracies, "pair accuracy", "validation AUROC")
+    app.kind.value = "pair accuracy"
+    app.condition.value = OTHER  # whose records, of a former version, have none
+    assert app.kind.options == (*accuracies, "validation AUROC")
     assert app.kind.value == "training accuracy"
     assert app.notice.value == ""
 
@@ -382,7 +390,7 @@ def test_what_cannot_be_shown_explains_itself_and_leaves_no_view_of_something_el
     layers, readouts = measured.layers.copy(), measured.readouts.copy()
     for rows in (layers, readouts):  # as with validation_index: 5
         rows.loc[~rows["epoch"].isin([5, 10, 12]), "validation_accuracy"] = np.nan
-    records.write(ff.Records(layers, readouts, provenance(validation_index=5)), tmp_path / "one")
+    keep(ff.Records(layers, readouts, provenance(validation_index=5)), tmp_path / "one")
     app = explore.ResultsExplorer(tmp_path)
     app.layer.value, app.kind.value = 2, "validation accuracy"
     assert app.notice.value == ""
@@ -400,7 +408,7 @@ def test_what_cannot_be_shown_explains_itself_and_leaves_no_view_of_something_el
 
 def test_a_run_with_an_entry_that_is_not_here_is_shown(measured, tmp_path):
     run = provenance(goodness="from elsewhere")
-    records.write(ff.Records(measured.layers, measured.readouts, run), tmp_path / "one")
+    keep(ff.Records(measured.layers, measured.readouts, run), tmp_path / "one")
     app = explore.ResultsExplorer(tmp_path)
     assert "No command can train this here: goodness must be" in app.notice.value
     assert len(cells(app.table.value)) == 4

@@ -326,10 +326,10 @@ def test_precisions_are_compared_where_a_width_was_measured_in_both_on_one_devic
         ("other", "cpu", {"precision": "bf16", "peer_momentum": 0.09}),  # another condition
         (".copy", "cpu", {}),  # nobody's
     ):
-        found = synthetic.records(hidden=(100,))
-        config = ff.Config(hidden=100, seeds=5, **changes)
-        run = {"config": config.model_dump(mode="json"), "batch_size": 1000, "device": device}
-        run |= {"versions": {"commit": 40 * "a"}}
+        found = synthetic.whole(synthetic.records(hidden=(100,), epochs=30))
+        config = ff.Config(hidden=100, layers=[2, 4], seeds=5, **changes)
+        versions = {"python": "3.12.0", "torch": "2.11.0", "commit": 40 * "a"}
+        run = synthetic.origin(config.model_dump(mode="json"), device=device, versions=versions)
         records.write(ff.Records(found.layers, found.readouts, (run,)), tmp_path / name)
     table: Any = agreement.rounding(tmp_path)
     assert table.groupby(["hidden", "device", "precision"]).size().to_dict() == {
@@ -339,8 +339,8 @@ def test_precisions_are_compared_where_a_width_was_measured_in_both_on_one_devic
     assert (table["difference"] == 0).all()
     said = "Trained: width 100, CPU, in float32 at commit aaaaaaa and in bf16 at commit aaaaaaa; "
     assert agreement.rounding_origin(tmp_path).startswith(said)
-    run = {**run, "config": ff.Config(hidden=100, seeds=[9]).model_dump(mode="json")}
-    run |= {"device": "cpu", "versions": {"commit": 40 * "b"}}  # a seed that has no pair
+    run = {**run, "config": run["config"] | {"seeds": [9], "peer_momentum": 0.9}}
+    run |= {"device": "cpu", "versions": versions | {"commit": 40 * "b"}}  # a seed without a pair
     alone = (rows.assign(seed=9) for rows in (found.layers, found.readouts))
     alone = [
         rows.drop_duplicates(["epoch", key])

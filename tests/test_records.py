@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from synthetic import origin
 
 import ff
 from ff import parquet, records
@@ -26,26 +27,19 @@ TABLES = ("layers", "readouts")
 
 
 def made(
-    seeds: tuple[int, ...] = (1, 2), hidden: int = 4, value: float = 0.5, **config: object
+    seeds: tuple[int, ...] = (1, 2), hidden: int = 4, value: float = 0.5, **config: Any
 ) -> ff.Records:
     """Records as a run leaves them, without the run."""
-    layers = torch.full((len(seeds), 2, 3, len(LAYER_QUANTITIES)), value)
-    layers += torch.rand(layers.shape, generator=torch.Generator().manual_seed(0))
-    readouts = torch.full((len(seeds), 2, 2, len(READOUT_QUANTITIES)), value)
-    readouts[:, 0, :, 4] = torch.nan
-    standard = ff.Config().model_dump(mode="json")
-    values = {"hidden": hidden, "seeds": list(seeds), "layers": [2, 3], "peer_momentum": 0.9}
+    values = {"hidden": hidden, "seeds": list(seeds), "layers": [2, 3], **config}
+    epochs = config.get("epochs", 30)
+    layers = torch.full((len(seeds), epochs, 3, len(LAYER_QUANTITIES)), value)
+    layers *= torch.rand(layers.shape, generator=torch.Generator().manual_seed(0))
+    readouts = torch.full((len(seeds), epochs, 2, len(READOUT_QUANTITIES)), value)
+    readouts[:, :-1, :, 4] = torch.nan
     return ff.Records(
         records.table(layers.numpy(), LAYER_QUANTITIES, hidden, seeds, layer=range(1, 4)),
         records.table(readouts.numpy(), READOUT_QUANTITIES, hidden, seeds, depth=(2, 3)),
-        (
-            {
-                "config": {**standard, **values, **config},
-                "batch_size": config.get("batch_size", 1000),
-                "device": "cpu (x86_64, 2 cores)",
-                "started": "2025-01-01",
-            },
-        ),
+        (origin(values, batch_size=config.get("batch_size", 1000)),),
     )
 
 
@@ -131,8 +125,8 @@ def test_outside_a_repository_the_commit_is_unknown(monkeypatch):
 def test_runs_are_read_together(tmp_path):
     together = ff.read(written(tmp_path / "a"), written(tmp_path / "b", seeds=(3,)))
     assert together.layers["seed"].unique().tolist() == [1, 2, 3]
-    assert len(together.layers) == 3 * 2 * 3
-    assert len(together.readouts) == 3 * 2 * 2
+    assert len(together.layers) == 3 * 30 * 3
+    assert len(together.readouts) == 3 * 30 * 2
     assert [run["config"]["seeds"] for run in together.runs] == [[1, 2], [3]]
     assert together.layers.index.is_unique
 
@@ -214,8 +208,8 @@ def test_results_written_before_files_had_a_checksum_are_read(tmp_path):
         pq.write_table(table.replace_schema_metadata(note), tmp_path / f"{name}.parquet")
     assert_equal(ff.read(tmp_path), whole)
     path = tmp_path / "layers.parquet"
-    path.write_bytes(path.read_bytes().replace(b"goodness_accuracy", b"goofness_accuracy"))
-    with pytest.raises(ff.RecordsError, match="a column 'goofness_accuracy' of type float, which"):
+    path.write_bytes(path.read_bytes().replace(b"pair_accuracy", b"pear_accuracy"))
+    with pytest.raises(ff.RecordsError, match="a column 'pear_accuracy' of type float, which"):
         ff.read(tmp_path)
 
 

@@ -1,6 +1,5 @@
 """How often intervals cover, as ``tests/covering.py`` simulated it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html, listed, paragraphs
+from ff.notes import stored
 from ff.records import measurements
 from ff.results import RESULTS
 
@@ -61,7 +61,7 @@ def simulated(file: Path = RESULTS / "coverage.json") -> pd.DataFrame:
         truth), samples, percentile (the same of the percentile bootstrap; NaN where not tried) and
         compared, its number of samples.
     """
-    table = pd.DataFrame(json.loads(measurements(file).read_text(encoding="utf-8")))
+    table = pd.DataFrame(stored(measurements(file)))
     names: Any = table["number"].str.replace(r", layer \d+$", "", regex=True)
     table.insert(3, "kind", names.map(KINDS))
     return table

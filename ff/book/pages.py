@@ -1,6 +1,5 @@
 """What a page of the book says of its measurements: on what it rests, and how they were made."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import count, groupby
@@ -13,6 +12,7 @@ import pandas as pd
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
 from ff.files import foreign
+from ff.notes import stored
 from ff.records import Records, below, configuration, device, measurements, shown, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
@@ -149,7 +149,7 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
     folder
         Where the results are; the book's by default.
     """
-    found = json.loads((measurements(folder) / "reliability.json").read_text(encoding="utf-8"))
+    found = stored(measurements(folder) / "reliability.json")
     killed, writes = found["killed"], found["killed_at_writes"]
     rivals, stale = found["rivals"], found["stale_locks"]
     rows = [
@@ -207,7 +207,7 @@ def silences(folder: Path = RESULTS) -> Note:
     folder
         Where the results are; the book's by default.
     """
-    runs = json.loads((measurements(folder) / "silence.json").read_text(encoding="utf-8"))
+    runs = stored(measurements(folder) / "silence.json")
     steps: dict[tuple[int, int, int], set[int]] = {}
     for number, run in enumerate(runs):
         for row in run["silent"]:
@@ -237,7 +237,7 @@ def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
         A row a file of parameters, a column a notebook.
     """
     seconds = {
-        (path.stem, path.parent.name): json.loads(path.read_text("utf-8"))["metadata"]["seconds"]
+        (path.stem, path.parent.name): stored(path)["metadata"]["seconds"]
         for path in sorted(measurements(folder).glob("*/*.ipynb"))
         if not foreign(path.relative_to(path.parents[1]))
     }

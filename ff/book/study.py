@@ -1,7 +1,6 @@
 """Predictions beside what was found: of the variants, and of the interventions."""
 
 import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ff.book.markup import DASH, Html, estimate, fold, listed, scrolling
 from ff.book.summary.shared import sign_of
+from ff.notes import stored
 from ff.records import Records, diverged, measurements
 from ff.results import POINT, RESULTS
 from ff.stats.robustness import reached
@@ -129,7 +129,7 @@ def expected(chapter: str, folder: Path = RESULTS.parent) -> dict[str, Any]:
     folder
         Where the chapters are.
     """
-    notebook = json.loads((measurements(folder) / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    notebook = stored(measurements(folder) / f"{chapter}.ipynb")
     cells = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     source = next(text for text in cells if "PREDICTIONS = {" in text)
     return ast.literal_eval(source.partition("PREDICTIONS = ")[2])

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
 
 from ff import parquet
 from ff.errors import RecordsError
 from ff.files import foreign
+from ff.notes import fits
 from ff.records import measurements
 from ff.results import RESULTS
 from ff.speed import labels
@@ -21,6 +24,28 @@ WORDS = [
     *("label", "means", "how", "verdict", "ratio", "spread", "target", "ours", "compared"),
 ]
 BUSY = 0.2  # cores that other programs may use without a word
+
+
+class _Versions(BaseModel):
+    commit: str
+    torch: str
+
+
+class _DataSet(BaseModel):
+    name: str
+
+
+class _Note(BaseModel):
+    """What a file says of where it was measured."""
+
+    model_config = ConfigDict(strict=True)
+
+    device: str
+    threads: int
+    dataset: _DataSet
+    full: bool
+    versions: _Versions
+    started: str
 
 
 def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
@@ -56,20 +81,19 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     Raises
     ------
     RecordsError
-        A file has other columns.
+        A file is damaged, or has other columns.
     """
     parts = []
     for path in sorted(measurements(folder).glob("*.parquet")):
         if foreign(path.name):
             continue
-        note = parquet.note(path)
+        rows, note = parquet.read(path)[0].to_pandas(), _note(path)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
         machine = (
             f"{own['device_name']}, commit {own['commit']}, torch {versions['torch']}, "
             f"{note['threads']} threads, {note['dataset']['name']}" + ", --full" * note["full"]
         )
-        rows = pd.read_parquet(path)
         if absent := [name for name in COLUMNS if name not in rows]:
             raise RecordsError(
                 f"{path} has no column {absent[0]!r}: it was not written by this version of ff "
@@ -238,6 +262,18 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
     """
     own = rows[(rows["work"] == work) & rows["value"].notna()]
     return own if quantity is None else own[own["quantity"] == quantity]
+
+
+def _note(path: Path) -> Any:
+    try:
+        note = parquet.note(path)
+        fits(_Note, note)
+        return note
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise RecordsError(
+            f"{path} does not say where it was measured ({str(error)[:200]}); delete it, and "
+            f"measure anew with 'ff bench --out {path}'"
+        ) from None
 
 
 def _verdict(judged: Any) -> str:
