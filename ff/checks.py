@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, chain, pairwise, product
@@ -31,6 +32,7 @@ FIRST = {
     *("downstream_learning_rate", "downstream_weight_decay", "threshold", "relu_gradient"),
     *("precision", "device"),
 }
+KEY = re.compile(r"[a-z]\w{,99}")  # an argument of `ff.Config`, or of a later version's
 LARGEST = float(np.finfo(np.float32).max)
 # Means are sums in float32, of as many parts as an epoch has steps: a share may be 1.0000001.
 SHARE = (-0.01, 1.01)
@@ -94,7 +96,7 @@ _Configuration: Any = create_model(
 class Trained(_Note):
     """Where networks of any learner come from."""
 
-    config: _Configuration
+    config: _Configuration  # pyright: ignore[reportInvalidTypeForm]
     device: _Text
     threads: _Count
     versions: _Versions
@@ -107,7 +109,8 @@ class Run(Trained):
 
     dataset: _DataSet
     batch_size: _Count
-    diverged: list[_Stopped] = []  # files of former versions lack it
+    # Files of former versions lack it. After its first error, the others are not looked for.
+    diverged: Annotated[list[_Stopped], Field(fail_fast=True)] = []
 
 
 def runs(note: Any, shape: type[Trained]) -> list[dict[str, Any]]:
@@ -134,7 +137,7 @@ def runs(note: Any, shape: type[Trained]) -> list[dict[str, Any]]:
         raise ValueError("it is no list of runs")
     for run in note:
         fits(shape, run)
-        if strange := [key for key in run["config"] if not key.isidentifier() or key[0] == "_"]:
+        if strange := [key for key in run["config"] if not KEY.fullmatch(key)]:
             raise ValueError(f"config: {strange[0][:80]!r} is no key")
         if not _are_of(run.get("diverged", []), _configuration(run)):
             raise ValueError("diverged: it names what was not trained, or a network twice")

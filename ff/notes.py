@@ -13,6 +13,7 @@ __all__ = ["fits", "parsed", "stored"]
 
 MOST = 2**22  # bytes of a note; one of 10,000 seeds that have all diverged has a fifth of that
 DEEPEST = 20  # lists and objects within each other
+LONGEST = 2**16  # entries of a list; as many widths may be trained in a run
 
 
 def parsed(text: bytes) -> Any:
@@ -26,14 +27,18 @@ def parsed(text: bytes) -> Any:
     Raises
     ------
     ValueError
-        It is no JSON, has a number that is not finite or a key twice, is nested too deeply, or is
-        too long.
+        It is no JSON, has a number that is not finite or does not fit 64 bits, or a key twice, is
+        nested too deeply, or is too long.
     """
     if len(text) > MOST:
         raise ValueError(f"it has more than {MOST:,} bytes")
     try:
         value = json.loads(
-            text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite
+            text,
+            object_pairs_hook=_distinct,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_finite,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -94,13 +99,23 @@ def stored(path: Path) -> Any:
 def _parts(value: Any) -> Sequence[Any]:
     if isinstance(value, dict):
         return list(value.values())
-    return value if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        return ()
+    if len(value) > LONGEST:
+        raise ValueError(f"it has a list of more than {LONGEST:,} entries")
+    return value
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found := dict(pairs)) < len(pairs):
         raise ValueError("it has a key twice")
     return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= (value := int(text)) < 2**63:
+        raise ValueError(f"it has the number {text[:20]}")
+    return value
 
 
 def _finite(text: str) -> float:
