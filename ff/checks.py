@@ -32,7 +32,7 @@ FIRST = {
     *("downstream_learning_rate", "downstream_weight_decay", "threshold", "relu_gradient"),
     *("precision", "device"),
 }
-KEY = re.compile(r"[a-z]\w{,99}")  # an argument of `ff.Config`, or of a later version's
+KEY = re.compile(r"(?!cls$)[a-z]\w{,99}")  # what may be an argument of a later version's `Config`
 LARGEST = float(np.finfo(np.float32).max)
 # Means are sums in float32, of as many parts as an epoch has steps: a share may be 1.0000001.
 SHARE = (-0.01, 1.01)
@@ -174,16 +174,18 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]], path:
         or (len(runs) > 1 and rows.duplicated(keys).any())
     ):
         actual = zip(*(rows[name].tolist() for name in keys), strict=True)
-        wrong = _first_wrong(actual, chain.from_iterable(product(*grid) for grid in grids))
-        raise RecordsError(f"{path} {_named(wrong[0], keys, wrong[1])}; {RESTORE}")
+        expected = chain.from_iterable(product(*grid) for grid in grids)
+        words, row = _first_wrong(actual, expected)
+        raise RecordsError(f"{path} {_named(words, keys, row)}; {RESTORE}")
     for run, part, grid, size in zip(runs, parts, grids, sizes, strict=True):
         for name in part.columns.difference(keys, sort=False):
             values = part[name].to_numpy().reshape(size)
             low, high = _range(name, run["config"]["schedule"])
-            may_lack = _may_lack(name, key, run, grid)
-            sound = (values >= low) & (values <= high) | np.isnan(values) & may_lack
-            if not sound.all():
-                at = tuple(map(int, np.unravel_index(int(np.argmin(sound)), size)))
+            wrong = ~((values >= low) & (values <= high))
+            if wrong.any():
+                wrong &= ~(np.isnan(values) & _may_lack(name, key, run, grid))
+            if wrong.any():
+                at = tuple(map(int, np.unravel_index(int(np.argmax(wrong)), size)))
                 row = [own[i] for own, i in zip(grid, at, strict=True)]
                 what = _named("in the row of {}", keys, row)
                 raise RecordsError(

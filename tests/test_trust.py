@@ -298,7 +298,7 @@ def test_a_network_diverges_once(run, tmp_path):
     refused(sealed(run, tmp_path, note=[run.runs[0] | {"diverged": [STOPPED, STOPPED]}]))
 
 
-@pytest.mark.parametrize("key", ["_fields_set", "not a key", "", "x" * 10_000])
+@pytest.mark.parametrize("key", ["_fields_set", "cls", "not a key", "", "x" * 10_000])
 def test_a_key_that_no_configuration_can_have_is_refused(run, tmp_path, key):
     refused(sealed(run, tmp_path, note=[changed(run.runs[0], ("config", key), 1)]))
 
