@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, core_schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import core_schema
 
 from ff import images
 from ff.data import DATASETS, Source, batch_size, source
 from ff.errors import ConfigError
-from ff.params import instead, plain, read_yaml, unknown
+from ff.params import beyond, instead, plain, quoted, read_yaml, refusals, short, unknown
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.loss import LOSSES
@@ -36,6 +43,7 @@ __all__ = [
 # `ff.agreement.rounding` there, on every device that was compared. None has passed yet.
 BF16_WIDTHS: tuple[int, ...] = ()
 _pixels = Annotated[int, Field(ge=1, le=1024)]  # rows or columns of an image
+LONGEST_PATH = 4096  # characters; no system opens a longer one
 # Which layers learn when; see `Config.schedule`.
 SCHEDULES = ("together", "on-frozen", "in-turn")
 # Keys that say which networks are trained and where, not how.
@@ -69,6 +77,8 @@ class _DataSet(_OneOf):
 
     def _check(self, name: str) -> str:
         if images.is_folder(name):
+            if len(name) > LONGEST_PATH or "\0" in name:
+                raise ValueError("no folder can have this name")
             return images.PREFIX + str(images.place(name))
         return super()._check(name)
 
@@ -90,7 +100,9 @@ def _distinct(values: int | list[int]) -> int | list[int]:
 def _one_or_more(least: int, most: int) -> Any:
     """The type of an integer, or of a list of different integers, within limits."""
     item = Annotated[int, Field(ge=least, le=most)]
-    return Annotated[item | Annotated[list[item], Field(min_length=1)], AfterValidator(_distinct)]
+    return Annotated[
+        item | Annotated[list[item], Field(min_length=1, fail_fast=True)], AfterValidator(_distinct)
+    ]
 
 
 def _row(default: Any, expects: str, meaning: str, **limits: Any) -> Any:
@@ -286,7 +298,12 @@ class Config(BaseModel):
         "and no longer changes (on-frozen); or one after the other, each until it no longer "
         "improves, and then the readouts (in-turn). Epochs count from each one's own start.",
     )
-    learns: list[Annotated[list[int], Field(min_length=2, max_length=2)]] | None = _row(
+    learns: (
+        Annotated[
+            list[Annotated[list[int], Field(min_length=2, max_length=2)]], Field(fail_fast=True)
+        ]
+        | None
+    ) = _row(
         None,
         "a pair [first, last] of epochs for each layer, from 1 to epochs, or null for all of them",
         "First and last epoch in which each layer learns, from layer 1 on (schedule: together); in "
@@ -330,12 +347,16 @@ class Config(BaseModel):
     )
 
     def __init__(self, /, **values: Any) -> None:
+        given = {key: plain(own) for key, own in values.items() if key in Config.model_fields}
+        refused = [key for key, own in given.items() if beyond(own)]
         try:
-            super().__init__(**{key: plain(value) for key, value in values.items()})
+            super().__init__(**{key: own for key, own in given.items() if key not in refused})
         except ValidationError as error:
-            raise ConfigError(_explain(error.errors())) from None
-        if refused := "\n".join(self._contradictions()):
-            raise ConfigError(refused)
+            refused += dict.fromkeys(str(own["loc"][0]) for own in error.errors())
+        if refused := [*refused, *(key for key in values if key not in given)]:
+            raise ConfigError(refusals(refused, lambda key: _sentence(key, given.get(key))))
+        if contradictions := "\n".join(self._contradictions()):
+            raise ConfigError(contradictions)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Config):
@@ -359,14 +380,14 @@ class Config(BaseModel):
             if value != default and not has_effect:
                 yield (
                     f"{key} must be {default!r} with {switch} {getattr(self, switch)!r}, {reason}, "
-                    f"but got {value!r}"
+                    f"but got {quoted(value)}"
                 )
         if self.learns is not None:
             within = all(1 <= first <= last <= self.epochs for first, last in self.learns)
             if not within or len(self.learns) != max(self.depths):
                 yield (
                     f"learns must be a pair [first, last] of epochs from 1 to {self.epochs} for "
-                    f"each of {max(self.depths)} layers, or null, but got {self.learns!r}"
+                    f"each of {max(self.depths)} layers, or null, but got {quoted(self.learns)}"
                 )
         if self.schedule == "on-frozen" and self.frozen_after > self.epochs:
             yield _must("frozen_after", self.frozen_after)
@@ -392,7 +413,7 @@ class Config(BaseModel):
         if NEGATIVES[self.negatives].confused and len(self.depths) > 1:
             yield (
                 f"layers must be a single depth with negatives {self.negatives!r}, which the "
-                f"readout of that depth decides on, but got {list(self.depths)!r}"
+                f"readout of that depth decides on, but got {quoted(list(self.depths))}"
             )
 
     def _effects(self) -> Iterator[tuple[str, str, bool, str]]:
@@ -430,7 +451,7 @@ class Config(BaseModel):
         try:
             return cls(**{**values, **changes})
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+            raise ConfigError(f"{short(str(path))}: {error}") from None
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -552,16 +573,9 @@ def _shortest(values: tuple[int, ...]) -> int | list[int]:
     return values[0] if len(values) == 1 else list(values)
 
 
-def _explain(errors: list[ErrorDetails]) -> str:
-    """One sentence a refused key, in the order they came."""
-    by_key: Mapping[str, ErrorDetails] = {str(error["loc"][0]): error for error in reversed(errors)}
-    return "\n".join(_sentence(key, by_key[key]) for key in reversed(by_key))
-
-
-def _sentence(key: str, error: ErrorDetails) -> str:
+def _sentence(key: str, value: object) -> str:
     if key not in Config.model_fields:
         return unknown(key, Config.model_fields)
-    value = error["input"]
     return _must(key, value) + instead(key, value, lambda read: _takes(key, read))
 
 
@@ -577,4 +591,4 @@ def _takes(key: str, value: object) -> bool:
 
 
 def _must(key: str, value: object) -> str:
-    return f"{key} must be {expects(key)} but got {value!r}"
+    return f"{key} must be {expects(key)} but got {quoted(value)}"

@@ -8,7 +8,7 @@ import yaml
 
 from ff.config import Config
 from ff.errors import ConfigError
-from ff.params import read_yaml, unknown
+from ff.params import read_yaml, refusals, short, unknown
 
 __all__ = ["KEYS", "translated"]
 
@@ -59,8 +59,9 @@ def translated(path: str | Path) -> str:
     given = dict(_flat(read_yaml(path)))
     known = {key: KEYS.get(key, (None, "not needed")) for key in given if key.startswith(HYDRA)}
     known |= KEYS
-    if strange := [unknown(key, KEYS) for key in given if key not in known]:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in strange))
+    name = short(str(path))
+    if strange := [key for key in given if key not in known]:
+        raise ConfigError(refusals(strange, lambda key: f"{name}: {unknown(key, KEYS)}"))
     ours = {ours: given[theirs] for theirs, (ours, _) in KEYS.items() if ours and theirs in given}
     if "seeds" in ours:
         ours["seeds"] = [ours["seeds"]]
@@ -69,7 +70,7 @@ def translated(path: str | Path) -> str:
     try:
         Config(**ours)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{name}: {error}") from None
     left = [f"# {key} is no key here: {known[key][1]}" for key in given if known[key][0] is None]
     text = yaml.safe_dump({"dataset": "mnist", **ours}, sort_keys=False)
     return "".join(f"{line}\n" for line in left) + text

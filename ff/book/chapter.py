@@ -13,7 +13,7 @@ from ff.book.notebook import parameters
 from ff.book.pages import settings
 from ff.errors import ConfigError, RecordsError
 from ff.files import place
-from ff.params import instead, plain
+from ff.params import instead, plain, quoted
 from ff.records import (
     Records,
     complete,
@@ -244,7 +244,8 @@ def _folders(name: str, value: Any) -> list[str]:
     """Folders that a parameter names."""
     value = plain(value)
     if type(value) is int:  # papermill's -p reads a folder such as 2024 as a number
-        raise ConfigError(f"{name} must be a folder but got {value}; write -r {name} {value}")
+        number = quoted(value)
+        raise ConfigError(f"{name} must be a folder but got {number}; write -r {name} {number}")
     given = _checked(name, value, "a folder, a list of folders or None", _are_folders)
     return [given] if isinstance(given, str) else given or []
 
@@ -254,7 +255,7 @@ def _checked(name: str, value: Any, what: str, right: Callable[[Any], bool]) -> 
     value = plain(value)
     words = instead(name, value, lambda read: read is not None and right(read))
     if words or not right(value):
-        raise ConfigError(f"{name} must be {what}, but got {value!r}{words}")
+        raise ConfigError(f"{name} must be {what}, but got {quoted(value)}{words}")
     return value
 
 

@@ -13,7 +13,7 @@ from ff.config import Config, expects, stands_for
 from ff.data import load
 from ff.errors import ConfigError, DataError
 from ff.images import is_folder
-from ff.params import instead, parse, plain, unknown
+from ff.params import instead, parse, plain, quoted, refusals, unknown
 
 __all__ = ["configure", "default_folder", "papermill", "parameters"]
 
@@ -48,17 +48,17 @@ def configure(namespace: MutableMapping[str, Any]) -> tuple[Config, Note]:
     """
     values = parameters(namespace, KNOWN)
     if not isinstance(out := values.pop("out", None), str | Path | None):
-        raise ConfigError(f"out must be the name of a folder, or None, but got {out!r}")
+        raise ConfigError(f"out must be the name of a folder, or None, but got {quoted(out)}")
     if not isinstance(overwrite := plain(values.pop("overwrite", False)), bool):
         advice = instead("overwrite", overwrite, lambda read: isinstance(read, bool))
-        raise ConfigError(f"overwrite must be True or False but got {overwrite!r}{advice}")
+        raise ConfigError(f"overwrite must be True or False but got {quoted(overwrite)}{advice}")
     dataset = values.get("dataset", "mnist")
-    if dataset == "auto":
+    reason = ""
+    if isinstance(dataset, str) and dataset == "auto":
         _config(values, "digits")  # a misspelt key ends here, before any wait
         dataset, reason = _choose()
-    else:
-        reason = f"Data set: {dataset}, as asked for."
     config = _config(values, dataset)
+    reason = reason or f"Data set: {dataset}, as asked for."
     if is_folder(config.dataset):
         reason = f"Data set: {load(config.dataset, config.image_size).describe()}."
     namespace["_ff_configured"] = True
@@ -84,8 +84,8 @@ def parameters(namespace: MutableMapping[str, Any], known: Collection[str]) -> d
     values = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
     if "_ff_configured" in namespace:
         return {name: value for name, value in values.items() if name in known}
-    if strange := [unknown(name, known) for name in values if name not in known]:
-        raise ConfigError("\n".join(strange))
+    if strange := [name for name in values if name not in known]:
+        raise ConfigError(refusals(strange, lambda name: unknown(name, known)))
     return values
 
 
@@ -135,7 +135,8 @@ def _config(values: dict[str, Any], dataset: Any) -> Config:
     if advice := instead("seeds", chosen.get("seeds"), lambda read: read is None):
         raise ConfigError(f"seeds must be {expects('seeds')}, or None, but got 'null'{advice}")
     if chosen.get("seeds") is None:
-        chosen["seeds"] = 3 if dataset == "digits" else 1  # a first look within two minutes
+        digits = isinstance(dataset, str) and dataset == "digits"
+        chosen["seeds"] = 3 if digits else 1  # a first look within two minutes
     return Config(**chosen)
 
 
