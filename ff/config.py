@@ -347,7 +347,8 @@ class Config(BaseModel):
     )
 
     def __init__(self, /, **values: Any) -> None:
-        given = {key: plain(own) for key, own in values.items() if key in Config.model_fields}
+        fields = Config.model_fields
+        given = {key: plain(own) for key, own in values.items() if key in fields}
         refused = [key for key, own in given.items() if beyond(own)]
         try:
             super().__init__(**{key: own for key, own in given.items() if key not in refused})

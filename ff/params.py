@@ -28,9 +28,10 @@ __all__ += ["unknown"]
 MOST_BYTES = 2**17  # of a file: three times as many as 10,000 seeds in brackets need
 MOST_NODES = 15_000  # values and keys in it; PyYAML takes 30 microseconds for each
 DEEPEST = 20  # lists and mappings within each other
-MOST_ITEMS = 2**16  # of a list: as many as there are widths
-MOST_INNER = 16  # of a list within a list
+MOST_ITEMS = 2**14  # of a list: more than there are seeds, or than a file can hold
+MOST_INNER = 2  # of a list within a list: a pair of epochs
 LONGEST = 300  # characters of a value or a path that a message quotes
+SIMPLE = {bool, int, float, str}
 MOST_KEYS = 6  # that a message explains one by one
 
 
@@ -105,6 +106,8 @@ def plain(value: Any) -> Any:
 
 def _plain(value: Any, most: int = 0, *inner: int) -> Any:
     """Look through lists of at most `most` items, and through those in them with what follows."""
+    if type(value) in SIMPLE:
+        return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if hasattr(value, "tolist") and getattr(value, "nbytes", 0) <= 8 * MOST_ITEMS:
@@ -116,9 +119,12 @@ def _plain(value: Any, most: int = 0, *inner: int) -> Any:
 
 def beyond(value: object) -> bool:
     """Whether a value is larger than that of any key, so that it must not be looked through."""
-    if isinstance(value, int):
-        return value.bit_length() > 3 * LONGEST  # a little fewer digits
-    return isinstance(value, list | str) and len(value) > MOST_ITEMS
+    try:
+        if isinstance(value, int):
+            return value.bit_length() > 3 * LONGEST  # a little fewer digits
+        return isinstance(value, list | str) and len(value) > MOST_ITEMS
+    except Exception:  # as in `plain`
+        return True
 
 
 def instead(key: str, value: object, right: Callable[[Any], bool]) -> str:
@@ -135,7 +141,7 @@ def instead(key: str, value: object, right: Callable[[Any], bool]) -> str:
     right
         Whether a value is right.
     """
-    if not isinstance(value, str) or len(value) > LONGEST:
+    if type(value) is not str or len(value) > LONGEST:
         return ""
     try:
         read = None if value == "None" else parse(value, key)
@@ -200,6 +206,9 @@ class _Notation(reprlib.Repr):
         if beyond(x):
             return f"an integer of about {round(x.bit_length() * 0.30103):,} digits"
         return repr(x)
+
+    def repr_list(self, x: list, level: int) -> str:
+        return f"a list of {len(x):,} items" if beyond(x) else super().repr_list(x, level)
 
     def repr_dict(self, x: dict, level: int) -> str:  # without sorting all of it
         return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)
