@@ -26,13 +26,13 @@ __all__ = ["beyond", "instead", "parse", "plain", "quoted", "read_yaml", "refusa
 __all__ += ["unknown"]
 
 MOST_BYTES = 2**17  # of a file: three times as many as 10,000 seeds in brackets need
-MOST_NODES = 15_000  # values and keys in it; PyYAML takes 30 microseconds for each
+MOST_NODES = 12_000  # values and keys in it; PyYAML takes 30 microseconds for each
 DEEPEST = 20  # lists and mappings within each other
 MOST_ITEMS = 2**14  # of a list: more than there are seeds, or than a file can hold
 MOST_INNER = 2  # of a list within a list: a pair of epochs
 LONGEST = 300  # characters of a value or a path that a message quotes
-SIMPLE = {bool, int, float, str}
 MOST_KEYS = 6  # that a message explains one by one
+SIMPLE = {bool, int, float, str}  # what is plain already
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

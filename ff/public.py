@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ff.config import Config
-from ff.errors import ConfigError
+from ff.errors import ConfigError, printable
 from ff.params import read_yaml, refusals, short, unknown
 
 __all__ = ["KEYS", "translated"]
@@ -71,7 +71,11 @@ def translated(path: str | Path) -> str:
         Config(**ours)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
-    left = [f"# {key} is no key here: {known[key][1]}" for key in given if known[key][0] is None]
+    left = [
+        f"# {printable(' '.join(key.split()))} is no key here: {known[key][1]}"
+        for key in given
+        if known[key][0] is None
+    ]
     text = yaml.safe_dump({"dataset": "mnist", **ours}, sort_keys=False)
     return "".join(f"{line}\n" for line in left) + text
 
