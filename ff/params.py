@@ -222,7 +222,7 @@ class _Notation(reprlib.Repr):
     def repr_instance(self, x: Any, level: int) -> str:
         if hasattr(x, "__len__") and len(x) > LONGEST:  # bytes, arrays, kinds of lists
             return f"a value of type {type(x).__name__} with {len(x):,} items"
-        return super().repr_instance(x, level)
+        return " ".join(super().repr_instance(x, level).split())  # of an array, in one line
 
 
 _NOTATION = _Notation()

@@ -13,7 +13,7 @@ from ff.book.notebook import parameters
 from ff.book.pages import settings
 from ff.errors import ConfigError, RecordsError
 from ff.files import place
-from ff.params import instead, plain, quoted
+from ff.params import beyond, instead, plain, quoted
 from ff.records import (
     Records,
     complete,
@@ -260,7 +260,7 @@ def _checked(name: str, value: Any, what: str, right: Callable[[Any], bool]) -> 
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or (type(value) is int and value > 0)
+    return value is None or (type(value) is int and value > 0 and not beyond(value))
 
 
 def _is_folder(value: Any) -> bool:
