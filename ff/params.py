@@ -25,8 +25,8 @@ from ff.files import contents, place
 __all__ = ["beyond", "instead", "parse", "plain", "quoted", "read_yaml", "refusals", "short"]
 __all__ += ["unknown"]
 
-MOST_BYTES = 2**17  # of a file: three times as many as 10,000 seeds in brackets need
-MOST_NODES = 12_000  # values and keys in it; PyYAML takes 30 microseconds for each
+MOST_BYTES = 2**17  # of a file: twice as many as 10,000 seeds in brackets need
+MOST_NODES = 12_000  # values and keys in it; PyYAML takes some 40 microseconds for each
 DEEPEST = 20  # lists and mappings within each other
 MOST_ITEMS = 2**14  # of a list: more than there are seeds, or than a file can hold
 MOST_INNER = 2  # of a list within a list: a pair of epochs
