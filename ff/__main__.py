@@ -18,7 +18,7 @@ from ff.data import load
 from ff.errors import printable
 from ff.files import Words, place
 from ff.images import is_folder
-from ff.params import parse, read_yaml
+from ff.params import parse, quoted, read_yaml
 from ff.records import complete, describe, diverged, written
 
 
@@ -327,7 +327,7 @@ def _judged(row: dict[str, Any]) -> str:
 def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise ff.ConfigError(f"--set takes KEY=VALUE, such as layers=16, but got {text!r}")
+        raise ff.ConfigError(f"--set takes KEY=VALUE, such as layers=16, but got {quoted(text)}")
     return key.strip(), parse(value, "--set " + text)
 
 

@@ -4,11 +4,14 @@ import functools
 import gzip
 import hashlib
 import os
+import shutil
 import socket
+import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from http.client import HTTPException
 from math import prod
 from pathlib import Path
@@ -18,7 +21,7 @@ import platformdirs
 
 from ff import files
 from ff.errors import DataError
-from ff.files import place
+from ff.files import Words, place
 
 __all__ = ["ARCHIVED", "contents", "fetch", "find"]
 
@@ -29,6 +32,7 @@ ARCHIVED = {
     "kmnist": "KMNIST",
     "cifar10": "CIFAR10",
 }
+ARRIVING, DAY = ".arriving-", 86_400  # folders of downloads; seconds until they are nobody's
 DIMENSIONS = (3, 1, 3, 1)  # of the four files of MNIST's format: images, labels, images, labels
 # SHA-256 of the four files of MNIST's format, unpacked, one after the other. torchvision knows the
 # packed ones alone; KMNIST's unpacked ones are checked for their sizes.
@@ -74,7 +78,14 @@ def fetch(name: str) -> Path:
     folder = _folders(name)[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _patience(seconds=5), tempfile.TemporaryDirectory(dir=folder) as arriving:
+        for left in folder.glob(f"{ARRIVING}*"):  # by a process that was killed
+            if time.time() - left.stat().st_mtime > DAY:
+                shutil.rmtree(left, ignore_errors=True)
+        with (
+            _patience(seconds=5),
+            redirect_stderr(Words(sys.stderr)),  # pyright: ignore[reportArgumentType] (progress)
+            tempfile.TemporaryDirectory(prefix=ARRIVING, dir=folder) as arriving,
+        ):
             # The smallest archive first: without a network, that is where it ends, within seconds.
             for file, md5 in reversed(wanted):
                 if check_integrity(folder / file, md5):

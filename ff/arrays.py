@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ff.errors import DataError
-from ff.params import plain
+from ff.params import plain, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def from_arrays(
     """
     batch_size = plain(batch_size)
     if type(batch_size) is not int or batch_size < 1:
-        raise DataError(f"batch_size must be an integer of at least 1 but got {batch_size!r}")
+        raise DataError(f"batch_size must be an integer of at least 1 but got {quoted(batch_size)}")
     own, given = validation_images is not None, validation_labels is not None
     if own != given:
         raise DataError(

@@ -229,10 +229,12 @@ def _state(folder: Path, files: dict[str, list[tuple[str, int]]]) -> str:
 
 def _decoded(listing: Listing, size: tuple[int, int]) -> dict[str, Pictures]:
     import numpy as np
-    import psutil
+    import torch
+
+    from ff.machine import available
 
     count = sum(map(len, listing.files.values()))
-    needed, free = 2 * 3 * count * size[0] * size[1], psutil.virtual_memory().available
+    needed, free = 2 * 3 * count * size[0] * size[1], available(torch.device("cpu"))
     if needed > free:
         raise DataError(
             f"{count:,} pictures of {size[0]} x {size[1]} take {needed / 1e9:.3g} GB while they "

@@ -1,9 +1,14 @@
 """Archives on disk and off, in miniature."""
 
+import errno
 import gzip
 import hashlib
+import io
+import os
 import pickle
+import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -306,6 +311,29 @@ def test_fetch_replaces_damaged_archives_only(server, offline, monkeypatch):
     archives.fetch("mnist")
     assert (folder / "t10k-images.gz").read_bytes() == server["t10k-images.gz"]
     assert good.stat().st_mtime_ns == before
+
+
+def test_a_download_goes_on_where_nobody_sees_how_far_it_is(server, offline, monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setenv("FF_DATA", str(offline / "data"))
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert archives.fetch("mnist") == offline / "data" / "MNIST" / "raw"
+
+
+def test_what_a_killed_download_has_left_goes_after_a_day(server, offline, monkeypatch):
+    """A younger one may be another process's, which is downloading now."""
+    monkeypatch.setenv("FF_DATA", str(offline / "data"))
+    folder = offline / "data" / "MNIST" / "raw"
+    for name, age in (("old", 2 * archives.DAY), ("young", 0)):
+        (folder / f".arriving-{name}").mkdir(parents=True)
+        (folder / f".arriving-{name}" / "half").touch()
+        then = time.time() - age
+        os.utime(folder / f".arriving-{name}", (then, then))
+    archives.fetch("mnist")
+    assert [path.name for path in folder.glob(".arriving-*")] == [".arriving-young"]
 
 
 def test_a_damaged_download_is_refused_and_leaves_nothing(server, offline, monkeypatch):
