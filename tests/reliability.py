@@ -1,6 +1,6 @@
 """What `book/reliability.md` states, measured: disturbs real runs and compares what they leave.
 
-    python tests/reliability.py             # every figure of that page, within ten minutes
+    python tests/reliability.py             # every figure of that page, within ten minutes; as root
     python tests/reliability.py rivals      # one experiment, shown
 
 The tests run the same experiments. Python and torch are loaded once; each run is a fork of that
@@ -11,6 +11,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,14 +22,17 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import torch
+from disk import mounted
 
 import ff
 from ff import machine
 from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.data import load
+from ff.files import aside
 from ff.running import checkpoint, memory
 from ff.running import run as running_run
+from ff.running.begun import note
 from ff.versions import versions
 
 ROOT = Path(__file__).parent.parent
@@ -72,9 +76,14 @@ def fork(act: Callable[[], object], said: Path | None = None) -> int:
         os._exit(code)
 
 
-def command(out: Path) -> Callable[[], object]:
-    """`ff train ... --out OUT`."""
-    return lambda: main([*COMMAND, "--out", str(out)])
+def command(out: Path, threads: int = 1) -> Callable[[], object]:
+    """`ff train ... --out OUT`, with a number of threads."""
+
+    def act() -> None:
+        torch.set_num_threads(threads)
+        main([*COMMAND, "--out", str(out)])
+
+    return act
 
 
 def ended(pid: int) -> int:
@@ -88,27 +97,97 @@ def same(one: Path, other: Path) -> bool:
 
 
 def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
-    """Kill runs several times each at random moments, then let them end; count equal records."""
+    """Disturb and kill runs at random moments, several times each; then let them end.
+
+    Each start has another number of threads and another working directory, and names the run's
+    folder in another way: absolutely, relatively or by a link. Half of the runs replace older
+    records. Before some starts the disk is filled up but for a few kilobytes, or links are planted
+    where the run writes.
+    """
     chance, count = random.Random(seed), Counter(runs=runs)
-    begin = time.monotonic()
-    assert ended(fork(command(folder / "undisturbed"))) == 0
-    duration = time.monotonic() - begin
-    for run in range(runs):
-        out, kills, wanted = folder / f"run-{run}", 0, chance.randint(3, 6)
-        for _ in range(wanted):
-            pid = fork(command(out))
-            time.sleep(chance.uniform(0, duration / wanted))
-            os.kill(pid, signal.SIGKILL)
-            if ended(pid) == -signal.SIGKILL:
-                kills += 1
-            else:  # it was faster than thought: on a busy machine, times vary
-                duration *= 0.7
-                break
-        assert ended(fork(command(out))) == 0, "the run does not go on"
-        count["kills"] += kills
-        count["killed several times"] += kills > 1
-        count["equal"] += same(out, folder / "undisturbed")
+    undisturbed, begin = {}, time.monotonic()
+    for number in (1, 2, 3):
+        undisturbed[number] = folder / f"undisturbed-{number}"
+        assert ended(fork(command(undisturbed[number], number))) == 0
+    duration = (time.monotonic() - begin) / 3
+    count["differ by threads"] = not same(undisturbed[1], undisturbed[2])
+    older = folder / "older"
+    ff.train(CONFIG.model_copy(update={"epochs": 1}), older)
+    with mounted(folder / "disk", "2m") as disk:
+        for run in range(runs):
+            out, threads = folder / "disk" / f"run-{run}", folder / f"threads-{run}"
+            link, victim = folder / f"link-{run}", folder / f"victim-{run}"
+            replaces = bool(chance.randrange(2))
+            if replaces:
+                shutil.copytree(older, out)
+            else:
+                out.mkdir()
+            link.symlink_to(out)
+            victim.write_text("mine")
+
+            def start(out=out, link=link, threads=threads, replaces=replaces) -> int:
+                place = chance.choice([folder, folder / "disk", Path("/")])
+                name = chance.choice([str(out), os.path.relpath(out, place), str(link)])
+                number = chance.randint(1, 3)
+                count[f"started with {number} thread{'s' * (number > 1)}"] += 1
+                again = replaces and not note(out).exists()  # it was killed before it began
+
+                def act() -> None:
+                    os.chdir(place)
+                    torch.set_num_threads(number)
+                    note_threads(threads)
+                    main([*COMMAND, "--out", name, *["--overwrite"] * again])
+
+                return fork(act)
+
+            def plant(out=out, victim=victim) -> None:
+                name = chance.choice(["layers.parquet", "readouts.parquet", ".holder.json"])
+                aside(out / name).unlink(missing_ok=True)
+                aside(out / name).symlink_to(victim)
+                count["links planted"] += 1
+
+            for _ in range(chance.randint(3, 5)):
+                if chance.random() < 0.3:
+                    plant()
+                full = disk if chance.random() < 0.3 else None
+                if full:
+                    full.fill(left=chance.randrange(0, 60_000))
+                pid = start()
+                time.sleep(chance.uniform(0, duration / 4))
+                os.kill(pid, signal.SIGKILL)
+                code = ended(pid)
+                count["kills"] += code == -signal.SIGKILL
+                if full:
+                    count["disks nearly full"] += 1
+                    count["ended by a full disk"] += code == 1
+                    full.empty()
+                else:
+                    assert code in (0, -signal.SIGKILL), "the run does not go on"
+            code = ended(start())
+            assert code == 0, "the run does not go on"
+            (kept,) = set(threads.read_text().split())  # the number that it began with
+            count["equal"] += same(out, undisturbed[int(kept)])
+            count["replaced older records"] += replaces
+            count["links' targets untouched"] += victim.read_text() == "mine"
+            count["nothing left behind"] += names(out) == {"layers.parquet", "readouts.parquet"}
+            shutil.rmtree(out)
     return dict(count)
+
+
+def note_threads(path: Path) -> None:
+    """Write down with how many threads each epoch is trained."""
+    run_epoch = Training.run_epoch
+
+    def noted(self: Training, on_step: Callable[[float], object]) -> None:
+        with path.open("a") as file:
+            print(torch.get_num_threads(), file=file)
+        run_epoch(self, on_step)
+
+    Training.run_epoch = noted  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def killed_at_writes(folder: Path) -> dict[str, int]:
@@ -132,7 +211,7 @@ def killed_at_writes(folder: Path) -> dict[str, int]:
             os.replace = replace
             if ended(pid) == 0:
                 break  # it writes no more files than that
-            for path in [*out.glob("*.parquet"), *out.glob("checkpoints/*.safetensors")]:
+            for path in [*out.glob("*.parquet"), *out.glob("checkpoints/[!.]*")]:
                 assert path.stat().st_size, "half a file"
             assert ended(fork(command(out))) == 0, "the run does not go on"
             count["kills"] += 1
@@ -198,11 +277,11 @@ def checkpoint_cost(folder: Path, width: int) -> dict[str, float]:
     """Time a write of the state of two networks of 32 layers; its share of the minute between."""
     config = ff.Config(dataset="digits", layers=32, hidden=width, seeds=2, device="cpu")
     training = Training(config, width, (1, 2), load("digits"))
-    chunk = checkpoint.Checkpoint(folder, config, width, (1, 2))
+    chunk = checkpoint.Checkpoint(folder, "run", width, (1, 2))
     times = []
     for _ in range(5):
         begin = time.monotonic()
-        chunk.save(training.state(), config.epochs, 0.0)
+        chunk.save(training.state(), config.epochs, 0.0, last=True)
         times.append(time.monotonic() - begin)
     assert chunk.path is not None
     seconds = sorted(times)[len(times) // 2]
@@ -226,7 +305,7 @@ def room(folder: Path) -> dict[str, float]:
 EXPERIMENTS: dict[str, Callable[[Path], object]] = {
     "checkpoints": lambda folder: [checkpoint_cost(folder, width) for width in (100, 1000)],
     "memory": room,
-    "killed": lambda folder: killed(folder, runs=50),
+    "killed": lambda folder: killed(folder, runs=100),
     "killed_at_writes": killed_at_writes,
     "rivals": lambda folder: rivals(folder, repetitions=20),
     "stale_locks": lambda folder: stale_locks(folder, repetitions=20),

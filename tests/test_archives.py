@@ -318,7 +318,14 @@ def test_a_download_goes_on_where_nobody_sees_how_far_it_is(server, offline, mon
         def write(self, text: str) -> int:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
+    arrive = torchvision.datasets.utils.download_url
+
+    def told(*arguments: str) -> None:
+        print("10 %", file=sys.stderr)
+        arrive(*arguments)
+
     monkeypatch.setenv("FF_DATA", str(offline / "data"))
+    monkeypatch.setattr(torchvision.datasets.utils, "download_url", told)
     monkeypatch.setattr(sys, "stderr", Gone())
     assert archives.fetch("mnist") == offline / "data" / "MNIST" / "raw"
 

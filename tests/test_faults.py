@@ -3,7 +3,6 @@
 import math
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 import torchvision.datasets.utils
 from click.testing import CliRunner
+from disk import Disk, mounted
 from nbformat.v4 import new_code_cell, new_notebook
 from safetensors import safe_open
 
@@ -28,36 +28,12 @@ from ff.running.lock import claim
 ROOT = Path(__file__).parent.parent
 
 
-class Disk:
-    """A small file system in memory, which can be filled up or made read-only."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fill(self) -> None:
-        try:
-            with open(self.folder / "filler", "wb", buffering=0) as file:
-                while file.write(bytes(4096)):
-                    pass
-        except OSError:
-            return
-
-    def empty(self) -> None:
-        (self.folder / "filler").unlink()
-
-    def read_only(self) -> None:
-        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a file system can be mounted only by root, and on Linux")
-    yield Disk(folder)
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "512k") as found:
+        if found is None:
+            pytest.skip("a file system can be mounted only by root, and on Linux")
+        yield found
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Checkpoints: a run that is cut off loses at most the last minute."""
 
 import json
+import os
 import time
 import zlib
 from collections.abc import Set
@@ -79,15 +80,15 @@ def halves(folder: Path) -> list[Path]:
     """
     tables = [aside(folder / f"{table}.parquet") for table in TABLES]
     return [
-        *(path for path in tables if path.exists()),
+        *filter(os.path.lexists, tables),
         *note(folder).parent.glob(".width-*.writing"),
     ]
 
 
 def leftovers(folder: Path) -> list[Path]:
     """What a run no longer needs once its records are written; the note, which names it, last."""
-    notes = [path for path in (aside(note(folder)), note(folder)) if path.exists()]
-    return [*halves(folder), *found(folder), *notes]
+    notes = [aside(note(folder)), note(folder)]
+    return [*halves(folder), *found(folder), *filter(os.path.lexists, notes)]
 
 
 def tidy(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
 from ff.errors import OVERWRITE, DataError, RecordsError, ResumptionWarning, TrainingError
-from ff.files import place
+from ff.files import aside, place
 from ff.records import Records
 from ff.running import memory
 from ff.running.begun import Begun, about, read
@@ -133,8 +134,9 @@ def _unfinished(config: Config, out: Path) -> Begun | None:
 
 def _clear(out: Path) -> None:
     """Delete what a finished run has left that was killed before it could, if that is possible."""
-    left = [*leftovers(out), *map(out.joinpath, LOCKS)]
-    if any(path.exists() for path in left):
+    locks = [out / name for name in LOCKS]
+    left = [*leftovers(out), *locks, *map(aside, locks)]
+    if any(map(os.path.lexists, left)):
         with suppress(TrainingError), claim(out):  # another run may hold it; or it is read-only
             tidy(out)
 
