@@ -161,7 +161,8 @@ def train(
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )
-    _mention(f"records: {out}" + (" (finished before; --overwrite trains again)" if before else ""))
+    again = records.runs[0].get("id") in before
+    _mention(f"records: {out}" + " (finished before; --overwrite trains again)" * again)
     _let_go()
 
 

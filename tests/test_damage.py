@@ -23,6 +23,7 @@ from ff import archives, data
 from ff.algorithm.training import Training
 from ff.files import foreign
 from ff.params import parse
+from ff.running import begun as notes
 from ff.running import checkpoint
 
 ROOT = Path(__file__).parent.parent
@@ -66,8 +67,23 @@ def readouts(tiny, few, monkeypatch, tmp_path) -> Case:
 
 
 @pytest.fixture
-def begun(tiny, few, monkeypatch, tmp_path) -> Case:
+def begun(cut_off) -> Case:
     """The checkpoint of a run that was cut off."""
+    folder, go_on = cut_off
+    (path,) = checkpoint.found(folder)
+    return path, go_on
+
+
+@pytest.fixture
+def note(cut_off) -> Case:
+    """Its note."""
+    folder, go_on = cut_off
+    return notes.note(folder), go_on
+
+
+@pytest.fixture
+def cut_off(tiny, few, monkeypatch, tmp_path) -> Case:
+    """The folder of a run that was cut off."""
     monkeypatch.setattr("ff.running.run.load", lambda *asked: few)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
@@ -82,11 +98,10 @@ def begun(tiny, few, monkeypatch, tmp_path) -> Case:
     with pytest.raises(KeyboardInterrupt):
         ff.train(tiny(), tmp_path)
     monkeypatch.setattr(Training, "run_epoch", run_epoch)
-    (path,) = (tmp_path / "checkpoints").iterdir()
-    return path, lambda: ff.train(tiny(), tmp_path)
+    return tmp_path, lambda: ff.train(tiny(), tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["archive", "layers", "readouts", "begun"])
+@pytest.mark.parametrize("kind", ["archive", "layers", "readouts", "begun", "note"])
 def test_a_damaged_file_is_named_and_not_used(request, kind):
     path, use = request.getfixturevalue(kind)
     whole, count = path.read_bytes(), 0
@@ -163,7 +178,7 @@ class Payload:
         return Path.touch, (self.marker,)
 
 
-@pytest.mark.parametrize("kind", ["archive", "layers", "readouts", "begun"])
+@pytest.mark.parametrize("kind", ["archive", "layers", "readouts", "begun", "note"])
 @pytest.mark.parametrize("how", ["pickle", "torch", "numpy"])
 def test_a_file_that_would_run_code_is_refused_unread(request, tmp_path, kind, how):
     path, use = request.getfixturevalue(kind)

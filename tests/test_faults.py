@@ -163,7 +163,7 @@ def test_overwriting_on_a_full_disk_costs_nothing(config, disk, monkeypatch):
         ".readouts.parquet.writing",
         ".lock",
         ".holder.json",
-        ".holder.json.writing",
+        "..holder.json.writing",
         "checkpoints/run.json",
         "checkpoints/.run.json.writing",
         "checkpoints/width-10-seeds-1-2.safetensors",
@@ -252,7 +252,7 @@ def test_a_data_set_that_cannot_be_stored(disk, how, monkeypatch):
 @pytest.mark.parametrize("how", ["fill", "read_only"])
 def test_a_page_that_cannot_be_written(disk, how, monkeypatch, tmp_path):
     source, target = tmp_path / "a.ipynb", disk.folder / "runs" / "a" / "b.ipynb"
-    cell = new_code_cell("1", metadata={"tags": ["parameters"]})
+    cell = new_code_cell("1", metadata={"tags": ["parameters"]}, execution_count=1)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     made = new_notebook(
         cells=[cell], metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
@@ -260,7 +260,7 @@ def test_a_page_that_cannot_be_written(disk, how, monkeypatch, tmp_path):
     nbformat.write(made, source)
     target.parent.mkdir(parents=True)
     target.write_text("old")
-    made.cells.append(new_code_cell("x" * 1_000_000))
+    made.cells.append(new_code_cell("x" * 1_000_000, execution_count=2))
     monkeypatch.setattr(executed.papermill, "execute_notebook", lambda *_, **__: made)
     getattr(disk, how)()
     with pytest.raises(executed.ExtensionError, match=r"b.ipynb failed:\n.*(No space|Read-only)"):

@@ -28,10 +28,9 @@ OTHERWISE = {
     "ff/book/computed.py: files": "names begin with hidden-",
     "ff/images.py: _classes": "leaves out names that begin with a dot",
     "ff/images.py: _forget": "a folder of the cache, and what cannot be read stays",
-    "ff/records.py: below": "leaves out names that begin with a dot",
     "ff/running/checkpoint.py: found": "names begin with width-",
-    "ff/running/checkpoint.py: checkpoints": "deletes what runs have left aside",
-    "ff/running/checkpoint.py: remove": "asks whether anything is there",
+    "ff/running/checkpoint.py: halves": "names begin with .width-",
+    "ff/archives.py: fetch": "names begin with .arriving-",
     "book/_ext/executed.py: execute_stale": "deletes what is no page",
     "book/_ext/executed.py: name_cache": "deletes what is no cache of now",
 }

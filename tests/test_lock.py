@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -94,6 +95,50 @@ def test_a_damaged_name_is_of_nobody(tmp_path, content):
         match = r"(another process|process [1?] on .*) is writ"
         with pytest.raises(ff.TrainingError, match=match), claim(tmp_path):
             pass
+
+
+def test_what_a_file_says_of_its_holder_does_not_command_the_terminal(holder, tmp_path):
+    about = {"pid": 7, "host": "here\x1b]0;mine\x07\x9b31m\u202egnihton", "since": "\x1b[2J\r"}
+    (tmp_path / ".holder.json").write_text(json.dumps(about))
+    with pytest.raises(ff.TrainingError, match="is writing to") as caught, claim(tmp_path):
+        pass
+    message = str(caught.value)
+    assert message.isprintable(), repr(message)
+    assert r"here\x1b]0;mine\x07\x9b31m\u202egnihton" in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", [".holder.json", "..holder.json.writing"])
+def test_a_pipe_in_the_place_of_a_name_keeps_nobody_waiting(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with claim(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_of_any_length_is_not_read_whole(holder, tmp_path):
+    with open(tmp_path / ".holder.json", "w") as file:
+        file.write('{"host": "' + "x" * 1_000_000 + '"}')
+    with pytest.raises(ff.TrainingError, match="another process is writing to") as caught:
+        claim(tmp_path).__enter__()
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_deleted_folder_is_noticed_and_left_to_whom_it_belongs(tmp_path):
+    folder = tmp_path / "run"
+    with claim(folder) as check:
+        check()
+        shutil.rmtree(folder)
+        with pytest.raises(ff.TrainingError, match="was deleted while this run was writing to it"):
+            check()
+        with claim(folder) as other:
+            other()
+            with pytest.raises(ff.TrainingError, match="was deleted while this run was writing"):
+                check()
+        folder.mkdir(exist_ok=True)
+        (folder / ".holder.json").write_text("another's")
+        (folder / ".lock").touch()
+    assert {path.name for path in folder.iterdir()} == {".holder.json", ".lock"}
 
 
 def test_a_run_holds_its_folder(tiny, few, monkeypatch, tmp_path):

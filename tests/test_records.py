@@ -264,11 +264,19 @@ def test_a_full_disk_leaves_the_old_records_whole(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2, "something half-written was left"
 
 
-def test_remove_deletes_the_tables_only(tmp_path):
-    (written(tmp_path) / "notes.txt").touch()
-    records.remove(tmp_path)
-    records.remove(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+def test_tables_tell_which_run_has_written_them(tiny, tmp_path):
+    config = tiny(batch_size=1300, epochs=1)
+    run = ff.train(config, tmp_path / "one").runs[0]
+    other = ff.train(config, tmp_path / "other").runs[0]
+    assert records.written(tmp_path / "one") == {run["id"]} != {other["id"]}
+    shutil.copy(tmp_path / "other" / "layers.parquet", tmp_path / "one")
+    assert records.written(tmp_path / "one") == {run["id"], other["id"]}
+    (tmp_path / "one" / "readouts.parquet").unlink()
+    assert records.written(tmp_path / "one") == set()
+    for name in TABLES:  # of a former version
+        path = tmp_path / "other" / f"{name}.parquet"
+        parquet.save(pd.read_parquet(path), path, [{k: v for k, v in other.items() if k != "id"}])
+    assert records.written(tmp_path / "other") == {None}
 
 
 def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, tmp_path):
@@ -316,8 +324,6 @@ def test_a_tilde_is_the_home_folder(tiny, offline, monkeypatch, tmp_path):
     assert ff.published(10, folder="~", **asked).runs == found.runs
     records.write(found, Path("~", "again"))
     assert [path.name for path in records.below("~")] == ["again", "mine"]
-    records.remove("~/again")
-    assert not list((offline / "again").iterdir())
     assert not list(tmp_path.glob("~*"))
 
 

@@ -103,7 +103,7 @@ class Begun(BaseModel):
         path, text = note(folder), self.model_dump_json()
         try:
             with replacing(path) as aside:
-                aside.write_text(f"{text}\n{_checksum(text)}\n", encoding="utf-8")
+                aside.write_text(f"{text}\n{_checksum(text)}", encoding="utf-8")
                 for other in instead_of:
                     other.unlink()
         except OSError as error:
