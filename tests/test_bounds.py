@@ -6,7 +6,6 @@ Each case runs in a process of its own, whose CPU time and memory are limited by
 import json
 import os
 import random
-import resource
 import signal
 import sys
 import time
@@ -30,9 +29,11 @@ SECONDS = 1  # of CPU time
 MEMORY = 200 * 2**20  # bytes more than before
 LETTERS = 8000  # characters of an error
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="limits of memory are Linux's"
-)
+resource: Any = pytest.importorskip("resource")
+pytestmark = [
+    pytest.mark.slow,  # a process for each case
+    pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits of memory: Linux's"),
+]
 
 
 class Outcome(NamedTuple):
