@@ -30,6 +30,7 @@ from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.data import load
 from ff.files import aside
+from ff.records import written
 from ff.running import checkpoint, memory
 from ff.running import run as running_run
 from ff.running.begun import note
@@ -125,12 +126,13 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
             link.symlink_to(out)
             victim.write_text("mine")
 
-            def start(out=out, link=link, threads=threads, replaces=replaces) -> int:
+            def start(out=out, link=link, threads=threads) -> int:
                 place = chance.choice([folder, folder / "disk", Path("/")])
                 name = chance.choice([str(out), os.path.relpath(out, place), str(link)])
                 number = chance.randint(1, 3)
                 count[f"started with {number} thread{'s' * (number > 1)}"] += 1
-                again = replaces and not note(out).exists()  # it was killed before it began
+                # Again, where it was killed before it began.
+                again = written(out) == written(older) != set() and not note(out).exists()
 
                 def act() -> None:
                     os.chdir(place)
