@@ -2,6 +2,7 @@
 
     python tests/reliability.py             # every figure of that page, within ten minutes; as root
     python tests/reliability.py rivals      # one experiment, shown
+    python tests/reliability.py killed 30   # fewer runs than for the page
 
 The tests run the same experiments. Python and torch are loaded once; each run is a fork of that
 process, which dies by the signals that a person, a scheduler or the kernel would send.
@@ -304,10 +305,10 @@ def room(folder: Path) -> dict[str, float]:
     }
 
 
-EXPERIMENTS: dict[str, Callable[[Path], object]] = {
+EXPERIMENTS: dict[str, Callable[..., object]] = {
     "checkpoints": lambda folder: [checkpoint_cost(folder, width) for width in (100, 1000)],
     "memory": room,
-    "killed": lambda folder: killed(folder, runs=100),
+    "killed": lambda folder, runs="100": killed(folder, int(runs)),
     "killed_at_writes": killed_at_writes,
     "rivals": lambda folder: rivals(folder, repetitions=20),
     "stale_locks": lambda folder: stale_locks(folder, repetitions=20),
@@ -316,15 +317,15 @@ EXPERIMENTS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def run(name: str) -> object:
+def run(name: str, *more: str) -> object:
     with tempfile.TemporaryDirectory() as folder:
-        return EXPERIMENTS[name](Path(folder))
+        return EXPERIMENTS[name](Path(folder), *more)
 
 
 if __name__ == "__main__":
     prepare()
     if len(sys.argv) > 1:
-        print(json.dumps(run(sys.argv[1])))
+        print(json.dumps(run(*sys.argv[1:])))
     else:
         found = {"versions": versions()} | {name: run(name) for name in EXPERIMENTS}
         RESULT.write_text(json.dumps(found, indent=2) + "\n")
