@@ -145,7 +145,7 @@ def test_every_key_of_a_condition_makes_a_table_of_its_own(tmp_path, key):
 def test_the_disturbances_of_the_page_are_those_of_the_file(tmp_path):
     table = pages.disturbances()
     assert not table.isna().any(axis=None)
-    assert "50 runs were killed (SIGKILL)" in table.iloc[0, 0]
+    assert "100 runs were killed (SIGKILL)" in table.iloc[0, 0]
     found = json.loads((results.RESULTS / "reliability.json").read_text(encoding="utf-8"))
     found["killed"]["equal"] = 17
     (tmp_path / "reliability.json").write_text(json.dumps(found))

@@ -155,8 +155,19 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
     rows = [
         (
             f"{killed['runs']} runs were killed (SIGKILL) at random moments, {killed['kills']} "
-            "times in all, and started again",
-            f"{killed['equal']} ended with the records of an undisturbed run, bit for bit",
+            "times in all, and started again: with 1 to 3 threads, from another working "
+            "directory, by another path to their folder. "
+            f"{killed['replaced older records']} of them replaced older records",
+            f"{killed['equal']} ended with the records of an undisturbed run, bit for bit, with "
+            f"the threads that they began with; {killed['nothing left behind']} left nothing but "
+            "these",
+        ),
+        (
+            f"before {killed['disks nearly full']} of these starts the disk was filled up but for "
+            f"at most 60 kB, before {killed['links planted']} links were planted where runs write",
+            f"{killed['ended by a full disk']} starts ended with an error, and went on when there "
+            f"was room; {killed["links' targets untouched"]} of {killed['runs']} runs left alone "
+            "what the links lead to",
         ),
         (
             f"{writes['kills']} runs were killed just before or just after they replaced a file, "
