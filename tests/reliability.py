@@ -171,7 +171,7 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
             (kept,) = set(threads.read_text().split())  # the number that it began with
             count["equal"] += same(out, undisturbed[int(kept)])
             count["replaced older records"] += replaces
-            count["links' targets untouched"] += victim.read_text() == "mine"
+            count["targets of links untouched"] += victim.read_text() == "mine"
             count["nothing left behind"] += names(out) == {"layers.parquet", "readouts.parquet"}
             shutil.rmtree(out)
     return dict(count)

@@ -32,7 +32,7 @@ def test_runs_disturbed_at_random_moments_end_with_the_same_records():
     """Killed, with other threads, from other places, by links, on a disk that is nearly full."""
     found = experiment("killed", "30")
     assert found["equal"] == found["runs"] == 30
-    assert found["links' targets untouched"] == found["nothing left behind"] == 30
+    assert found["targets of links untouched"] == found["nothing left behind"] == 30
     assert found["kills"] >= 60
     assert found["links planted"] >= 15
     assert 8 <= found["replaced older records"] <= 22
