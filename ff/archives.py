@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from http.client import HTTPException
 from math import prod
 from pathlib import Path
@@ -79,8 +79,9 @@ def fetch(name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{ARRIVING}*"):  # by a process that was killed
-            if time.time() - left.stat().st_mtime > DAY:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process may delete it, too
+                if time.time() - left.stat().st_mtime > DAY:
+                    shutil.rmtree(left, ignore_errors=True)
         with (
             _patience(seconds=5),
             redirect_stderr(Words(sys.stderr)),  # pyright: ignore[reportArgumentType] (progress)

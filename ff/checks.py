@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import accumulate, chain, pairwise, product
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from math import inf, prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ff.config import Config, choices
-from ff.errors import RecordsError
-from ff.notes import fits
+from ff.notes import check_shape
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.loss import LOSSES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
 
-__all__ = ["RESTORE", "Run", "Trained", "runs", "table"]
+__all__ = ["SHARE", "Run", "Trained", "runs", "table"]
 
-RESTORE = "delete it and train again, or restore it"
 # Keys of a configuration that every version has noted; those that came later have defaults.
 FIRST = {
     *("dataset", "layers", "hidden", "seeds", "epochs", "batch_size", "learning_rate"),
@@ -34,14 +30,17 @@ FIRST = {
 }
 KEY = re.compile(r"(?!cls$)[a-z]\w{,99}")  # what may be an argument of a later version's `Config`
 LARGEST = float(np.finfo(np.float32).max)
-# Means are sums in float32, of as many parts as an epoch has steps: a share may be 1.0000001.
+# Means are sums in float32 of as many parts as an epoch has steps: of many, they may pass 1.
 SHARE = (-0.01, 1.01)
-RANGES = {
+SHARES = ("train_accuracy", "validation_accuracy", "validation_auroc", "dead_units")
+SHARES += ("goodness_accuracy", "pair_accuracy", "probe_accuracy", "accuracy_without")
+SHARES += ("test_accuracy",)
+# Least and greatest value of a quantity; any of one that is not named.
+RANGES = dict.fromkeys(SHARES, SHARE) | {
     "goodness_positive_mean": (-LARGEST, LARGEST),
     "goodness_negative_mean": (-LARGEST, LARGEST),
     "goodness_positive_std": (0.0, LARGEST),
     "goodness_negative_std": (0.0, LARGEST),
-    "logit_share": (-inf, inf),  # a ratio of numbers that may be negative or 0
     "train_loss": (0.0, LARGEST),
     "validation_loss": (0.0, LARGEST),
 }
@@ -136,7 +135,7 @@ def runs(note: Any, shape: type[Trained]) -> list[dict[str, Any]]:
     if not isinstance(note, list) or not note:
         raise ValueError("it is no list of runs")
     for run in note:
-        fits(shape, run)
+        check_shape(run, shape)
         if strange := [key for key in run["config"] if not KEY.fullmatch(key)]:
             raise ValueError(f"config: {strange[0][:80]!r} is no key")
         if not _are_of(run.get("diverged", []), _configuration(run)):
@@ -144,7 +143,7 @@ def runs(note: Any, shape: type[Trained]) -> list[dict[str, Any]]:
     return note
 
 
-def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]], path: Path) -> None:
+def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]]) -> None:
     """Check that a table holds what its runs have measured: each row once, in order, and sound.
 
     Parameters
@@ -155,29 +154,21 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]], path:
         Its fourth key, "layer" or "depth".
     runs
         Where it comes from, which `runs` has checked.
-    path
-        Its file.
 
     Raises
     ------
-    RecordsError
-        A row is absent, surplus, there twice or out of order, or has a value that cannot be.
+    ValueError
+        What is wrong with the table, which completes a sentence about it.
     """
     keys = ["hidden", "seed", "epoch", key]
     grids = [_grid(_configuration(run), key) for run in runs]
     sizes = [tuple(map(len, grid)) for grid in grids]
     ends = list(accumulate(map(prod, sizes), initial=0))
-    parts = [rows.iloc[start:end] for start, end in pairwise(ends)]
-    if (
-        ends[-1] != len(rows)
-        or not all(map(partial(_in_place, keys), parts, grids))
-        or (len(runs) > 1 and rows.duplicated(keys).any())
-    ):
-        actual = zip(*(rows[name].tolist() for name in keys), strict=True)
-        expected = chain.from_iterable(product(*grid) for grid in grids)
-        words, row = _first_wrong(actual, expected)
-        raise RecordsError(f"{path} {_named(words, keys, row)}; {RESTORE}")
-    for run, part, grid, size in zip(runs, parts, grids, sizes, strict=True):
+    if ends[-1] != len(rows):
+        raise ValueError(f"has {len(rows):,} rows but its run has measured {ends[-1]:,}")
+    for run, grid, size, (start, end) in zip(runs, grids, sizes, pairwise(ends), strict=True):
+        part = rows.iloc[start:end]
+        _check_rows(part[keys], grid, size)
         for name in part.columns.difference(keys, sort=False):
             values = part[name].to_numpy().reshape(size)
             low, high = _range(name, run["config"]["schedule"])
@@ -185,12 +176,12 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]], path:
             if wrong.any():
                 wrong &= ~(np.isnan(values) & _may_lack(name, key, run, grid))
             if wrong.any():
-                at = tuple(map(int, np.unravel_index(int(np.argmax(wrong)), size)))
-                row = [own[i] for own, i in zip(grid, at, strict=True)]
-                what = _named("in the row of {}", keys, row)
-                raise RecordsError(
-                    f"{path} has {name} {values[at]:.4g} {what}, which cannot be; {RESTORE}"
-                )
+                at = np.unravel_index(int(np.argmax(wrong)), size)
+                where = _named(keys, [own[int(i)] for own, i in zip(grid, at, strict=True)])
+                raise ValueError(f"has {name} {values[at]:.4g} at {where}, which cannot be")
+    if len(runs) > 1 and (twice := rows.duplicated(keys)).any():
+        where = _named(keys, rows.loc[twice, keys].iloc[0])
+        raise ValueError(f"has the row of {where} twice")
 
 
 def _configuration(run: Mapping[str, Any]) -> Config:
@@ -220,39 +211,24 @@ def _grid(config: Config, key: str) -> tuple[Sequence[int], ...]:
     return config.widths, config.seed_list, range(1, config.epochs + 1), last
 
 
-def _in_place(keys: Sequence[str], part: pd.DataFrame, grid: Sequence[Sequence[int]]) -> bool:
-    """Whether a part of a table has a row for each combination, in order."""
-    size = tuple(map(len, grid))
-    return all(
-        bool((part[name].to_numpy().reshape(size) == values).all())
-        for name, values in zip(keys, np.ix_(*map(np.asarray, grid)), strict=True)
-    )
+def _check_rows(rows: pd.DataFrame, grid: Sequence[Sequence[int]], size: tuple[int, ...]) -> None:
+    """Refuse rows that are not those of each combination, in order; names the first that is not."""
+    due = np.ix_(*map(np.asarray, grid))
+    wrong = np.zeros(size, bool)
+    for name, values in zip(rows.columns, due, strict=True):
+        wrong |= rows[name].to_numpy().reshape(size) != values
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        at = np.unravel_index(first, size)
+        is_, due_ = rows.iloc[first], [own[int(i)] for own, i in zip(grid, at, strict=True)]
+        raise ValueError(
+            f"has the row of {_named(rows.columns, is_)} where that of "
+            f"{_named(rows.columns, due_)} is due"
+        )
 
 
-def _first_wrong(actual: Iterator[Any], expected: Iterator[Any]) -> tuple[str, Sequence[Any]]:
-    """What is wrong with the rows of a table: words with a gap for a row, and that row."""
-    order, there = list(actual), set()
-    for row in order:
-        if row in there:
-            return "has the row of {} twice", row
-        there.add(row)
-    wanted = []
-    for row in expected:
-        if row not in there:
-            return "lacks the row of {}", row
-        there.remove(row)
-        wanted.append(row)
-    for row in order:
-        if row in there:
-            return "has a row of {}, which its run has not trained", row
-    return "has the row of {} out of order", next(
-        row for row, right in zip(order, wanted, strict=True) if row != right
-    )
-
-
-def _named(words: str, keys: Sequence[str], row: Sequence[Any]) -> str:
-    named = ", ".join(f"{key} {value}" for key, value in zip(keys, row, strict=True))
-    return words.format(named)
+def _named(keys: Iterable[str], row: Iterable[int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in zip(keys, row, strict=True))
 
 
 def _range(name: str, schedule: str) -> tuple[float, float]:
@@ -260,7 +236,7 @@ def _range(name: str, schedule: str) -> tuple[float, float]:
     grows = schedule == "in-turn"  # where numbers that are not finite stop no seed
     if grows and ((name.startswith("goodness_") and name in RANGES) or name.endswith("_loss")):
         return -inf, inf
-    return RANGES.get(name, SHARE)
+    return RANGES.get(name, (-inf, inf))
 
 
 def _may_lack(name: str, key: str, run: Mapping[str, Any], grid: Sequence[Sequence[int]]) -> Any:

@@ -3,10 +3,11 @@
 import unicodedata
 
 __all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
-__all__ += ["DivergenceWarning", "ResumptionWarning", "printable"]
+__all__ += ["DivergenceWarning", "ResumptionWarning", "printable", "reason"]
 
 # Unicode's categories of characters that a terminal obeys; Cs is what UTF-8 cannot hold.
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+RESTORE = "delete it and train again, or restore it"
 OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
 
 
@@ -25,6 +26,12 @@ def printable(text: str) -> str:
         char if char == "\n" or unicodedata.category(char) not in CONTROL else _escaped(char)
         for char in text
     )
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in a line: the system's words, or the beginning of the error's."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
 
 
 def _escaped(char: str) -> str:

@@ -94,7 +94,6 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = aside(path)
     beside.unlink(missing_ok=True)
-    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield beside
         with open(beside, "rb") as file:  # on the disk before it has the name
@@ -119,10 +118,15 @@ class Words:
         self.stream = stream
 
     def write(self, text: str) -> None:
-        """Write what can be written."""
-        if self.stream is not None:
-            with suppress(OSError, ValueError):  # the latter: it was closed
+        """Write what can be written; characters that the stream does not know as escapes."""
+        if self.stream is None:
+            return
+        with suppress(OSError, ValueError):  # the latter: it was closed
+            try:
                 self.stream.write(text)
+            except UnicodeEncodeError as error:
+                known = text.encode(error.encoding, "backslashreplace")
+                self.stream.write(known.decode(error.encoding))
 
     def flush(self) -> None:
         """Hand on what was written; what cannot be now may be the next time."""

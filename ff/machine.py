@@ -61,8 +61,9 @@ def processor(device: torch.device) -> str:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux
         told = ""
-    lines = dict(re.findall(r"(?m)^(model name|flags|Features)\s*:\s*(.*)$", told))
+    lines = dict(re.findall(r"(?m)^(model name|flags|Features|CPU \w+)\s*:\s*(.*)$", told))
     model = lines.get("model name") or platform.processor() or platform.machine()
+    model += "".join(f" {lines[own]}" for own in ("CPU implementer", "CPU part") if own in lines)
     has = set(f"{lines.get('flags', '')} {lines.get('Features', '')}".split())
     found = [torch.backends.cpu.get_cpu_capability(), *(own for own in INSTRUCTIONS if own in has)]
     found += [f"{own}={os.environ[own]}" for own in CHOICES if own in os.environ]

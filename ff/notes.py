@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ff.errors import RecordsError
+from pydantic import BaseModel, ValidationError
+
+from ff.errors import RecordsError, reason
 from ff.files import contents
 
-__all__ = ["fits", "parsed", "stored"]
+__all__ = ["check_shape", "parsed", "stored"]
 
 MOST = 2**22  # bytes of a note; one of 10,000 seeds that have all diverged has a fifth of that
 DEEPEST = 20  # lists and objects within each other
@@ -50,23 +52,21 @@ def parsed(text: bytes) -> Any:
     return value
 
 
-def fits(shape: Any, value: Any) -> None:
-    """Hold a value against the shape that it must have.
+def check_shape(value: Any, shape: type[BaseModel]) -> None:
+    """Refuse a value that does not have the shape that it must have.
 
     Parameters
     ----------
-    shape
-        A model of pydantic.
     value
         As `parsed` returns it.
+    shape
+        A model of pydantic.
 
     Raises
     ------
     ValueError
         What is wrong with the first part that does not fit, in a few words.
     """
-    from pydantic import ValidationError
-
     try:
         shape.model_validate(value)
     except ValidationError as error:
@@ -91,9 +91,7 @@ def stored(path: Path) -> Any:
     try:
         return json.loads(contents(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise RecordsError(
-            f"cannot read {path} ({getattr(error, 'strerror', None) or error}); restore it"
-        ) from None
+        raise RecordsError(f"cannot read {path} ({reason(error)}); restore it") from None
 
 
 def _parts(value: Any) -> Sequence[Any]:

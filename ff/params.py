@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from ff.errors import ConfigError
+from ff.errors import ConfigError, reason
 from ff.files import contents, place
 
 __all__ = ["beyond", "instead", "parse", "plain", "quoted", "read_yaml", "refusals", "short"]
@@ -50,9 +50,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8 text; write it again as plain YAML") from None
     except (OSError, TypeError, ValueError) as error:  # no path has that type, or a NUL
-        reason = short(str(getattr(error, "strerror", None) or error))
         raise ConfigError(
-            f"cannot read {name}: {reason}; name an existing file of parameters"
+            f"cannot read {name}: {reason(error)}; name an existing file of parameters"
         ) from None
     values = parse(text, name)
     if not isinstance(values, dict):
@@ -83,9 +82,9 @@ def parse(text: str, source: str) -> Any:
             raise ValueError(f"it has more than {MOST_BYTES:,} characters")
         return yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError) as error:
-        reason = short(" ".join(str(getattr(error, "problem", None) or error).split()))
+        problem = short(" ".join(str(getattr(error, "problem", None) or error).split()))
         raise ConfigError(
-            f"{short(source)} is not plain YAML ({reason}); write lines of the form 'key: value'"
+            f"{short(source)} is not plain YAML ({problem}); write lines of the form 'key: value'"
         ) from None
 
 

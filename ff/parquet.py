@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ff.errors import RecordsError
+from ff.errors import RESTORE, RecordsError, reason
 from ff.files import contents
-from ff.notes import parsed
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
@@ -45,7 +44,7 @@ def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
     path.write_bytes(content.replace(BLANK, _sha256(content)))
 
 
-def read(path: Path) -> tuple[pa.Table, dict[str, str]]:
+def read(path: Path) -> tuple[pa.Table, dict[str, str], bytes]:
     """Read a table back.
 
     Parameters
@@ -55,8 +54,8 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str]]:
 
     Returns
     -------
-    tuple of Table and dict
-        The table without its note, and the type of each column.
+    tuple of Table, dict and bytes
+        The table, the type of each column, and the note as it stands there.
 
     Raises
     ------
@@ -73,24 +72,20 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str]]:
             f"there is no {path}; name a folder that 'ff train --out' has written"
         ) from None
     except (OSError, pa.ArrowException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no parquet"])[0]
-        raise RecordsError(
-            f"{path} is damaged ({reason[:200]}); delete it and train again, or restore it"
-        ) from None
+        raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.
     seal = metadata.get(SEAL, BLANK)
     sealed = SEAL in metadata or SEAL in (arrow.schema.metadata or {})
     whole = len(seal) == len(BLANK) and seal == _sha256(content.replace(seal, BLANK))
     if sealed and not whole:
-        raise RecordsError(
-            f"{path} is damaged (its checksum differs); delete it and train again, or restore it"
-        )
-    return arrow.replace_schema_metadata(), kinds  # without what pandas notes about columns
+        raise RecordsError(f"{path} is damaged (its checksum differs); {RESTORE}")
+    # Without what pandas notes about columns.
+    return arrow.replace_schema_metadata(), kinds, metadata.get(KEY, b"")
 
 
-def note(path: Path) -> Any:
-    """Read the note that a table was saved with.
+def note(path: Path) -> bytes:
+    """The note that a table was saved with, as it stands there; nothing if it has none.
 
     Parameters
     ----------
@@ -101,11 +96,8 @@ def note(path: Path) -> Any:
     ------
     OSError, ArrowException
         The file is absent, or no parquet.
-    ValueError
-        It has no note, or one that `ff.notes.parsed` refuses.
     """
-    schema = pq.read_schema(io.BytesIO(contents(path)))
-    return parsed((schema.metadata or {}).get(KEY, b""))
+    return (pq.read_metadata(io.BytesIO(contents(path))).metadata or {}).get(KEY, b"")
 
 
 def _sha256(content: bytes) -> bytes:

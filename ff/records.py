@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from ff import checks, parquet
 from ff.config import WHICH, Config, canonical, stands_for, with_defaults
-from ff.errors import OVERWRITE, RecordsError
+from ff.errors import OVERWRITE, RESTORE, RecordsError, reason
 from ff.files import foreign, place, replacing
+from ff.notes import parsed
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
@@ -127,17 +128,26 @@ def write(records: Records, folder: str | Path) -> None:
     Raises
     ------
     RecordsError
-        The folder cannot be written.
+        The folder cannot be written, or the records are not of whole runs.
     """
     folder = place(folder)
+    try:
+        checks.runs(list(records.runs), checks.Run)
+        for name in TABLES:
+            checks.table(getattr(records, name), KEYS[name][-1], records.runs)
+    except ValueError as error:
+        raise RecordsError(
+            f"cannot write records that could not be read: the table {error}; give whole runs, "
+            "as ff.train returns them"
+        ) from None
     try:
         with ExitStack() as both:  # neither takes its place before both are whole
             for name in TABLES:
                 aside = both.enter_context(replacing(folder / f"{name}.parquet"))
                 parquet.save(getattr(records, name), aside, records.runs)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise RecordsError(
-            f"cannot write records to {folder}: {getattr(error, 'strerror', None) or error}; "
+            f"cannot write records to {folder}: {reason(error)}; "
             "choose a folder that you may write to"
         ) from None
 
@@ -415,24 +425,27 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _read_one(folder: Path) -> Records:
-    frames = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
-    runs = [provenance(folder / f"{name}.parquet") for name in TABLES]
-    if runs[0] != runs[1]:
+    tables, notes = zip(*(_read_table(folder / f"{name}.parquet") for name in TABLES), strict=True)
+    if notes[0] != notes[1]:
         raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
-    for name, rows in frames.items():
-        checks.table(rows, KEYS[name][-1], runs[0], folder / f"{name}.parquet")
-    return Records(frames["layers"], frames["readouts"], tuple(runs[0]))
+    runs = _checked(folder / "layers.parquet", notes[0], checks.Run)
+    for name, rows in zip(TABLES, tables, strict=True):
+        try:
+            checks.table(rows, KEYS[name][-1], runs)
+        except ValueError as error:
+            raise RecordsError(f"{folder / name}.parquet {error}; {RESTORE}") from None
+    return Records(*tables, runs=tuple(runs))
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    arrow, kinds = parquet.read(path)
+def _read_table(path: Path) -> tuple[pd.DataFrame, bytes]:
+    arrow, kinds, note = parquet.read(path)
     keys, quantities = KEYS[path.stem], QUANTITIES[path.stem]
     if absent := [key for key in (*keys, *quantities[:MEASURED]) if key not in kinds]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
         )
     if len(kinds) < arrow.num_columns:
-        raise RecordsError(f"{path} has a column twice; {checks.RESTORE}")
+        raise RecordsError(f"{path} has a column twice; {RESTORE}")
     known = dict.fromkeys(keys, "int64") | dict.fromkeys(quantities, "float")
     for name, kind in kinds.items():
         if known.get(name) != kind:
@@ -440,7 +453,7 @@ def _read_table(path: Path) -> pd.DataFrame:
                 f"{path} has a column {name!r} of type {kind}, which is unknown; "
                 "it was not written by this version of ff, or is damaged"
             )
-    return arrow.to_pandas()
+    return arrow.to_pandas(), note
 
 
 def provenance(path: Path) -> list[dict[str, Any]]:
@@ -478,11 +491,19 @@ def noted(path: Path, shape: type[checks.Trained]) -> list[dict[str, Any]]:
         As of `provenance`.
     """
     try:
-        found = checks.runs(parquet.note(path), shape)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no parquet"])[0]
+        note = parquet.note(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RecordsError(f"cannot read {path} ({reason(error)}); {RESTORE}") from None
+    return _checked(path, note, shape)
+
+
+def _checked(path: Path, note: bytes, shape: type[checks.Trained]) -> list[dict[str, Any]]:
+    """A table's note, without surprises, and with all that later versions note."""
+    try:
+        found = checks.runs(parsed(note), shape)
+    except ValueError as error:
         raise RecordsError(
             f"{path} carries no provenance of a run that ff could have written "
-            f"({reason[:200]}); {checks.RESTORE}"
+            f"({reason(error)}); {RESTORE}"
         ) from None
     return [{**run, "config": with_defaults(run["config"])} for run in found]

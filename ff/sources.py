@@ -1,13 +1,15 @@
 """Which files a module consists of: its own, and those of the modules of the package it imports."""
 
 import ast
+import hashlib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
 from ff.files import foreign
 
-__all__ = ["sources"]
+__all__ = ["digest", "sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
 CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
@@ -48,6 +50,24 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
             for name in _imports(path, root):
                 waiting += _files(name, root)
     return sorted(path.relative_to(root) for path in found)
+
+
+@cache
+def digest(*modules: str, root: Path = ROOT) -> str:
+    """SHA-256 of the files that decide what modules do, as `sources` finds them.
+
+    It is computed once in a process, which has loaded the files as they were when it began.
+
+    Parameters
+    ----------
+    *modules, root
+        As of `sources`.
+    """
+    sha = hashlib.sha256()
+    for path in sources(*modules, root=root):
+        sha.update(f"{path.as_posix()}\0".encode())
+        sha.update(hashlib.sha256((root / path).read_bytes()).digest())
+    return sha.hexdigest()
 
 
 def _imports(path: Path, root: Path) -> set[str]:

@@ -24,8 +24,8 @@ def commit(root: Path, *places: str) -> str:
     ----------
     root
         Top folder of the repository. The commit is ``unknown`` where it is none: a repository that
-        encloses the folder has commits of its own, which say nothing about what lies in it. So has
-        one into whose top folder a package was installed, since it does not track that.
+        encloses the folder has commits of its own, which say nothing about what lies in it. The
+        same holds where the places are not in the repository: a package may be installed there.
     *places
         Files and folders, relative to it.
     """

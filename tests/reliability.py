@@ -34,7 +34,7 @@ from ff.files import aside
 from ff.records import written
 from ff.running import checkpoint, memory
 from ff.running import run as running_run
-from ff.running.begun import note
+from ff.running.begun import note_path
 from ff.versions import versions
 
 ROOT = Path(__file__).parent.parent
@@ -133,7 +133,7 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
                 number = chance.randint(1, 3)
                 count[f"started with {number} thread{'s' * (number > 1)}"] += 1
                 # Again, where it was killed before it began.
-                again = written(out) == written(older) != set() and not note(out).exists()
+                again = written(out) == written(older) != set() and not note_path(out).exists()
 
                 def act() -> None:
                     os.chdir(place)

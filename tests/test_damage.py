@@ -23,8 +23,9 @@ from ff import archives, data
 from ff.algorithm.training import Training
 from ff.files import foreign
 from ff.params import parse
-from ff.running import begun as notes
 from ff.running import checkpoint
+from ff.running.begun import note_path
+from ff.running.folder import checkpoint_files
 
 ROOT = Path(__file__).parent.parent
 PARAMS = sorted(path for path in (ROOT / "params").glob("*.yaml") if not foreign(path.name))
@@ -70,7 +71,7 @@ def readouts(tiny, few, monkeypatch, tmp_path) -> Case:
 def begun(cut_off) -> Case:
     """The checkpoint of a run that was cut off."""
     folder, go_on = cut_off
-    (path,) = checkpoint.found(folder)
+    (path,) = checkpoint_files(folder)
     return path, go_on
 
 
@@ -78,7 +79,7 @@ def begun(cut_off) -> Case:
 def note(cut_off) -> Case:
     """Its note."""
     folder, go_on = cut_off
-    return notes.note(folder), go_on
+    return note_path(folder), go_on
 
 
 @pytest.fixture

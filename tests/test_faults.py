@@ -23,6 +23,7 @@ from ff.__main__ import main
 from ff.algorithm.training import Training
 from ff.running import checkpoint
 from ff.running.checkpoint import Checkpoint
+from ff.running.folder import checkpoint_files
 from ff.running.lock import claim
 
 ROOT = Path(__file__).parent.parent
@@ -138,7 +139,7 @@ def test_overwriting_on_a_full_disk_costs_nothing(config, disk, monkeypatch):
             disk.fill()
 
     def last() -> bool:
-        (path,) = checkpoint.found(out)
+        (path,) = checkpoint_files(out)
         with safe_open(path, framework="pt") as file:
             return file.metadata()["epoch"] == "3"
 
@@ -149,7 +150,7 @@ def test_overwriting_on_a_full_disk_costs_nothing(config, disk, monkeypatch):
     monkeypatch.setattr(os, "replace", replace)
     code, _ = command(config, out, "--overwrite")
     assert code == 1, "the disk is still full"
-    assert checkpoint.found(out), "the checkpoint of a run that can go on was deleted"
+    assert checkpoint_files(out), "the checkpoint of a run that can go on was deleted"
     disk.empty()
     assert command(config, out) == (0, "")
     assert names(out) == {"layers.parquet", "readouts.parquet"}
@@ -203,7 +204,7 @@ def test_a_run_whose_folder_was_deleted_fails_and_touches_nothing(
         monkeypatch.setattr(Training, "run_epoch", deleted)
         code, message = command(config, out)
         assert code == 1
-        assert "was deleted while this run was writing to it" in message
+        assert "was deleted while this run was writing" in message
         assert "start the same run again" in message
         assert names(tmp_path) == (
             {"out/.lock", "out/.holder.json", "out/layers.parquet"} if again else set()

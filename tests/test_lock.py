@@ -1,5 +1,6 @@
 """Two runs never write to one folder."""
 
+import errno
 import json
 import os
 import shutil
@@ -129,7 +130,7 @@ def test_a_deleted_folder_is_noticed_and_left_to_whom_it_belongs(tmp_path):
     with claim(folder) as check:
         check()
         shutil.rmtree(folder)
-        with pytest.raises(ff.TrainingError, match="was deleted while this run was writing to it"):
+        with pytest.raises(ff.TrainingError, match="in it was deleted while this run was writing"):
             check()
         with claim(folder) as other:
             other()
@@ -139,6 +140,20 @@ def test_a_deleted_folder_is_noticed_and_left_to_whom_it_belongs(tmp_path):
         (folder / ".holder.json").write_text("another's")
         (folder / ".lock").touch()
     assert {path.name for path in folder.iterdir()} == {".holder.json", ".lock"}
+
+
+def test_a_name_that_cannot_be_read_just_now_ends_no_run(monkeypatch, tmp_path):
+    """Too many open files, or a network that is away for a moment."""
+
+    def away(*_: object, **__: object) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with claim(tmp_path) as check:
+        with monkeypatch.context() as patch:
+            patch.setattr("ff.running.lock.contents", away)
+            check()
+        check()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_holds_its_folder(tiny, few, monkeypatch, tmp_path):

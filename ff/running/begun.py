@@ -1,9 +1,9 @@
 """The note of a run that has begun: what it must keep, to end with an undisturbed run's records."""
 
-import json
+import warnings
 import zlib
-from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +12,16 @@ from uuid import uuid4
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from ff import machine
 from ff.config import Config, canonical, with_defaults
-from ff.errors import OVERWRITE, TrainingError
+from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, reason
 from ff.files import contents, replacing
+from ff.sources import digest
+from ff.versions import versions
 
-__all__ = ["Begun", "Plan", "about", "note", "read"]
+__all__ = ["Begun", "Plan", "about", "note_path", "read"]
 
 Plan = list[tuple[int, tuple[int, ...]]]  # width and seeds of each chunk, in their order
-CONFIGURATION = "configuration"
 
 
 class Begun(BaseModel):
@@ -33,19 +35,23 @@ class Begun(BaseModel):
     ----------
     id
         Tells this run from all others.
+    config
+        What the run trains, as JSON holds it.
     about
-        What the run must be of when it goes on, as `about` returns it.
+        What else must be as it was when the run goes on, as `about` returns it.
     plan
         Width and seeds of each chunk, in the order in which they train.
     threads
         Number of threads that it trains with.
     sessions
-        When the run began and each time that it went on: "started", "processor" and "commit".
+        When the run began and each time that it went on: "started", "processor", "commit" and
+        "code", a checksum of what decides its numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: str = Field(default_factory=lambda: uuid4().hex)
+    config: dict[str, Any]
     about: dict[str, str]
     plan: Plan
     threads: Annotated[int, Field(ge=1, le=4096)]
@@ -53,9 +59,9 @@ class Begun(BaseModel):
 
     def is_of(self, config: Config) -> bool:
         """Whether the run trains a configuration, however that is written."""
-        with suppress(KeyError, TypeError, ValueError):  # else it is of what nobody knows
-            before = with_defaults(json.loads(self.about[CONFIGURATION]))
-            return _how(before) == _how(config.model_dump(mode="json"))
+        with suppress(KeyError, TypeError, ValueError):  # a configuration that cannot be
+            before, now = canonical(with_defaults(self.config)), config.model_dump(mode="json")
+            return before | {"device": None} == canonical(now) | {"device": None}
         return False
 
     def check(self, config: Config, about: dict[str, str], folder: Path) -> None:
@@ -75,58 +81,77 @@ class Begun(BaseModel):
         TrainingError
             Something differs.
         """
-        remedy = f"{OVERWRITE}, or choose another folder"
+        path, remedy = note_path(folder), f"{OVERWRITE}, or choose another folder"
         if not self.is_of(config):
-            raise TrainingError(f"{note(folder)} is of another {CONFIGURATION}; {remedy}")
+            raise TrainingError(f"{path} is of another configuration; {remedy}")
         for key, value in about.items():
-            if key != CONFIGURATION and self.about.get(key) != value:
-                raise TrainingError(f"{note(folder)} is of another {key}; {remedy}")
+            if self.about.get(key) != value:
+                raise TrainingError(f"{path} is of another {key}; {remedy}")
         whole = [(width, seed) for width in config.widths for seed in config.seed_list]
         if [(width, seed) for width, seeds in self.plan for seed in seeds] != whole:
-            raise TrainingError(f"{note(folder)} is damaged (seeds are missing); {remedy}")
+            raise TrainingError(f"{path} is damaged (seeds are missing); {remedy}")
 
-    def write(self, folder: Path, instead_of: Sequence[Path] = ()) -> None:
+    def entered(self, device: torch.device) -> "Begun":
+        """The same run with one more session; warns where that differs from the first.
+
+        Parameters
+        ----------
+        device
+            Where it trains now.
+        """
+        own = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "processor": machine.processor(device),
+            "commit": versions()["commit"],
+            "code": digest("ff.running.run")[:12],
+        }
+        first, threads = (self.sessions or [own])[0], torch.get_num_threads()
+        if threads != self.threads:
+            _warn(f"the run goes on with {self.threads} threads, as it began, not with {threads}")
+        for key, words in (("processor", "on another processor"), ("code", "with other code")):
+            if own[key] != first.get(key):
+                _warn(
+                    f"the run goes on {words} ({own[key]}) than it began ({first.get(key)}): "
+                    "its records may differ in rounding from those of a run that was not cut "
+                    "off, and name both"
+                )
+        return self.model_copy(update={"sessions": [*self.sessions, own]})
+
+    def write(self, folder: Path) -> None:
         """Write the note, whole or not at all.
 
         Parameters
         ----------
         folder
             Where the run's records go.
-        instead_of
-            Checkpoints of another run: deleted, once it is sure that the note can be written.
 
         Raises
         ------
         TrainingError
-            It cannot be written. Then nothing has been deleted.
+            It cannot be written.
         """
-        path, text = note(folder), self.model_dump_json()
+        path, text = note_path(folder), self.model_dump_json()
         try:
             with replacing(path) as aside:
                 aside.write_text(f"{text}\n{_checksum(text)}", encoding="utf-8")
-                for other in instead_of:
-                    other.unlink()
         except OSError as error:
             raise TrainingError(
-                f"cannot write checkpoints to {path.parent}: {error.strerror or error}; "
+                f"cannot write checkpoints to {path.parent}: {reason(error)}; "
                 "make room, or choose a folder that you may write to"
             ) from None
 
 
-def about(config: Config, device: torch.device, data: str) -> dict[str, str]:
-    """What a run must be of when it goes on, by the words for it.
+def about(device: torch.device, data: str) -> dict[str, str]:
+    """What must be as it was when a run goes on, beside its configuration, by the words for it.
 
     Parameters
     ----------
-    config
-        What is trained.
     device
-        Where.
+        Where it trains.
     data
         Checksum of the data set: pictures of a folder may change meanwhile.
     """
     return {
-        CONFIGURATION: json.dumps(config.model_dump(mode="json")),
         "device": device.type,
         "data set": data,
         "version of ff": version("ff"),
@@ -134,7 +159,7 @@ def about(config: Config, device: torch.device, data: str) -> dict[str, str]:
     }
 
 
-def note(folder: Path) -> Path:
+def note_path(folder: Path) -> Path:
     """File of the note in the folder that a run's records go to."""
     return folder / "checkpoints" / "run.json"
 
@@ -147,24 +172,22 @@ def read(folder: Path) -> Begun | None:
     TrainingError
         It is damaged.
     """
-    path = note(folder)
+    path = note_path(folder)
     try:
-        text, checksum = contents(path).decode("utf-8").splitlines()
+        text, _, checksum = contents(path).decode("utf-8").rpartition("\n")
         if checksum != _checksum(text):
             raise ValueError("its checksum differs")
         return Begun.model_validate_json(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise TrainingError(
-            f"{path} is damaged ({reason}); {OVERWRITE}, or choose another folder"
+            f"{path} is damaged ({reason(error)}); {OVERWRITE}, or choose another folder"
         ) from None
 
 
-def _how(config: dict[str, Any]) -> dict[str, Any]:
-    """What a configuration trains, and how; the device is compared on its own."""
-    return canonical(config) | {"device": None}
+def _warn(text: str) -> None:
+    warnings.warn(text, ResumptionWarning, stacklevel=4)
 
 
 def _checksum(text: str) -> str:

@@ -1,11 +1,8 @@
 """Checkpoints: a run that is cut off loses at most the last minute."""
 
 import json
-import os
 import time
 import zlib
-from collections.abc import Set
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,96 +10,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ff.errors import OVERWRITE, TrainingError
-from ff.files import aside, replacing
-from ff.records import TABLES
-from ff.running.begun import Begun, note
+from ff.files import replacing
+from ff.running.begun import note_path
 
-__all__ = ["Checkpoint", "checkpoints", "found", "halves", "leftovers", "refuse_strangers", "tidy"]
+__all__ = ["Checkpoint"]
 
 EVERY = 60.0  # seconds
 SHARE = 0.03  # of a run's time that its checkpoints may cost
-
-
-def checkpoints(folder: Path | None, begun: Begun) -> list["Checkpoint"]:
-    """Prepare the checkpoints of all chunks of a run.
-
-    Parameters
-    ----------
-    folder
-        Where the run's records go; None keeps no checkpoint.
-    begun
-        The run.
-
-    Raises
-    ------
-    TrainingError
-        The folder holds checkpoints of other chunks.
-    """
-    chunks = [Checkpoint(folder, begun.id, width, seeds) for width, seeds in begun.plan]
-    if folder:
-        refuse_strangers(folder, {chunk.path for chunk in chunks})
-    return chunks
-
-
-def refuse_strangers(folder: Path, known: Set[Path | None] = frozenset()) -> None:
-    """Refuse a folder that holds other checkpoints than those that are known.
-
-    Raises
-    ------
-    TrainingError
-        It does.
-    """
-    if strangers := set(found(folder)) - known:
-        raise TrainingError(
-            f"{min(strangers)} is of no run that {note(folder)} tells of; {OVERWRITE}, or choose "
-            "another folder"
-        )
-
-
-def found(folder: Path) -> list[Path]:
-    """Checkpoints that a run has left.
-
-    Parameters
-    ----------
-    folder
-        Where its records go.
-    """
-    return list(note(folder).parent.glob("width-*.safetensors"))
-
-
-def halves(folder: Path) -> list[Path]:
-    """What a killed run was writing: files that never took their place.
-
-    Parameters
-    ----------
-    folder
-        Where its records go.
-    """
-    tables = [aside(folder / f"{table}.parquet") for table in TABLES]
-    return [
-        *filter(os.path.lexists, tables),
-        *note(folder).parent.glob(".width-*.writing"),
-    ]
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """What a run no longer needs once its records are written; the note, which names it, last."""
-    notes = [aside(note(folder)), note(folder)]
-    return [*halves(folder), *found(folder), *filter(os.path.lexists, notes)]
-
-
-def tidy(folder: Path) -> None:
-    """Delete what a run no longer needs once its records are written.
-
-    Parameters
-    ----------
-    folder
-        Where they are.
-    """
-    with suppress(OSError):  # nothing depends on it
-        for path in leftovers(folder):
-            path.unlink()
-        note(folder).parent.rmdir()
 
 
 class Checkpoint:
@@ -120,7 +34,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path | None, run: str, width: int, seeds: tuple[int, ...]) -> None:
         name = f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
-        self.path = None if folder is None else note(folder).with_name(name)
+        self.path = None if folder is None else note_path(folder).with_name(name)
         self.run = run
         self._saved = time.monotonic()
         self._pause = EVERY

@@ -65,8 +65,8 @@ def claim(folder: str | Path) -> Iterator[Callable[[], None]]:
     mine = True
     try:
         before = _read(holder)
-        # Here, whoever is named has died: the lock was free. But some network file systems do not
-        # tell one machine of another's locks.
+        # The lock was free, so the run that is named there has died. But some network file systems
+        # do not tell one machine of another's locks.
         if before.get("host", socket.gethostname()) != socket.gethostname():
             raise TrainingError(
                 f"{_describe(before)} may still be writing to {folder}; make sure that it has "
@@ -75,16 +75,16 @@ def claim(folder: str | Path) -> Iterator[Callable[[], None]]:
         own = _name(holder)
 
         def check() -> None:
-            if _read(holder) != own:
+            if not _is(holder, own):
                 raise TrainingError(
-                    f"{folder} was deleted while this run was writing to it, and may be another "
-                    "run's now; start the same run again"
+                    f"{folder} or {holder.name} in it was deleted while this run was writing, so "
+                    "that it may be another run's now; start the same run again"
                 )
 
         try:
             yield check
         finally:
-            if mine := _read(holder) == own:  # else the folder may be another run's now
+            if mine := _is(holder, own):
                 with suppress(OSError):  # the next run overwrites it
                     holder.unlink()
     finally:
@@ -107,6 +107,16 @@ def _name(holder: Path) -> dict[str, object]:
             "make room, or choose a folder that you may write to"
         ) from None
     return about
+
+
+def _is(holder: Path, own: dict[str, object]) -> bool:
+    """Whether a folder is still a run's own; what cannot be read just now counts as its own."""
+    try:
+        return json.loads(contents(holder, most=10_000)) == own
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return False
+    except OSError:
+        return True
 
 
 def _read(holder: Path) -> dict[str, object]:

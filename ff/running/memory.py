@@ -133,7 +133,7 @@ def check(config: Config, plan: list[tuple[int, tuple[int, ...]]], device: torch
     TrainingError
         There is less memory than where the run began.
     """
-    free = machine.available(device) - _kept(config, device)
+    free = machine.available(device) - _kept(config, device)  # all of it: it fitted before
     width, seeds = max(plan, key=lambda chunk: len(chunk[1]) * needed(config, chunk[0]))
     if (whole := len(seeds) * needed(config, width)) > free:
         raise TrainingError(

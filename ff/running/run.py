@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -19,14 +16,23 @@ from ff.algorithm.slopes import check
 from ff.algorithm.training import Training, batch_size
 from ff.config import Config
 from ff.data import Dataset, load
-from ff.errors import OVERWRITE, DataError, RecordsError, ResumptionWarning, TrainingError
-from ff.files import aside, place
+from ff.errors import OVERWRITE, DataError, RecordsError, TrainingError
+from ff.files import place
 from ff.records import Records
 from ff.running import memory
-from ff.running.begun import Begun, about, read
-from ff.running.checkpoint import checkpoints, found, halves, leftovers, refuse_strangers, tidy
+from ff.running.begun import Begun, about
+from ff.running.checkpoint import Checkpoint
+from ff.running.folder import (
+    checkpoint_files,
+    clear,
+    finished,
+    forget,
+    refuse_strangers,
+    resumable,
+    tidy,
+)
 from ff.running.interruption import Interruption
-from ff.running.lock import LOCKS, claim
+from ff.running.lock import claim
 from ff.running.progress import Bar
 from ff.versions import versions
 
@@ -50,7 +56,8 @@ def train(
         Folder for the records. A run that was cut off continues from its last checkpoint there;
         one that is finished is read back. None keeps everything in memory.
     overwrite
-        Start afresh where `out` holds something already.
+        Start afresh where `out` holds something already. Records stay until the new ones are
+        complete; checkpoints are deleted as the run begins.
     progress
         Show a bar with the epoch, the layers' accuracies so far and the time remaining.
 
@@ -67,8 +74,8 @@ def train(
     DataError
         The data set is absent or damaged.
     TrainingError
-        The device is not there or has too little memory, another run writes to `out`, or a
-        checkpoint there belongs to another configuration.
+        The device is not there or has too little memory, another run writes to `out`, what was cut
+        off there is of another configuration, or `out` was deleted meanwhile.
     RecordsError
         `out` holds records of another configuration or of other images, or cannot be written.
     KeyboardInterrupt
@@ -80,89 +87,53 @@ def train(
         A layer or readout has diverged: its numbers are no longer finite, or no unit of
         the layer has responded to any sample in the second half of an epoch. That seed stops in
         this epoch, and the others go on.
+    ResumptionWarning
+        The run goes on on another kind of processor or with other code than it began, so that its
+        records may differ in rounding; or with other threads than are set now, as it began.
     """
     out = None if out is None else place(out)
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, machine.choose(config.device))
         config = config.model_copy(update={"precision": precision})
-    before = None if overwrite else out  # where to look for what there is already
-    if before and (finished := _finished(config, before)):
-        _check_images(finished, config, before)
-        _clear(before)
-        return finished
+    there = None if overwrite else out  # where to look for what was trained before
+    if there and (found := finished(config, there)):
+        _check_images(found, config, there)
+        clear(there)
+        return found
     check(config)
     device = machine.choose(config.device)
     dataset = load(config.dataset, config.image_size).to(device)
     batch_size(config, dataset)
 
-    def begun() -> Begun:
-        """What the run goes on with, or begins with."""
-        told = about(config, device, dataset.checksum)
-        if before and (unfinished := _unfinished(config, before)):
-            unfinished.check(config, told, before)
-            memory.check(config, unfinished.plan, device)
-            return unfinished
-        if before:
-            refuse_strangers(before)
-        plan = memory.plan(config, device)
-        return Begun(about=told, plan=plan, threads=torch.get_num_threads())
+    def planned() -> Begun:
+        """What the run goes on with, or begins with; refuses what cannot be trained."""
+        told = about(device, dataset.checksum)
+        if there and (run := resumable(config, there)):
+            run.check(config, told, there)
+            refuse_strangers(there, {chunk.path for chunk in _chunks(run, there) if chunk.path})
+            memory.check(config, run.plan, device)
+            return run
+        if there:
+            refuse_strangers(there, set())
+        return Begun(
+            config=config.model_dump(mode="json"),
+            about=told,
+            plan=memory.plan(config, device),
+            threads=torch.get_num_threads(),
+        )
 
-    begun()  # what cannot be trained is refused before anything is written
+    planned()  # refuses before anything is written
     stop = Interruption(lambda: _advice(out, overwrite))
     with nullcontext(lambda: None) if out is None else claim(out) as check_folder, stop:
-        if before and (finished := _finished(config, before)):
-            return finished  # by another process, since this one has looked
-        run = _entered(begun(), device)
+        if there and (found := finished(config, there)):
+            return found  # by another process, since this one has looked
+        run = planned().entered(device)
         if out is not None:
-            run.write(out, instead_of=[*found(out), *halves(out)] if overwrite else [])
+            run.write(out)
+            if overwrite:
+                forget(out)  # not before it is sure that there is room for a note
         with _threads(run.threads), _enough_memory():
             return _train(config, dataset, device, run, out, progress, stop.check, check_folder)
-
-
-def _finished(config: Config, out: Path) -> Records | None:
-    """Records of a configuration in a folder, unless a run has begun there since."""
-    return None if _unfinished(config, out) else records.finished(out, config)
-
-
-def _unfinished(config: Config, out: Path) -> Begun | None:
-    """The run that was cut off in a folder, if it is of a configuration or has anything to lose."""
-    run = read(out)
-    if run is None or records.written(out) == {run.id}:  # it was cut off when it tidied up
-        return None
-    return run if run.is_of(config) or found(out) else None
-
-
-def _clear(out: Path) -> None:
-    """Delete what a finished run has left that was killed before it could, if that is possible."""
-    locks = [out / name for name in LOCKS]
-    left = [*leftovers(out), *locks, *map(aside, locks)]
-    if any(map(os.path.lexists, left)):
-        with suppress(TrainingError), claim(out):  # another run may hold it; or it is read-only
-            tidy(out)
-
-
-def _entered(run: Begun, device: torch.device) -> Begun:
-    """The run with one more session; warns if that differs from the first."""
-    own = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": machine.processor(device),
-        "commit": versions()["commit"],
-    }
-    first, threads = (run.sessions or [own])[0], torch.get_num_threads()
-    if threads != run.threads:
-        _warn(f"the run goes on with {run.threads} threads, as it began, not with {threads}")
-    for key in ("processor", "commit"):
-        if own[key] != first[key]:
-            _warn(
-                f"the run goes on with another {key} ({own[key]}) than it began with "
-                f"({first[key]}): its records may differ in rounding from those of a run that "
-                "was not cut off, and name both"
-            )
-    return run.model_copy(update={"sessions": [*run.sessions, own]})
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, ResumptionWarning, stacklevel=4)
 
 
 @contextmanager
@@ -183,11 +154,11 @@ def _enough_memory() -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         missing = (MemoryError, torch.OutOfMemoryError)
-        if not (isinstance(error, missing) or "can't allocate memory" in str(error)):
+        if not (isinstance(error, missing) or "DefaultCPUAllocator" in str(error)):
             raise
         raise TrainingError(
-            "there is not enough memory left; end other programs, or choose fewer seeds, layers, "
-            "units or epochs, then start the run again"
+            "there is not enough memory left; end other programs and start the same run again, or "
+            "begin a smaller one in another folder"
         ) from None
 
 
@@ -217,7 +188,7 @@ def _train(
     check_folder: Callable[[], None],
 ) -> Records:
     """Train what is not trained yet, and write the records; nobody else writes to `out`."""
-    chunks, seconds = checkpoints(out, run), 0.0
+    chunks, seconds = _chunks(run, out), 0.0
     layers, readouts, diverged = [], [], []
     with Bar(len(chunks), config.total_epochs, shown=progress) as bar:
 
@@ -228,17 +199,17 @@ def _train(
         for (width, seeds), checkpoint in zip(run.plan, chunks, strict=True):
             kind = Growing if config.schedule == "in-turn" else Training
             training = kind(config, width, seeds, dataset)
-            training.passed, before = checkpoint.restore(training.state())
+            training.passed, spent_before = checkpoint.restore(training.state())
             bar.enter(training.passed)
             begin = time.perf_counter()
             while training.passed < training.total:
                 training.run_epoch(on_step)
-                spent = before + time.perf_counter() - begin
+                spent = spent_before + time.perf_counter() - begin
                 check_folder()
                 last = training.passed == training.total
                 checkpoint.save(training.state(), training.passed, spent, last)
                 bar.show(training.passed, training.layers[:, training.epoch - 1, :, 0])
-            seconds += before + time.perf_counter() - begin
+            seconds += spent_before + time.perf_counter() - begin
             layers.append(training.layer_table())
             readouts.append(training.readout_table())
             diverged += training.divergences()
@@ -263,11 +234,15 @@ def _train(
     return result
 
 
+def _chunks(run: Begun, out: Path | None) -> list[Checkpoint]:
+    return [Checkpoint(out, run.id, width, seeds) for width, seeds in run.plan]
+
+
 def _advice(out: Path | None, overwrite: bool) -> str:
     """How to go on with a run that was stopped."""
     if out is None:
         return "name a folder for the records to be able to go on"
-    if not found(out):
+    if not checkpoint_files(out):
         return "it had no checkpoint yet, so the same run begins anew"
     again = "the same run again, without overwrite," if overwrite else "the same run again"
     return f"start {again} to go on from its last checkpoint in {out}"

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from ff import parquet
-from ff.errors import RecordsError
+from ff.errors import RecordsError, reason
 from ff.files import foreign
-from ff.notes import fits
+from ff.notes import check_shape, parsed
 from ff.records import measurements
 from ff.results import RESULTS
 from ff.speed import labels
@@ -87,7 +86,8 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     for path in sorted(measurements(folder).glob("*.parquet")):
         if foreign(path.name):
             continue
-        rows, note = parquet.read(path)[0].to_pandas(), _note(path)
+        table, _, text = parquet.read(path)
+        rows, note = table.to_pandas(), _checked(path, text)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
         machine = (
@@ -264,14 +264,14 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
     return own if quantity is None else own[own["quantity"] == quantity]
 
 
-def _note(path: Path) -> Any:
+def _checked(path: Path, note: bytes) -> Any:
+    """What a file says of where it was measured."""
     try:
-        note = parquet.note(path)
-        fits(_Note, note)
-        return note
-    except (OSError, pa.ArrowException, ValueError) as error:
+        check_shape(found := parsed(note), _Note)
+        return found
+    except ValueError as error:
         raise RecordsError(
-            f"{path} does not say where it was measured ({str(error)[:200]}); delete it, and "
+            f"{path} does not say where it was measured ({reason(error)}); delete it, and "
             f"measure anew with 'ff bench --out {path}'"
         ) from None
 
