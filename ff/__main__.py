@@ -230,11 +230,11 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
         table = verdicts(records)
     where = ", ".join(map(str, folders)) or "published"
     if form == "csv":
-        table.insert(0, "records", where)
+        table.insert(0, "records", printable(where))
         click.echo(table.to_csv(index=False), nl=False)
     elif form == "json":
         found = {"records": where, "runs": records.runs, "statements": _statements(table)}
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2))
     else:
         told = f"{measured(records).text} {settings(records.runs[0])} {advice(records)}"
         _say(f"{where}: {told.strip()}\n")

@@ -19,7 +19,7 @@ from ff.switches.loss import LOSSES
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
 
-__all__ = ["SHARE", "Run", "Trained", "runs", "table"]
+__all__ = ["SHARE", "Run", "Session", "Trained", "runs", "table"]
 
 # Keys of a configuration that every version has noted; those that came later have defaults.
 FIRST = {
@@ -103,12 +103,23 @@ class Trained(_Note):
     wall_seconds: Annotated[float, Field(ge=0, le=1e12)]
 
 
+class Session(_Note):
+    """When a run began or went on, and where; `code` is a checksum of what decides its numbers."""
+
+    started: _Text
+    processor: _Text
+    commit: _Text
+    code: _Text
+
+
 class Run(Trained):
-    """An entry of `ff.Records.runs`."""
+    """An entry of `ff.Records.runs`. Files of former versions lack what has a default."""
 
     dataset: _DataSet
     batch_size: _Count
-    # Files of former versions lack it. After its first error, the others are not looked for.
+    id: _Text = ""
+    sessions: Annotated[list[Session], Field(fail_fast=True)] = []
+    # After its first error, the others are not looked for.
     diverged: Annotated[list[_Stopped], Field(fail_fast=True)] = []
 
 
@@ -161,6 +172,8 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]]) -> No
         What is wrong with the table, which completes a sentence about it.
     """
     keys = ["hidden", "seed", "epoch", key]
+    if absent := [name for name in keys if name not in rows]:
+        raise ValueError(f"has no column {absent[0]!r}")
     grids = [_grid(_configuration(run), key) for run in runs]
     sizes = [tuple(map(len, grid)) for grid in grids]
     ends = list(accumulate(map(prod, sizes), initial=0))

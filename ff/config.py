@@ -70,9 +70,11 @@ class _DataSet(_OneOf):
 
     def _check(self, name: str) -> str:
         if images.is_folder(name):
-            if len(name) > LONGEST_PATH or "\0" in name:
+            path = str(images.place(name))
+            if len(path) > LONGEST_PATH or "\0" in path:
                 raise ValueError("no folder can have this name")
-            return images.PREFIX + str(images.place(name))
+            path.encode("utf-8")  # or a ValueError: records could not note it
+            return images.PREFIX + path
         return super()._check(name)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
@@ -202,9 +204,9 @@ class Config(BaseModel):
         ge=1,
         le=100_000,
     )
-    batch_size: Annotated[int, Field(ge=1)] | None = _row(
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = _row(
         None,
-        "an integer of at least 1, or null for the data set's own",
+        "an integer of at least 1 and at most 1000000000, or null for the data set's own",
         "Images a step; null takes the data set's own: 1000 (Table 1), 50 for digits and 100 for "
         "a folder.",
     )
@@ -214,7 +216,11 @@ class Config(BaseModel):
         0.9, "a number from 0 to below 1", "Momentum of SGD, layers and readout.", ge=0, lt=1
     )
     peer_normalization: float = _row(
-        0.03, "a number of at least 0", "Weight of the peer normalization loss.", ge=0
+        0.03,
+        "a number of at least 0 and at most 1e30",
+        "Weight of the peer normalization loss.",
+        ge=0,
+        le=1e30,
     )
     peer_momentum: float = _row(
         0.9,
@@ -237,7 +243,11 @@ class Config(BaseModel):
         "does; false keeps them constant, as Table 1 lists them.",
     )
     validation_index: int = _row(
-        1, "an integer of at least 1", "Evaluate every that many epochs, and after the last.", ge=1
+        1,
+        "an integer of at least 1 and at most 100000",
+        "Evaluate every that many epochs, and after the last.",
+        ge=1,
+        le=100_000,
     )
     threshold: float = _row(
         1.0,
@@ -259,9 +269,10 @@ class Config(BaseModel):
     )
     temperature: float = _row(
         1.0,
-        "a number above 0",
+        "a number from 1e-30 to 1e30",
         "What the loss divides goodness by, in the goodness function's own numbers.",
-        gt=0,
+        ge=1e-30,
+        le=1e30,
     )
     normalization: Annotated[str, _OneOf(NORMALIZATIONS)] = Field(
         "rms", description="What is done to the pixels, and to what each layer hands on."
@@ -308,13 +319,15 @@ class Config(BaseModel):
         "Epochs after which the network below is frozen (schedule: on-frozen); 0 leaves it as it "
         "was initialized.",
         ge=0,
+        le=100_000,
     )
     patience: int = _row(
         3,
-        "an integer of at least 1",
+        "an integer of at least 1 and at most 100000",
         "Epochs without progress after which a layer goes back to its last progress and is frozen "
         "(schedule: in-turn).",
         ge=1,
+        le=100_000,
     )
     tolerance: float = _row(
         0.002,

@@ -7,7 +7,7 @@ __all__ += ["DivergenceWarning", "ResumptionWarning", "printable", "reason"]
 
 # Unicode's categories of characters that a terminal obeys; Cs is what UTF-8 cannot hold.
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-RESTORE = "delete it and train again, or restore it"
+RESTORE = "restore it, or train again in another folder"
 OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
 
 

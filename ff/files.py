@@ -9,12 +9,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-__all__ = ["Words", "aside", "contents", "foreign", "place", "replacing"]
+__all__ = ["Words", "aside", "contents", "foreign", "hidden", "place", "replacing"]
 
 # What file managers and systems leave in any folder, besides names that begin with a dot.
-LEFT = {"__pycache__", "__MACOSX", "Thumbs.db", "desktop.ini"}
+LEFT = {"__pycache__", "__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 
 
 def place(path: str | Path) -> Path:
@@ -22,21 +22,31 @@ def place(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def foreign(path: str | Path) -> bool:
-    """Whether a path has a part that other tools leave: their copies, locks, caches and notes.
-
-    These are names that begin with a dot (``.ipynb_checkpoints``, ``._x.yaml``, ``.DS_Store``),
-    editors' copies (``x.py~``, ``#x.py#``), ``__pycache__`` and what systems put into folders.
+def hidden(path: str | Path) -> bool:
+    """Whether a path has a part that systems leave, or that begins with a dot.
 
     Parameters
     ----------
     path
         Relative to the folder that is looked through: what lies above it does not count.
     """
-    return any(
-        part in LEFT or part.startswith((".", "#")) or part.endswith("~")
-        for part in Path(path).parts
-    )
+    return any(part in LEFT or part.startswith(".") for part in Path(path).parts)
+
+
+def foreign(path: str | Path) -> bool:
+    """Whether a path has a part that other tools leave among files of code, text or parameters.
+
+    These are `hidden` names (``.ipynb_checkpoints``, ``._x.yaml``, ``.DS_Store``) and editors'
+    copies (``x.py~``, ``#x.py#``).
+
+    Parameters
+    ----------
+    path
+        As of `hidden`.
+    """
+    parts = Path(path).parts
+    copies = (part.endswith("~") or (part[:1] == part[-1:] == "#") for part in parts)
+    return hidden(path) or any(copies)
 
 
 def contents(path: str | Path, most: int | None = None) -> bytes:
@@ -59,8 +69,11 @@ def contents(path: str | Path, most: int | None = None) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except ValueError:  # a NUL character
         raise OSError(errno.EINVAL, "no file can have this name") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         raise OSError(errno.EINVAL, "it is not a regular file")
     with open(descriptor, "rb") as file:
         content = file.read(-1 if most is None else most + 1)
@@ -114,14 +127,12 @@ class Words:
         Standard output or error; None where it was closed before Python started.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def write(self, text: str) -> None:
         """Write what can be written; characters that the stream does not know as escapes."""
-        if self.stream is None:
-            return
-        with suppress(OSError, ValueError):  # the latter: it was closed
+        with suppress(Exception):  # there may be no stream, or one of any kind
             try:
                 self.stream.write(text)
             except UnicodeEncodeError as error:
@@ -130,15 +141,14 @@ class Words:
 
     def flush(self) -> None:
         """Hand on what was written; what cannot be now may be the next time."""
-        if self.stream is not None:
-            with suppress(OSError, ValueError):
-                self.stream.flush()
+        with suppress(Exception):
+            self.stream.flush()
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         try:
-            return self.stream is not None and self.stream.isatty()
-        except ValueError:
+            return self.stream.isatty()
+        except Exception:
             return False
 
     def __getattr__(self, name: str) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ff.arrays import checksum
 from ff.errors import DataError
-from ff.files import replacing
+from ff.files import hidden, replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,7 +142,7 @@ def listed(folder: Path) -> Listing:
                 "pictures to learn it from"
             )
         found = make_dataset(str(path), numbers, ENDINGS, allow_empty=True)
-        files[name] = [item for item in found if not _hidden(os.path.relpath(item[0], path))]
+        files[name] = [item for item in found if not hidden(os.path.relpath(item[0], path))]
         places_of: dict[str, str] = {}  # of a picture, without the links that lead to it
         for own, _ in files[name]:
             if not os.path.exists(own):
@@ -206,15 +206,11 @@ def _classes(folder: Path) -> list[str]:
     """Names of the folders in it."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(own.name for own in entries if own.is_dir() and not _hidden(own.name))
+            return sorted(own.name for own in entries if own.is_dir() and not hidden(own.name))
     except OSError as error:
         raise DataError(
             f"cannot read {folder}: {error.strerror}; name a folder that you may read"
         ) from None
-
-
-def _hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in Path(path).parts)
 
 
 def _state(folder: Path, files: dict[str, list[tuple[str, int]]]) -> str:

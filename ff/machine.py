@@ -14,16 +14,16 @@ try:  # Windows has no such limits
 except ImportError:
     resource = None
 
-from ff.errors import TrainingError
+from ff.errors import TrainingError, printable
 
 __all__ = ["available", "choose", "keep_freed", "name", "processor"]
 
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups
 # Of the instructions that a processor has, those that decide how products round, with others.
 INSTRUCTIONS = ("fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "sve", "bf16")
-# Settings of the environment that choose among them.
+# Settings of the environment that choose among them, or among threads.
 CHOICES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_CBWR")
-CHOICES += ("MKL_ENABLE_INSTRUCTIONS",)
+CHOICES += ("MKL_ENABLE_INSTRUCTIONS", "OMP_THREAD_LIMIT", "OMP_DYNAMIC")
 
 
 def choose(device: str) -> torch.device:
@@ -54,7 +54,10 @@ def name(device: torch.device) -> str:
 
 
 def processor(device: torch.device) -> str:
-    """Kind of a device: on two of the same kind, the same run has the same bits."""
+    """Kind of a device, with the settings that decide how it rounds.
+
+    On two of the same kind, with as many threads, the same run has the same bits.
+    """
     if device.type != "cpu":
         return name(device)
     try:
@@ -67,7 +70,9 @@ def processor(device: torch.device) -> str:
     has = set(f"{lines.get('flags', '')} {lines.get('Features', '')}".split())
     found = [torch.backends.cpu.get_cpu_capability(), *(own for own in INSTRUCTIONS if own in has)]
     found += [f"{own}={os.environ[own]}" for own in CHOICES if own in os.environ]
-    return f"{model} ({', '.join(found)})"
+    if (precision := torch.get_float32_matmul_precision()) != "highest":
+        found.append(f"float32 products: {precision}")
+    return printable(f"{model} ({', '.join(found)})")
 
 
 def available(device: torch.device) -> float:

@@ -109,8 +109,11 @@ def _plain(value: Any, most: int = 0, *inner: int) -> Any:
         return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if hasattr(value, "tolist") and getattr(value, "nbytes", 0) <= 8 * MOST_ITEMS:
-        value = value.tolist()  # numpy's numbers and arrays
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays, and their like
+        size = value.size if isinstance(getattr(value, "size", None), int) else len(value)
+        if size > MOST_INNER * MOST_ITEMS:
+            return value
+        value = value.tolist()
     if isinstance(value, list | tuple | range | Set) and len(value) <= most:
         return [_plain(item, *inner) for item in value]
     return value

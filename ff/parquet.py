@@ -71,7 +71,13 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str], bytes]:
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
         ) from None
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except OSError as error:
+        if isinstance(error, pa.ArrowException):
+            raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
+        raise RecordsError(
+            f"cannot read {path}: {reason(error)}; name a folder that 'ff train --out' has written"
+        ) from None
+    except (pa.ArrowException, ValueError) as error:
         raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.

@@ -56,10 +56,13 @@ def translated(path: str | Path) -> str:
     ----------
     Loewe, *Forward-Forward* (github.com/loeweX/Forward-Forward).
     """
-    given = dict(_flat(read_yaml(path)))
+    pairs = list(_flat(read_yaml(path)))
+    given = dict(pairs)
     known = {key: KEYS.get(key, (None, "not needed")) for key in given if key.startswith(HYDRA)}
     known |= KEYS
     name = short(str(path))
+    if len(given) < len(pairs):
+        raise ConfigError(f"{name} has a key both with dots and within another; keep one of them")
     if strange := [key for key in given if key not in known]:
         raise ConfigError(refusals(strange, lambda key: f"{name}: {unknown(key, KEYS)}"))
     ours = {ours: given[theirs] for theirs, (ours, _) in KEYS.items() if ours and theirs in given}

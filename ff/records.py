@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pyarrow as pa
 from ff import checks, parquet
 from ff.config import WHICH, Config, canonical, stands_for, with_defaults
 from ff.errors import OVERWRITE, RESTORE, RecordsError, reason
-from ff.files import foreign, place, replacing
+from ff.files import hidden, place, replacing
 from ff.notes import parsed
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
@@ -255,8 +256,8 @@ def measurements(path: str | Path) -> Path:
 def below(folder: str | Path) -> list[Path]:
     """Folders of records at any depth below a folder, sorted.
 
-    Names that other tools keep copies and leftovers under, such as those that begin with a dot, are
-    left out.
+    Names that begin with a dot, and those that systems leave, are left out: other tools keep copies
+    there.
 
     Parameters
     ----------
@@ -265,7 +266,7 @@ def below(folder: str | Path) -> list[Path]:
     """
     top = measurements(folder)
     found = top.rglob("layers.parquet")
-    return sorted(path.parent for path in found if not foreign(path.relative_to(top)))
+    return sorted(path.parent for path in found if not hidden(path.relative_to(top)))
 
 
 def condition(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -421,14 +422,17 @@ def _check_condition(runs: Sequence[Mapping[str, Any]]) -> None:
 
 def _runs(folder: Path) -> list[Path]:
     """A folder that a run has written, or all of these that lie below a folder."""
-    return [folder] if (folder / "layers.parquet").exists() else below(folder) or [folder]
+    return [folder] if os.path.exists(folder / "layers.parquet") else below(folder) or [folder]
 
 
 def _read_one(folder: Path) -> Records:
     tables, notes = zip(*(_read_table(folder / f"{name}.parquet") for name in TABLES), strict=True)
-    if notes[0] != notes[1]:
+    runs, *others = (
+        _checked(folder / f"{name}.parquet", note, checks.Run)
+        for name, note in zip(TABLES, dict.fromkeys(notes), strict=False)
+    )
+    if others:
         raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
-    runs = _checked(folder / "layers.parquet", notes[0], checks.Run)
     for name, rows in zip(TABLES, tables, strict=True):
         try:
             checks.table(rows, KEYS[name][-1], runs)

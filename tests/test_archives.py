@@ -11,6 +11,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -320,7 +321,7 @@ def test_a_download_goes_on_where_nobody_sees_how_far_it_is(server, offline, mon
 
     arrive = torchvision.datasets.utils.download_url
 
-    def told(*arguments: str) -> None:
+    def told(*arguments: Any) -> None:
         print("10 %", file=sys.stderr)
         arrive(*arguments)
 

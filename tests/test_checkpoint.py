@@ -1,6 +1,7 @@
 """Runs that are cut off, continued, damaged, or not theirs."""
 
 import itertools
+import json
 import math
 import os
 import shutil
@@ -295,6 +296,27 @@ def test_what_a_finished_run_was_killed_before_deleting_goes_with_the_next_call(
     assert left == ["layers.parquet", "readouts.parquet"]
 
 
+def test_what_cannot_be_deleted_keeps_nothing_else(config, undisturbed, tmp_path):
+    (tmp_path / "checkpoints" / ".width-1.writing" / "folder").mkdir(parents=True)
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [".width-1.writing"]
+
+
+def test_another_run_that_begins_meanwhile_keeps_its_checkpoints(config, monkeypatch, tmp_path):
+    """Between the look at what is finished and the deletion of what it has left."""
+    ff.train(config, tmp_path)
+    (tmp_path / ".lock").touch()
+
+    def another(*_: object) -> None:
+        with cut(1, 1):
+            ff.train(config, tmp_path, overwrite=True)
+
+    monkeypatch.setattr("ff.running.run._check_images", another)
+    ff.train(config, tmp_path)
+    assert len(checkpoint_files(tmp_path)) == 2
+    assert begun.note_path(tmp_path).exists()
+
+
 def test_a_damaged_note_costs_no_finished_records(config, undisturbed, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr("ff.running.run.tidy", lambda folder: None)
@@ -387,11 +409,10 @@ def test_a_run_notes_when_it_began(config, tmp_path):
     run = begun.read(tmp_path)
     assert run is not None
     (session,) = run.sessions
-    assert set(session) == {"started", "processor", "commit", "code"}
     records = ff.train(config, tmp_path)
     assert records.runs[0]["id"] == run.id
-    assert records.runs[0]["started"] == session["started"]
-    assert records.runs[0]["sessions"][0] == session
+    assert records.runs[0]["started"] == session.started
+    assert records.runs[0]["sessions"][0] == session.model_dump()
 
 
 def test_the_processor_is_named_with_what_its_settings_forbid(monkeypatch):
@@ -556,9 +577,43 @@ def test_a_number_of_threads_that_cannot_be_is_refused(config, folder, threads):
 def test_a_checkpoint_of_another_run_is_refused(config, folder):
     resealed(folder, id="another")
     with pytest.raises(
-        ff.TrainingError, match=r"seeds-2-2.safetensors is of another run; train ag"
+        ff.TrainingError, match=r"seeds-2-2.safetensors is of another run or other seeds; train ag"
     ):
         ff.train(config, folder)
+
+
+def test_a_checkpoint_of_other_seeds_of_the_run_is_refused(config, tmp_path):
+    with cut(2, 1):
+        ff.train(config, tmp_path)
+    one, other, *_ = sorted(checkpoint_files(tmp_path))
+    shutil.copy(one, other)
+    with pytest.raises(ff.TrainingError, match=r"seeds-5-5.* is of another run or other seeds"):
+        ff.train(config, tmp_path)
+
+
+@pytest.mark.parametrize("sessions", [[{}], ["x"], [{"started": "now"}], None])
+def test_a_note_without_what_it_must_say_is_refused(config, folder, sessions):
+    path = begun.note_path(folder)
+    said = json.loads(path.read_text().splitlines()[0]) | {"sessions": sessions}
+    text = json.dumps(said)
+    path.write_text(f"{text}\n{begun._checksum(text)}")
+    with pytest.raises(ff.TrainingError, match=r"run.json is damaged"):
+        ff.train(config, folder)
+
+
+def test_a_run_whose_note_was_deleted_writes_it_again(config, undisturbed, tmp_path):
+    run_epoch, count = Training.run_epoch, itertools.count()
+
+    def deleted(self: Training, *rest) -> None:
+        if next(count) == 4:
+            shutil.rmtree(tmp_path / "checkpoints")
+        run_epoch(self, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "run_epoch", deleted)
+        with cut(2, 1):
+            ff.train(config, tmp_path)
+    assert_equal(ff.train(config, tmp_path), undisturbed)
 
 
 def test_a_checkpoint_without_its_note_is_refused(config, folder):

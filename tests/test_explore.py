@@ -905,7 +905,7 @@ def test_a_failure_that_is_not_of_ff_is_said_with_a_remedy(application, monkeypa
         ("layers", 1, "Depth must be an integer of at least 2 (the readout skips the first"),
         ("hidden", 0, "Width must be an integer of at least 1"),
         ("hidden", 60_000, "Depth and Width must make at most 50,000,000 weights"),
-        ("peer", -0.5, "Peer norm. must be a number of at least 0 but got -0.5"),
+        ("peer", -0.5, "Peer norm. must be a number of at least 0 and at most 1e30 but got -0.5"),
         ("threshold", 0.0, "Threshold must be a number above 0 but got 0.0"),
     ],
 )

@@ -204,7 +204,7 @@ def test_a_run_whose_folder_was_deleted_fails_and_touches_nothing(
         monkeypatch.setattr(Training, "run_epoch", deleted)
         code, message = command(config, out)
         assert code == 1
-        assert "was deleted while this run was writing" in message
+        assert "is no longer this run's: it, or .holder.json in it, was deleted" in message
         assert "start the same run again" in message
         assert names(tmp_path) == (
             {"out/.lock", "out/.holder.json", "out/layers.parquet"} if again else set()

@@ -45,6 +45,17 @@ def test_the_handlers_are_put_back(number):
     assert signal.getsignal(number) is before
 
 
+def test_what_is_ignored_stays_so():
+    """A shell lets what a script starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption(str) as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            stop.check()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_in_another_thread_nothing_changes():
     seen = []
 

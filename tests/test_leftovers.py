@@ -26,7 +26,6 @@ LOOKS = {"glob", "iglob", "rglob", "iterdir", "scandir", "listdir", "walk"}
 # Functions that look through a folder without `foreign`, and why they may.
 OTHERWISE = {
     "ff/book/computed.py: files": "names begin with hidden-",
-    "ff/images.py: _classes": "leaves out names that begin with a dot",
     "ff/images.py: _forget": "a folder of the cache, and what cannot be read stays",
     "ff/running/folder.py: checkpoint_files": "names begin with width-",
     "ff/running/folder.py: _halves": "names begin with .width-",
@@ -86,7 +85,7 @@ def looking(path: Path) -> set[str]:
                 getattr(node, "attr", None) or getattr(node, "id", None)
                 for node in ast.walk(function)
             }
-            if words & LOOKS and "foreign" not in words:
+            if words & LOOKS and not words & {"foreign", "hidden"}:
                 found.add(function.name)
     return found
 

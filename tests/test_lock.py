@@ -130,11 +130,11 @@ def test_a_deleted_folder_is_noticed_and_left_to_whom_it_belongs(tmp_path):
     with claim(folder) as check:
         check()
         shutil.rmtree(folder)
-        with pytest.raises(ff.TrainingError, match="in it was deleted while this run was writing"):
+        with pytest.raises(ff.TrainingError, match=r"is no longer this run's: it, or .holder"):
             check()
         with claim(folder) as other:
             other()
-            with pytest.raises(ff.TrainingError, match="was deleted while this run was writing"):
+            with pytest.raises(ff.TrainingError, match="is no longer this run's"):
                 check()
         folder.mkdir(exist_ok=True)
         (folder / ".holder.json").write_text("another's")

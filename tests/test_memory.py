@@ -121,7 +121,7 @@ def test_memory_that_runs_out_is_said_in_a_sentence(tiny, few, monkeypatch, tmp_
         torch.empty(2**50, dtype=torch.uint8)
 
     monkeypatch.setattr(Training, "run_epoch", greedy)
-    with pytest.raises(ff.TrainingError, match=r"not enough memory left; .*start the run again"):
+    with pytest.raises(ff.TrainingError, match=r"not enough memory left; .*same run again"):
         ff.train(tiny(), tmp_path)
     monkeypatch.setattr(Training, "run_epoch", lambda *_: np.empty(2**50, np.uint8))
     with pytest.raises(ff.TrainingError, match="not enough memory left"):

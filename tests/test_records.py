@@ -183,7 +183,7 @@ def test_a_truncated_table_is_refused(tmp_path, name, share):
     with pytest.raises(ff.RecordsError, match=f"{name}.parquet is damaged") as caught:
         ff.read(tmp_path)
     assert "\n" not in str(caught.value)
-    assert "delete it and train again" in str(caught.value)
+    assert "restore it, or train again" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -231,10 +231,13 @@ def test_a_foreign_table_is_refused(tmp_path):
 @pytest.mark.parametrize("key", ["hidden", "seed", "epoch", "layer"])
 def test_a_table_without_a_key_is_refused(tmp_path, key):
     whole = made()
-    records.write(
-        ff.Records(whole.layers.rename(columns={key: "other"}), whole.readouts, whole.runs),
-        tmp_path,
-    )
+    layers = whole.layers.rename(columns={key: "other"})
+    with pytest.raises(
+        ff.RecordsError, match=f"could not be read: the table has no column '{key}'"
+    ):
+        records.write(ff.Records(layers, whole.readouts, whole.runs), tmp_path)
+    records.write(whole, tmp_path)
+    parquet.save(layers, tmp_path / "layers.parquet", whole.runs)
     with pytest.raises(ff.RecordsError, match=f"has no column '{key}'"):
         ff.read(tmp_path)
 

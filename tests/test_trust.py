@@ -51,7 +51,7 @@ def refused(folder: Path, name: str = "layers") -> str:
     assert len(message) < 500 + len(str(folder))
     assert "\n" not in message
     assert f"{name}.parquet" in message, message
-    assert message.endswith("delete it and train again, or restore it"), message
+    assert message.endswith("restore it, or train again in another folder"), message
     return message
 
 
@@ -249,9 +249,10 @@ WRONG = {
 }
 NEEDED = ("config", "dataset", "batch_size", "device", "threads", "versions", "started")
 NEEDED += ("wall_seconds",)
+LATER = ("diverged", "id", "sessions")
 NESTED = (("dataset", "name"), ("dataset", "sha256"), ("versions", "torch"), ("versions", "commit"))
 NESTED += tuple(("config", key) for key in ff.Config.model_fields)
-PATHS = (*((key,) for key in (*NEEDED, "diverged")), *NESTED)
+PATHS = (*((key,) for key in (*NEEDED, *LATER)), *NESTED)
 
 
 def changed(run: dict[str, Any], path: tuple[str, ...], *values: Any) -> dict[str, Any]:
@@ -282,7 +283,7 @@ def test_a_note_of_networks_that_cannot_be_is_refused(run, key, value):
         checks.runs([changed(run.runs[0], ("config", key), value)], checks.Run)
 
 
-ABSENT = [path for path in PATHS if path != ("diverged",) and path[0] != "config"]
+ABSENT = [path for path in PATHS if path[0] not in ("config", *LATER)]
 ABSENT += [("config", key) for key in ("dataset", "layers", "hidden", "seeds", "epochs", "device")]
 
 
@@ -345,7 +346,8 @@ def test_a_note_that_is_no_sound_json_is_refused(run, monkeypatch, tmp_path):
 
 
 def test_what_a_later_version_adds_to_a_note_is_kept(run, tmp_path):
-    more = {"id": "a", "sessions": [{"started": "2026-11-28", "steps": 3}], "note": None}
+    session = {"started": "2026-11-28", "processor": "a", "commit": "b", "code": "c", "steps": 3}
+    more = {"id": "a", "sessions": [session], "note": None}
     note = [changed(run.runs[0], ("config", "dropout"), 0.5) | more]
     assert ff.read(sealed(run, tmp_path, note=note)).runs == tuple(note)
 
@@ -364,7 +366,8 @@ def test_a_pipe_in_the_place_of_a_table_is_not_waited_for(run, tmp_path, name):
     path = sealed(run, tmp_path) / f"{name}.parquet"
     path.unlink()
     os.mkfifo(path)
-    assert "not a regular file" in refused(tmp_path, name)
+    with pytest.raises(ff.RecordsError, match=f"{name}.*not a regular file; name a folder that"):
+        ff.read(tmp_path)
     with pytest.raises(ff.RecordsError, match=f"{name}.*regular"):
         records.provenance(path)
 

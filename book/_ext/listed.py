@@ -5,6 +5,8 @@ book's full path: it finds none below a folder called "x [1]", and never a name 
 dot, such as the ``._intro.md`` and ``.#intro.md`` that other tools leave.
 """
 
+import re
+
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -12,7 +14,10 @@ from sphinx.config import Config
 def read_listed(app: Sphinx, config: Config) -> None:
     """Tell Sphinx which files there are; a single page, built without a list, is read alone."""
     listed = getattr(config, "external_site_map", None)
-    names = [*listed, *listed.globs()] if listed else [config.root_doc]
+    # Sphinx takes names for patterns.
+    alone = re.compile(r"[*?[]")
+    pages = [alone.sub(r"[\g<0>]", name) for name in (listed or [config.root_doc])]
+    names = [*pages, *(listed.globs() if listed else ())]
     endings = tuple(config.source_suffix)
     config.include_patterns = [
         name if name.endswith(endings) else f"{name}{ending}"

@@ -13,8 +13,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from ff import machine
+from ff.checks import Session
 from ff.config import Config, canonical, with_defaults
-from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, reason
+from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, printable, reason
 from ff.files import contents, replacing
 from ff.sources import digest
 from ff.versions import versions
@@ -44,8 +45,7 @@ class Begun(BaseModel):
     threads
         Number of threads that it trains with.
     sessions
-        When the run began and each time that it went on: "started", "processor", "commit" and
-        "code", a checksum of what decides its numbers.
+        When the run began, and each time that it went on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -55,7 +55,7 @@ class Begun(BaseModel):
     about: dict[str, str]
     plan: Plan
     threads: Annotated[int, Field(ge=1, le=4096)]
-    sessions: list[dict[str, str]] = []
+    sessions: list[Session] = []
 
     def is_of(self, config: Config) -> bool:
         """Whether the run trains a configuration, however that is written."""
@@ -99,21 +99,23 @@ class Begun(BaseModel):
         device
             Where it trains now.
         """
-        own = {
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "processor": machine.processor(device),
-            "commit": versions()["commit"],
-            "code": digest("ff.running.run")[:12],
-        }
+        own = Session(
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            processor=machine.processor(device),
+            commit=versions()["commit"],
+            code=digest("ff.running.run")[:12],
+        )
         first, threads = (self.sessions or [own])[0], torch.get_num_threads()
         if threads != self.threads:
             _warn(f"the run goes on with {self.threads} threads, as it began, not with {threads}")
-        for key, words in (("processor", "on another processor"), ("code", "with other code")):
-            if own[key] != first.get(key):
+        for words, before, now in (
+            ("on another processor", first.processor, own.processor),
+            ("with other code", first.code, own.code),
+        ):
+            if before != now:
                 _warn(
-                    f"the run goes on {words} ({own[key]}) than it began ({first.get(key)}): "
-                    "its records may differ in rounding from those of a run that was not cut "
-                    "off, and name both"
+                    f"the run goes on {words} ({now}) than it began ({before}): its records may "
+                    "differ in rounding from those of a run that was not cut off, and name both"
                 )
         return self.model_copy(update={"sessions": [*self.sessions, own]})
 
@@ -187,7 +189,7 @@ def read(folder: Path) -> Begun | None:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, ResumptionWarning, stacklevel=4)
+    warnings.warn(printable(text), ResumptionWarning, stacklevel=4)
 
 
 def _checksum(text: str) -> str:

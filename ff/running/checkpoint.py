@@ -50,7 +50,8 @@ class Checkpoint:
         if not last and begin - self._saved < self._pause:
             return
         whole = {name: value.cpu().contiguous() for name, value in state.items()}
-        about = {"run": self.run, "epoch": str(epoch), "seconds": str(seconds)}
+        about = {"run": self.run, "chunk": self.path.stem}
+        about |= {"epoch": str(epoch), "seconds": str(seconds)}
         try:
             with replacing(self.path) as beside:
                 save_file(whole, beside, {**about, "crc32": _crc32(about, whole)})
@@ -88,8 +89,8 @@ class Checkpoint:
             raise TrainingError(f"{self.path} is damaged ({error}); {remedy}") from None
         if about.pop("crc32", None) != _crc32(about, whole):
             raise TrainingError(f"{self.path} is damaged (its checksum differs); {remedy}")
-        if about.get("run") != self.run:
-            raise TrainingError(f"{self.path} is of another run; {remedy}")
+        if (about.get("run"), about.get("chunk")) != (self.run, self.path.stem):
+            raise TrainingError(f"{self.path} is of another run or other seeds; {remedy}")
         if _shapes(state) != _shapes(whole):
             raise TrainingError(f"{self.path} is of another version of ff; {remedy}")
         for name, value in state.items():

@@ -35,15 +35,19 @@ def resumable(config: Config, folder: Path) -> Begun | None:
     TrainingError
         There are checkpoints, and what tells of them is damaged.
     """
+    run = _cut_off(folder)
+    return run if run and (run.is_of(config) or checkpoint_files(folder)) else None
+
+
+def _cut_off(folder: Path) -> Begun | None:
+    """The run that has begun in a folder and has not written its records."""
     try:
         run = read(folder)
     except TrainingError:
         if checkpoint_files(folder):
             raise
         return None  # it tells of nothing
-    if run is None or records.written(folder) == {run.id}:  # it was killed when it tidied up
-        return None
-    return run if run.is_of(config) or checkpoint_files(folder) else None
+    return None if run is None or records.written(folder) == {run.id} else run
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -94,9 +98,10 @@ def forget(folder: Path) -> None:
 
 def tidy(folder: Path) -> None:
     """Delete what a run no longer needs once its records are written."""
-    with suppress(OSError):  # nothing depends on it
-        for path in _left(folder):
+    for path in _left(folder):
+        with suppress(OSError):  # nothing depends on it
             path.unlink()
+    with suppress(OSError):  # something else is in it
         note_path(folder).parent.rmdir()
 
 
@@ -105,7 +110,8 @@ def clear(folder: Path) -> None:
     locks = [folder / name for name in LOCKS]
     if any(map(os.path.lexists, [*_left(folder), *locks, *map(aside, locks)])):
         with suppress(TrainingError), claim(folder):  # another run may hold it; or it is read-only
-            tidy(folder)  # the locks go when the claim ends
+            if not _cut_off(folder):  # nor has one begun since the caller has looked
+                tidy(folder)  # the locks go when the claim ends
 
 
 def _left(folder: Path) -> list[Path]:

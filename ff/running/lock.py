@@ -77,8 +77,8 @@ def claim(folder: str | Path) -> Iterator[Callable[[], None]]:
         def check() -> None:
             if not _is(holder, own):
                 raise TrainingError(
-                    f"{folder} or {holder.name} in it was deleted while this run was writing, so "
-                    "that it may be another run's now; start the same run again"
+                    f"{folder} is no longer this run's: it, or {holder.name} in it, was deleted "
+                    "or moved, and another run may have taken it; start the same run again"
                 )
 
         try:

@@ -20,7 +20,7 @@ from ff.errors import OVERWRITE, DataError, RecordsError, TrainingError
 from ff.files import place
 from ff.records import Records
 from ff.running import memory
-from ff.running.begun import Begun, about
+from ff.running.begun import Begun, about, note_path
 from ff.running.checkpoint import Checkpoint
 from ff.running.folder import (
     checkpoint_files,
@@ -206,6 +206,8 @@ def _train(
                 training.run_epoch(on_step)
                 spent = spent_before + time.perf_counter() - begin
                 check_folder()
+                if out is not None and not note_path(out).exists():  # deleted with its folder
+                    run.write(out)
                 last = training.passed == training.total
                 checkpoint.save(training.state(), training.passed, spent, last)
                 bar.show(training.passed, training.layers[:, training.epoch - 1, :, 0])
@@ -221,8 +223,8 @@ def _train(
         "device": machine.name(device),
         "threads": run.threads,
         "versions": versions(),
-        "started": run.sessions[0]["started"],
-        "sessions": run.sessions,
+        "started": run.sessions[0].started,
+        "sessions": [session.model_dump() for session in run.sessions],
         "wall_seconds": round(seconds, 1),
         "diverged": diverged,
     }
