@@ -3,6 +3,7 @@
 Each case runs in a process of its own, whose CPU time and memory are limited by the system.
 """
 
+import array
 import json
 import os
 import random
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import ff
@@ -385,6 +388,10 @@ VALUES: dict[str, Callable[[], Any]] = {
     "an array without memory": lambda: np.broadcast_to(1, (10**12,)),
     "an array of text": lambda: np.full(MILLION, "x", object),
     "arrays": lambda: [np.zeros(MILLION)] * 100,
+    "an array whose items take no room": lambda: np.zeros(5 * 10**7, "V0"),
+    "an index of a range": lambda: pd.RangeIndex(10**9),
+    "an array of nothing": lambda: pa.nulls(10**7),
+    "an array of bytes": lambda: array.array("b", bytes(10**7)),
     "a mapping": lambda: dict.fromkeys(range(MILLION), 1),
     "a mapping's keys": lambda: dict.fromkeys(range(MILLION)).keys(),
     "a list that holds itself": holding_itself,

@@ -90,6 +90,12 @@ def test_keys_without_a_counterpart_stand_as_comments(theirs):
     assert "# hydra.job.chdir is no key here: not needed" in translated(theirs)
 
 
+def test_a_key_in_both_ways_is_refused(theirs):
+    theirs.write_text(THEIRS + "model.num_layers: 4\n", encoding="utf-8")
+    with pytest.raises(ff.ConfigError, match="has a key both with dots and within another; keep"):
+        translated(theirs)
+
+
 def test_validation_every_few_epochs_stays_so(theirs):
     theirs.write_text(THEIRS.replace("val_idx: -1", "val_idx: 3"), encoding="utf-8")
     assert yaml.safe_load(translated(theirs))["validation_index"] == 3

@@ -486,6 +486,12 @@ def test_what_lies_below_a_name_that_begins_with_a_dot_is_nobodys(results, name)
     assert records.below(results / name) == [results / name], "named, it is read"
 
 
+@pytest.mark.parametrize("name", ["#7", "one~", "#one#", "a (1)"])
+def test_what_a_person_calls_their_own_is_read(tmp_path, name):
+    written(tmp_path / name)
+    assert records.below(tmp_path) == [tmp_path / name]
+
+
 def test_runs_of_a_batch_size_named_or_left_to_the_data_set_are_of_one_condition(results):
     written(results / "named", hidden=100, seeds=(5,), batch_size=1000)
     assert 5 in set(ff.published(100, folder=results).layers["seed"])

@@ -79,6 +79,16 @@ def test_csv_has_a_row_for_each_number(mine):
     assert {row["width"] for row in rows if row["key"] == "rq1-h1"} == {"8", "12"}
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_no_form_commands_the_terminal(mine, tmp_path, form):
+    hostile = tmp_path / "a\x1b[31m\x9b2J\u202e"
+    shutil.copytree(mine, hostile)
+    done = invoke("verdicts", hostile, "--format", form)
+    assert done.exit_code == 0, done.output
+    assert r"a\x1b[31m" in done.output.replace(r"\u001b", r"\x1b")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.output)
+
+
 @pytest.mark.parametrize("command", [["verdicts"], ["report", "--out", "x.html"]])
 def test_a_folder_without_records_is_refused(tmp_path, command):
     done = invoke(*command, tmp_path)
