@@ -16,7 +16,8 @@ from executed import DATA
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from ff.records import below, provenance
+from ff.checks import Trained
+from ff.records import below, noted
 from ff.versions import commit, short_commit
 
 SOURCES = ("book", "ff", "params", "_config.yml", "CITATION.cff")
@@ -39,7 +40,7 @@ def measured(book: Path) -> str:
         run["started"][:10]
         for name in DATA
         for folder in below(book / name)
-        for run in provenance(folder / "layers.parquet")
+        for run in noted(folder / "layers.parquet", Trained)
     }
     return " to ".join(dict.fromkeys([min(days), max(days)])) if days else ""
 
