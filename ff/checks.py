@@ -179,11 +179,11 @@ def table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]]) -> No
     ends = list(accumulate(map(prod, sizes), initial=0))
     if ends[-1] != len(rows):
         raise ValueError(f"has {len(rows):,} rows but its run has measured {ends[-1]:,}")
+    columns = {name: rows[name].to_numpy() for name in rows}
     for run, grid, size, (start, end) in zip(runs, grids, sizes, pairwise(ends), strict=True):
-        part = rows.iloc[start:end]
-        _check_rows(part[keys], grid, size)
-        for name in part.columns.difference(keys, sort=False):
-            values = part[name].to_numpy().reshape(size)
+        part = {name: own[start:end].reshape(size) for name, own in columns.items()}
+        _check_rows({name: part.pop(name) for name in keys}, grid)
+        for name, values in part.items():
             low, high = _range(name, run["config"]["schedule"])
             wrong = ~((values >= low) & (values <= high))
             if wrong.any():
@@ -224,19 +224,19 @@ def _grid(config: Config, key: str) -> tuple[Sequence[int], ...]:
     return config.widths, config.seed_list, range(1, config.epochs + 1), last
 
 
-def _check_rows(rows: pd.DataFrame, grid: Sequence[Sequence[int]], size: tuple[int, ...]) -> None:
+def _check_rows(keys: Mapping[str, np.ndarray], grid: Sequence[Sequence[int]]) -> None:
     """Refuse rows that are not those of each combination, in order; names the first that is not."""
     due = np.ix_(*map(np.asarray, grid))
-    wrong = np.zeros(size, bool)
-    for name, values in zip(rows.columns, due, strict=True):
-        wrong |= rows[name].to_numpy().reshape(size) != values
-    if wrong.any():
-        first = int(np.argmax(wrong))
-        at = np.unravel_index(first, size)
-        is_, due_ = rows.iloc[first], [own[int(i)] for own, i in zip(grid, at, strict=True)]
+    wrong = [own != values for own, values in zip(keys.values(), due, strict=True)]
+    if any(part.any() for part in wrong):
+        first = np.logical_or.reduce(wrong)
+        at = np.unravel_index(int(np.argmax(first)), first.shape)
+        there, right = (
+            [own[at] for own in keys.values()],
+            [own[int(i)] for own, i in zip(grid, at, strict=True)],
+        )
         raise ValueError(
-            f"has the row of {_named(rows.columns, is_)} where that of "
-            f"{_named(rows.columns, due_)} is due"
+            f"has the row of {_named(keys, there)} where that of {_named(keys, right)} is due"
         )
 
 

@@ -30,6 +30,7 @@ MOST_NODES = 12_000  # values and keys in it; PyYAML takes some 40 microseconds 
 DEEPEST = 20  # lists and mappings within each other
 MOST_ITEMS = 2**14  # of a list: more than there are seeds, or than a file can hold
 MOST_INNER = 2  # of a list within a list: a pair of epochs
+MOST_PAIRS = 2048  # such lists in a list: more than there are layers
 LONGEST = 300  # characters of a value or a path that a message quotes
 MOST_KEYS = 6  # that a message explains one by one
 SIMPLE = {bool, int, float, str}  # what is plain already
@@ -114,9 +115,14 @@ def _plain(value: Any, most: int = 0, *inner: int) -> Any:
         if size > MOST_INNER * MOST_ITEMS:
             return value
         value = value.tolist()
-    if isinstance(value, list | tuple | range | Set) and len(value) <= most:
-        return [_plain(item, *inner) for item in value]
-    return value
+    if not isinstance(value, list | tuple | range | Set) or len(value) > most:
+        return value
+    items = list(value)
+    if SIMPLE.issuperset(map(type, items)):
+        return items
+    if len(items) > MOST_PAIRS and isinstance(items[0], list | tuple | range | Set):
+        return value
+    return [_plain(item, *inner) for item in items]
 
 
 def beyond(value: object) -> bool:

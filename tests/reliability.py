@@ -35,6 +35,7 @@ from ff.records import written
 from ff.running import checkpoint, memory
 from ff.running import run as running_run
 from ff.running.begun import note_path
+from ff.sources import digest
 from ff.versions import versions
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,7 @@ COMMAND = ["train", *(f"--set={k}={v}" for k, v in CONFIG.model_dump(exclude_non
 def prepare() -> None:
     """Many small writes, and nothing to load: done once, before the forks."""
     torch.set_num_threads(1)
+    digest("ff.running.run")
     digits = load("digits")
     running_run.load = lambda *asked: digits  # pyright: ignore[reportAttributeAccessIssue]
     memory.CACHE = 1
@@ -172,7 +174,9 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
             count["equal"] += same(out, undisturbed[int(kept)])
             count["replaced older records"] += replaces
             count["targets of links untouched"] += victim.read_text() == "mine"
-            count["nothing left behind"] += names(out) == {"layers.parquet", "readouts.parquet"}
+            left = names(out) - {"layers.parquet", "readouts.parquet"}
+            count["nothing left behind"] += not left
+            count.update(f"left: {name}" for name in left)
             shutil.rmtree(out)
     return dict(count)
 

@@ -110,7 +110,7 @@ def test_the_limits_hold_what_they_promise():
 
     (ended,) = outcomes(endless)
     assert ended.what == "ended by SIGXCPU"
-    found = outcomes(lambda: bytearray(2 * MEMORY), lambda: 1 / 0, Config)
+    found = outcomes(lambda: bytearray(2**31), lambda: 1 / 0, Config)
     assert [one.what for one in found] == ["MemoryError", "ZeroDivisionError", "accepted"]
 
 

@@ -94,7 +94,7 @@ def book(clone: Path) -> Path:
     (folder / "part").mkdir()
     (folder / "part" / "other.md").write_text("# Other\n\nA second one.\n")
     (folder / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters: [file: part/other]\n")
-    (clone / ".gitignore").write_text("_build/\nbook/runs/\n__pycache__/\n")
+    (clone / ".gitignore").write_text("_build\nbook/runs/\n__pycache__/\n")
     configure(clone)
     git(clone, "add", ".")
     git(clone, "commit", "-qm", "A book")

@@ -166,8 +166,8 @@ def disturbances(folder: Path = RESULTS) -> pd.DataFrame:
             f"before {killed['disks nearly full']} of these starts the disk was filled up but for "
             f"at most 60 kB, before {killed['links planted']} links were planted where runs write",
             f"{killed['ended by a full disk']} starts ended with an error, and their runs went on "
-            f"when there was room; {killed['targets of links untouched']} of {killed['runs']} runs left alone "
-            "what the links lead to",
+            f"when there was room; {killed['targets of links untouched']} of {killed['runs']} runs "
+            "left alone what the links lead to",
         ),
         (
             f"{writes['kills']} runs were killed just before or just after they replaced a file, "
