@@ -30,16 +30,16 @@ def experiment(name: str, *runs: str) -> Any:
 @pytest.mark.slow
 def test_runs_disturbed_at_random_moments_end_with_the_same_records():
     """Killed, with other threads, from other places, by links, on a disk that is nearly full."""
-    found = experiment("killed", "30")
-    assert found["equal"] == found["runs"] == 30
-    assert found["targets of links untouched"] == found["nothing left behind"] == 30
-    assert found["kills"] >= 60
-    assert found["links planted"] >= 15
-    assert 8 <= found["replaced older records"] <= 22
-    assert min(found[f"started with {n} thread{'s' * (n > 1)}"] for n in (1, 2, 3)) >= 20
+    found = experiment("killed", "20")
+    assert found["equal"] == found["runs"] == 20
+    assert found["targets of links untouched"] == found["nothing left behind"] == 20, found
+    assert found["kills"] >= 40
+    assert found["links planted"] >= 10
+    assert 4 <= found["replaced older records"] <= 16
+    assert min(found[f"started with {n} thread{'s' * (n > 1)}"] for n in (1, 2, 3)) >= 12
     if os.geteuid() == 0:
-        assert found["disks nearly full"] >= 15
-        assert found["ended by a full disk"] >= 3
+        assert found["disks nearly full"] >= 8
+        assert found["ended by a full disk"] >= 2
 
 
 @forks
