@@ -177,6 +177,10 @@ def killed(folder: Path, runs: int, seed: int = 0) -> dict[str, int]:
             left = names(out) - {"layers.parquet", "readouts.parquet"}
             count["nothing left behind"] += not left
             count.update(f"left: {name}" for name in left)
+            if left:
+                assert ended(start()) == 0
+            left = names(out) - {"layers.parquet", "readouts.parquet"}
+            count["nothing left by one more call"] += not left
             shutil.rmtree(out)
     return dict(count)
 
