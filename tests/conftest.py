@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -20,6 +21,8 @@ from ff.data import Dataset, Split, load
 ROOT = Path(__file__).parent.parent
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))  # the book's Sphinx extensions
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(int(os.environ.get("FF_TEST_THREADS", "1")))
 hypothesis.settings.register_profile("ff", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ff")

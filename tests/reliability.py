@@ -57,6 +57,7 @@ COMMAND = ["train", *(f"--set={k}={v}" for k, v in CONFIG.model_dump(exclude_non
 
 def prepare() -> None:
     """Many small writes, and nothing to load: done once, before the forks."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     torch.set_num_threads(1)
     digest("ff.running.run")
     digits = load("digits")
