@@ -20,7 +20,7 @@ from urllib.error import URLError
 import platformdirs
 
 from ff import files
-from ff.errors import DataError
+from ff.errors import DataError, reason
 from ff.files import Words, place
 
 __all__ = ["ARCHIVED", "contents", "fetch", "find"]
@@ -94,8 +94,7 @@ def fetch(name: str) -> Path:
                 os.replace(_arrive(name, file, md5, Path(arriving)), folder / file)
     except OSError as error:
         raise DataError(
-            f"cannot write {folder}: {error.strerror or error}; "
-            "set FF_DATA to a folder that you may write to"
+            f"cannot write {folder}: {reason(error)}; set FF_DATA to a folder that you may write to"
         ) from None
     return folder
 

@@ -64,20 +64,19 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str], bytes]:
     """
     try:
         content = contents(path)
-        metadata = pq.read_metadata(io.BytesIO(content)).metadata or {}
-        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-        kinds = {field.name: str(field.type) for field in arrow.schema}
     except (FileNotFoundError, NotADirectoryError):
         raise RecordsError(
             f"there is no {path}; name a folder that 'ff train --out' has written"
         ) from None
     except OSError as error:
-        if isinstance(error, pa.ArrowException):
-            raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
         raise RecordsError(
             f"cannot read {path}: {reason(error)}; name a folder that 'ff train --out' has written"
         ) from None
-    except (pa.ArrowException, ValueError) as error:
+    try:
+        metadata = pq.read_metadata(io.BytesIO(content)).metadata or {}
+        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+        kinds = {field.name: str(field.type) for field in arrow.schema}
+    except (OSError, pa.ArrowException, ValueError) as error:  # Arrow's words for damaged pages
         raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.

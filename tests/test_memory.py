@@ -282,6 +282,19 @@ print(own() - before, needed(config, config.widths[0]))
 """
 
 
+def measured(script: str, *arguments: str) -> tuple[int, int]:
+    """Bytes that a run has taken in a process of its own, and those that were estimated."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    used, estimated = map(int, done.stdout.split())
+    return used, estimated
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators keep nothing")
 @pytest.mark.parametrize(
@@ -289,14 +302,7 @@ print(own() - before, needed(config, config.widths[0]))
 )
 def test_the_estimate_bounds_what_a_run_takes(tmp_path, layers, hidden):
     """Activities, what the readout sees of many layers, and weights weigh most, one each."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", MEASURE, str(tmp_path), layers, hidden],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    used, estimated = map(int, done.stdout.split())
+    used, estimated = measured(MEASURE, str(tmp_path), layers, hidden)
     # How full the heap gets differs from run to run: 97 and 266 MB were seen for the second one.
     assert 0.3 < used / estimated < 1.2, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
 
@@ -328,14 +334,7 @@ print(most - before, measurements(config))
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in other units elsewhere")
 def test_measurements_take_about_as_much_as_estimated(tmp_path):
     """32 layers, 5000 epochs: 1.7 million rows, which weigh more than the networks."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", MEASURED, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    used, estimated = map(int, done.stdout.split())
+    used, estimated = measured(MEASURED, str(tmp_path))
     assert 0.6 < used / estimated < 1, f"{used / 1e6:.0f} MB of {estimated / 1e6:.0f} MB"
 
 

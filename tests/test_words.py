@@ -84,9 +84,9 @@ def test_words_reach_a_stream_that_works():
 def test_characters_that_a_stream_does_not_know_are_written_as_escapes():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     words = Words(stream)
-    words.write("records: /tmp/\N{GREEK SMALL LETTER ALPHA}\n")
+    words.write("records: \N{GREEK SMALL LETTER ALPHA}\n")
     words.flush()
-    assert stream.buffer.getvalue() == b"records: /tmp/\\u03b1\n"  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue() == b"records: \\u03b1\n"  # type: ignore[attr-defined]
 
 
 SETTINGS = {"dataset": "digits", "layers": 2, "hidden": 10, "seeds": 1, "epochs": 3}

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from ff.errors import TrainingError
+from ff.errors import TrainingError, reason
 from ff.files import contents, replacing
 
 __all__ = ["LOCKS", "claim"]
@@ -59,8 +59,7 @@ def claim(folder: str | Path) -> Iterator[Callable[[], None]]:
         ) from None
     except OSError as error:
         raise TrainingError(
-            f"cannot write to {folder}: {error.strerror or error}; "
-            "choose a folder that you may write to"
+            f"cannot write to {folder}: {reason(error)}; choose a folder that you may write to"
         ) from None
     mine = True
     try:
@@ -103,7 +102,7 @@ def _name(holder: Path) -> dict[str, object]:
             beside.write_text(json.dumps(about))
     except OSError as error:
         raise TrainingError(
-            f"cannot write {holder}: {error.strerror or error}; "
+            f"cannot write {holder}: {reason(error)}; "
             "make room, or choose a folder that you may write to"
         ) from None
     return about

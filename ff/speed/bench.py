@@ -14,7 +14,7 @@ from ff import machine, parquet
 from ff.algorithm.precision import multiplies_bf16
 from ff.archives import ARCHIVED, find
 from ff.data import Dataset, load
-from ff.errors import DataError, RecordsError
+from ff.errors import DataError, RecordsError, reason
 from ff.files import place, replacing
 from ff.speed.cpu import CPU, cpu
 from ff.speed.effort import FULL, QUICK, Effort
@@ -109,7 +109,7 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RecordsError(
-            f"cannot write {out}: {error.strerror or error}; name a file that you may write"
+            f"cannot write {out}: {reason(error)}; name a file that you may write"
         ) from None
 
 
