@@ -18,8 +18,9 @@ from ff.data import load
 from ff.errors import printable
 from ff.files import Words, place
 from ff.images import is_folder
-from ff.params import parse, quoted, read_yaml
+from ff.params import parse, read_yaml
 from ff.records import complete, describe, diverged, written
+from ff.wording import quoted
 
 
 class _Path(click.Path):

@@ -9,7 +9,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ff.errors import DataError
-from ff.params import plain, quoted
+from ff.values import plain
+from ff.wording import quoted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,12 +12,14 @@ from pydantic_core import core_schema
 from ff import images
 from ff.data import DATASETS, Source, batch_size, source
 from ff.errors import ConfigError
-from ff.params import beyond, instead, plain, quoted, read_yaml, refusals, short, unknown
+from ff.params import instead, read_yaml
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
 from ff.switches.loss import LOSSES
 from ff.switches.negatives import NEGATIVES
 from ff.switches.normalization import NORMALIZATIONS
+from ff.values import beyond, plain
+from ff.wording import quoted, refusals, short, unknown
 
 __all__ = [
     "BF16_WIDTHS",

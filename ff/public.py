@@ -8,7 +8,8 @@ import yaml
 
 from ff.config import Config
 from ff.errors import ConfigError, printable
-from ff.params import read_yaml, refusals, short, unknown
+from ff.params import read_yaml
+from ff.wording import refusals, short, unknown
 
 __all__ = ["KEYS", "translated"]
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ff import checks, parquet
+from ff import parquet
+from ff.checks import check_table
 from ff.config import WHICH, Config, canonical, stands_for, with_defaults
 from ff.errors import OVERWRITE, RESTORE, RecordsError, reason
 from ff.files import hidden, place, replacing
 from ff.notes import parsed
+from ff.provenance import Run, Trained, check_runs
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
@@ -29,7 +31,6 @@ __all__ = [
     "below",
     "complete",
     "condition",
-    "configuration",
     "describe",
     "device",
     "diverged",
@@ -133,9 +134,9 @@ def write(records: Records, folder: str | Path) -> None:
     """
     folder = place(folder)
     try:
-        checks.runs(list(records.runs), checks.Run)
+        check_runs(list(records.runs), Run)
         for name in TABLES:
-            checks.table(getattr(records, name), KEYS[name][-1], records.runs)
+            check_table(getattr(records, name), KEYS[name][-1], records.runs)
     except ValueError as error:
         raise RecordsError(
             f"cannot write records that could not be read: the table {error}; give whole runs, "
@@ -317,17 +318,6 @@ def shown(value: Any) -> str:
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
-def configuration(run: Mapping[str, Any]) -> Config:
-    """Configuration of a run, not validated: it may name what this process does not know.
-
-    Parameters
-    ----------
-    run
-        An entry of `Records.runs`.
-    """
-    return Config.model_construct(**run["config"])
-
-
 def device(run: Mapping[str, Any]) -> str:
     """Kind of device that a run was trained on: ``"CPU"``, or the name of a GPU.
 
@@ -428,14 +418,14 @@ def _runs(folder: Path) -> list[Path]:
 def _read_one(folder: Path) -> Records:
     tables, notes = zip(*(_read_table(folder / f"{name}.parquet") for name in TABLES), strict=True)
     runs, *others = (
-        _checked(folder / f"{name}.parquet", note, checks.Run)
+        _checked(folder / f"{name}.parquet", note, Run)
         for name, note in zip(TABLES, dict.fromkeys(notes), strict=False)
     )
     if others:
         raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
     for name, rows in zip(TABLES, tables, strict=True):
         try:
-            checks.table(rows, KEYS[name][-1], runs)
+            check_table(rows, KEYS[name][-1], runs)
         except ValueError as error:
             raise RecordsError(f"{folder / name}.parquet {error}; {RESTORE}") from None
     return Records(*tables, runs=tuple(runs))
@@ -476,10 +466,10 @@ def provenance(path: Path) -> list[dict[str, Any]]:
     RecordsError
         The file is absent, damaged or of another kind.
     """
-    return noted(path, checks.Run)
+    return noted(path, Run)
 
 
-def noted(path: Path, shape: type[checks.Trained]) -> list[dict[str, Any]]:
+def noted(path: Path, shape: type[Trained]) -> list[dict[str, Any]]:
     """As `provenance`, of networks of any learner.
 
     Parameters
@@ -501,10 +491,10 @@ def noted(path: Path, shape: type[checks.Trained]) -> list[dict[str, Any]]:
     return _checked(path, note, shape)
 
 
-def _checked(path: Path, note: bytes, shape: type[checks.Trained]) -> list[dict[str, Any]]:
+def _checked(path: Path, note: bytes, shape: type[Trained]) -> list[dict[str, Any]]:
     """A table's note, without surprises, and with all that later versions note."""
     try:
-        found = checks.runs(parsed(note), shape)
+        found = check_runs(parsed(note), shape)
     except ValueError as error:
         raise RecordsError(
             f"{path} carries no provenance of a run that ff could have written "

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ff import checks, parquet
+from ff import parquet
+from ff.checks import SHARE
 from ff.config import Config
 from ff.errors import RecordsError
 from ff.files import foreign
-from ff.params import plain
+from ff.provenance import Trained, configuration
 from ff.records import (
     BOOK,
     TABLES,
@@ -20,7 +21,6 @@ from ff.records import (
     below,
     complete,
     condition,
-    configuration,
     diverged,
     measurements,
     noted,
@@ -29,6 +29,7 @@ from ff.records import (
     trained_on,
     unusual,
 )
+from ff.values import plain
 
 __all__ = [
     "BACKPROP",
@@ -373,7 +374,7 @@ def backprop(dataset: str, folder: str | Path = BACKPROP) -> Records:
     layers = _rows(path / "layers.parquet", [*keys, "layer", "probe_accuracy"])
     accuracies = ["validation_accuracy", "test_accuracy"]
     readouts = _rows(path / "classifiers.parquet", [*keys, *accuracies])
-    runs = noted(path / "layers.parquet", checks.Trained)
+    runs = noted(path / "layers.parquet", Trained)
     return Records(layers, readouts, tuple(runs))
 
 
@@ -416,7 +417,7 @@ def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if absent := [name for name in columns if name not in kinds]:
         raise RecordsError(f"{path} has no column {absent[0]!r}; restore it, or measure it again")
     for name in [name for name in columns if name.endswith("_accuracy")]:
-        low, high = checks.SHARE
+        low, high = SHARE
         if not (rows[name].isna() | rows[name].between(low, high)).all():
             raise RecordsError(f"{path} has no {name} from 0 to 1; restore it, or measure it again")
     return rows

@@ -24,8 +24,10 @@ import ff
 from ff.book.chapter import choose
 from ff.book.notebook import configure
 from ff.config import Config
-from ff.params import parse, plain, quoted
+from ff.params import parse
 from ff.public import translated
+from ff.values import plain
+from ff.wording import quoted
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 1  # of CPU time

@@ -17,9 +17,10 @@ FF = ROOT / "ff"
 
 # From the ground up; a room imports from itself and from those before it.
 ROOMS = [
-    "errors", "files", "notes", "parquet", "versions", "params", "sources", "quantities",
-    "switches", "archives", "arrays", "machine", "images", "data", "config", "public", "checks",
-    "records", "results", "algorithm", "running", "stats", "speed", "book", "live", "__main__",
+    "errors", "files", "notes", "parquet", "versions", "values", "wording", "params", "sources",
+    "quantities", "switches", "archives", "arrays", "machine", "images", "data", "config", "public",
+    "provenance", "checks", "records", "results", "algorithm", "running", "stats", "speed", "book",
+    "live", "__main__",
 ]  # fmt: skip
 
 

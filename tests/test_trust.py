@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 import ff
-from ff import archives, checks, images, notes, parquet, records
+from ff import archives, images, notes, parquet, records
+from ff.provenance import Run, check_runs
 from ff.records import KEYS, TABLES
 from ff.results import BACKPROP, VARIANTS, backprop, tuning
 from ff.speed import report
@@ -272,7 +273,7 @@ def test_a_note_with_a_wrong_value_is_refused(run, path):
     for what, value in WRONG.items():
         note = [changed(run.runs[0], path, value)]
         with pytest.raises(ValueError, match=r"\S: ") as caught:  # where, and what is wrong
-            checks.runs(note, checks.Run)
+            check_runs(note, Run)
         assert len(str(caught.value)) < 300, what
 
 
@@ -280,7 +281,7 @@ def test_a_note_with_a_wrong_value_is_refused(run, path):
 @pytest.mark.parametrize("value", [0, -1, 0.5, "1", True, None, [], [1, 1], 10**30])
 def test_a_note_of_networks_that_cannot_be_is_refused(run, key, value):
     with pytest.raises(ValueError, match=rf"config.{key}"):
-        checks.runs([changed(run.runs[0], ("config", key), value)], checks.Run)
+        check_runs([changed(run.runs[0], ("config", key), value)], Run)
 
 
 ABSENT = [path for path in PATHS if path[0] not in ("config", *LATER)]

@@ -13,7 +13,7 @@ from ff.book.notebook import parameters
 from ff.book.pages import settings
 from ff.errors import ConfigError, RecordsError
 from ff.files import place
-from ff.params import beyond, instead, plain, quoted
+from ff.params import instead
 from ff.records import (
     Records,
     complete,
@@ -26,6 +26,8 @@ from ff.stats.accuracy import advice, by_pairs, comparable
 from ff.stats.beside import Two, two
 from ff.stats.evidence import Reading, reading_of
 from ff.stats.robustness import READINGS, differing, robustness
+from ff.values import beyond, plain
+from ff.wording import quoted
 
 __all__ = ["PUBLISHED", "Chapter", "choose", "spans_of", "study"]
 

@@ -13,7 +13,9 @@ from ff.config import Config, expects, stands_for
 from ff.data import load
 from ff.errors import ConfigError, DataError
 from ff.images import is_folder
-from ff.params import instead, parse, plain, quoted, refusals, unknown
+from ff.params import instead, parse
+from ff.values import plain
+from ff.wording import quoted, refusals, unknown
 
 __all__ = ["configure", "default_folder", "papermill", "parameters"]
 

@@ -13,7 +13,8 @@ from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
 from ff.files import foreign
 from ff.notes import stored
-from ff.records import Records, below, configuration, device, measurements, shown, unusual
+from ff.provenance import configuration
+from ff.records import Records, below, device, measurements, shown, unusual
 from ff.records import provenance as origins
 from ff.results import RESULTS
 from ff.versions import short_commit

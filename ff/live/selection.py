@@ -12,8 +12,9 @@ from ff.book.embed import ACCURACIES
 from ff.config import Config
 from ff.errors import RecordsError
 from ff.live.labels import LABELS
+from ff.provenance import configuration
 from ff.quantities import words
-from ff.records import Records, below, condition, configuration, device, diverged, read
+from ff.records import Records, below, condition, device, diverged, read
 from ff.results import RESULTS
 from ff.stats import correlation, delay
 from ff.stats.coefficients import COEFFICIENTS

@@ -13,10 +13,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from ff import machine
-from ff.checks import Session
 from ff.config import Config, canonical, with_defaults
 from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, printable, reason
 from ff.files import contents, replacing
+from ff.provenance import Session
 from ff.sources import digest
 from ff.versions import versions
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from ff import parquet
 from ff.errors import RecordsError, reason
 from ff.files import foreign
 from ff.notes import check_shape, parsed
+from ff.provenance import DataSet, Measured
 from ff.records import measurements
 from ff.results import RESULTS
 from ff.speed import labels
@@ -25,26 +25,11 @@ WORDS = [
 BUSY = 0.2  # cores that other programs may use without a word
 
 
-class _Versions(BaseModel):
-    commit: str
-    torch: str
+class _Bench(Measured):
+    """Where a file of these comes from."""
 
-
-class _DataSet(BaseModel):
-    name: str
-
-
-class _Note(BaseModel):
-    """What a file says of where it was measured."""
-
-    model_config = ConfigDict(strict=True)
-
-    device: str
-    threads: int
-    dataset: _DataSet
+    dataset: DataSet
     full: bool
-    versions: _Versions
-    started: str
 
 
 def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
@@ -267,7 +252,7 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
 def _checked(path: Path, note: bytes) -> Any:
     """What a file says of where it was measured."""
     try:
-        check_shape(found := parsed(note), _Note)
+        check_shape(found := parsed(note), _Bench)
         return found
     except ValueError as error:
         raise RecordsError(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from ff.config import Config
 from ff.errors import RecordsError
-from ff.records import Records, below, condition, configuration, device, provenance, read
+from ff.provenance import configuration
+from ff.records import Records, below, condition, device, provenance, read
 from ff.results import PRECISION, RESULTS
 from ff.stats.delay import TARGET, seed_delays
 from ff.stats.intervals import mean_band

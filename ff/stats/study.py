@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ff.errors import RecordsError
-from ff.records import Records, configuration
+from ff.provenance import configuration
+from ff.records import Records
 from ff.stats.cubes import Cube, cubes, single_cube
 from ff.stats.delay import TARGET, reach_of_mean
 from ff.stats.intervals import Estimate, holm, jackknife, leave_one_out, theil_sen
