@@ -48,11 +48,12 @@ def note(
     """Metadata of a file that `ff bench` writes."""
     return {
         "device": device,
-        "versions": {"torch": torch, "commit": commit},
+        "versions": {"python": "3", "torch": torch, "commit": commit},
         "threads": threads,
         "full": full,
-        "dataset": {"name": dataset},
+        "dataset": {"name": dataset, "sha256": dataset},
         "started": f"2026-11-0{day}T10:00",
+        "wall_seconds": 1.0,
     }
 
 

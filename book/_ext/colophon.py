@@ -16,7 +16,7 @@ from executed import DATA
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from ff.checks import Trained
+from ff.provenance import Trained
 from ff.records import below, noted
 from ff.versions import commit, short_commit
 
