@@ -1,5 +1,6 @@
 """The `ff` command."""
 
+import errno
 import json
 import os
 import runpy
@@ -15,7 +16,7 @@ import ff
 from ff import archives
 from ff.config import expects
 from ff.data import load
-from ff.errors import printable
+from ff.errors import printable, reason
 from ff.files import Words, place
 from ff.images import is_folder
 from ff.params import parse, read_yaml
@@ -54,9 +55,17 @@ def _open_standard_files() -> None:
     os.close(descriptor)
 
 
-def _say(text: str) -> None:
+def _say(text: str, end: str = "\n", **style: Any) -> None:
     """Print lines, in which a name or a note from a file does not command the terminal."""
-    click.echo(printable(text))
+    try:
+        click.secho(printable(text) + end, nl=False, **style)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # a reader that has seen enough
+            raise
+        _let_go()
+        raise click.ClickException(
+            f"cannot print: {reason(error)}; make room, or print elsewhere"
+        ) from None
 
 
 def _mention(text: str, err: bool = False) -> None:
@@ -162,7 +171,7 @@ def train(
             f"readout accuracy {rows['validation_accuracy'].mean():.3f} (validation), "
             f"{rows['test_accuracy'].mean():.3f} (test)"
         )
-    again = records.runs[0].get("id") in before
+    again = before == {records.runs[0].get("id")}
     _mention(f"records: {out}" + " (finished before; --overwrite trains again)" * again)
     _let_go()
 
@@ -182,7 +191,7 @@ def translate(file: Path) -> None:
     """  # noqa: D301 (the backspace is for click: it keeps the lines below it)
     from ff.public import translated
 
-    click.echo(translated(file), nl=False)
+    _say(translated(file), end="")
 
 
 @main.group()
@@ -232,15 +241,15 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
     where = ", ".join(map(str, folders)) or "published"
     if form == "csv":
         table.insert(0, "records", printable(where))
-        click.echo(table.to_csv(index=False), nl=False)
+        _say(table.to_csv(index=False), end="")
     elif form == "json":
         found = {"records": where, "runs": records.runs, "statements": _statements(table)}
-        click.echo(json.dumps(found, indent=2))
+        _say(json.dumps(found, indent=2))
     else:
         told = f"{measured(records).text} {settings(records.runs[0])} {advice(records)}"
         _say(f"{where}: {told.strip()}\n")
         for own in _statements(table):
-            click.secho(printable(own["statement"]), bold=True)
+            _say(own["statement"], bold=True)
             _say(f"    {own['where']}{STANCES[own['stance']]}. {own['estimand']}")
             for row in own["widths"]:
                 _say(f"    {_judged(row)}")
@@ -298,9 +307,9 @@ def bench(full: bool, out: Path | None) -> None:
         if disturbed := report.disturbed(rows):
             click.echo(f"Warning: {disturbed}", err=True)
         for line in report.lines(rows):
-            click.echo(line)
+            _say(line)
     if settings := report.settings(pd.concat(parts)):
-        click.echo(settings)
+        _say(settings)
 
 
 def _statements(table: Any) -> list[dict[str, Any]]:

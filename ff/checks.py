@@ -17,7 +17,7 @@ from ff.switches.loss import LOSSES
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
 
-__all__ = ["SHARE", "check_table"]
+__all__ = ["SHARE", "check_length", "check_table"]
 
 LARGEST = float(np.finfo(np.float32).max)
 # Means are sums in float32 of as many parts as an epoch has steps: of many, they may pass 1.
@@ -36,6 +36,26 @@ RANGES = dict.fromkeys(SHARES, SHARE) | {
 }
 # NaN where a logit is not finite, or no logit varies: that stops no seed.
 UNCERTAIN = {"probe_accuracy", "logit_share", "accuracy_without"}
+
+
+def check_length(rows: int, key: str, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Check that a table has as many rows as its runs have measured.
+
+    Parameters
+    ----------
+    rows
+        Their number.
+    key, runs
+        As of `check_table`.
+
+    Raises
+    ------
+    ValueError
+        As of `check_table`.
+    """
+    due = sum(prod(map(len, _grid(configuration(run), key))) for run in runs)
+    if rows != due:
+        raise ValueError(f"has {rows:,} rows but its run has measured {due:,}")
 
 
 def check_table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]]) -> None:
@@ -58,11 +78,10 @@ def check_table(rows: pd.DataFrame, key: str, runs: Sequence[Mapping[str, Any]])
     keys = ["hidden", "seed", "epoch", key]
     if absent := [name for name in keys if name not in rows]:
         raise ValueError(f"has no column {absent[0]!r}")
+    check_length(len(rows), key, runs)
     grids = [_grid(configuration(run), key) for run in runs]
     sizes = [tuple(map(len, grid)) for grid in grids]
-    ends = list(accumulate(map(prod, sizes), initial=0))
-    if ends[-1] != len(rows):
-        raise ValueError(f"has {len(rows):,} rows but its run has measured {ends[-1]:,}")
+    ends = accumulate(map(prod, sizes), initial=0)
     columns = {name: rows[name].to_numpy() for name in rows}
     for run, grid, size, (start, end) in zip(runs, grids, sizes, pairwise(ends), strict=True):
         part = {name: own[start:end].reshape(size) for name, own in columns.items()}

@@ -11,15 +11,49 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Words", "aside", "contents", "foreign", "hidden", "place", "replacing"]
+from ff.errors import RecordsError, reason
+from ff.wording import quoted
+
+__all__ = ["Words", "aside", "contents", "destination", "foreign", "hidden", "place", "replacing"]
 
 # What file managers and systems leave in any folder, besides names that begin with a dot.
 LEFT = {"__pycache__", "__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 
 
 def place(path: str | Path) -> Path:
-    """Path that a person gives, in which ``~`` is the home folder."""
-    return Path(os.path.expanduser(path))
+    """Path that a person gives, in which ``~`` is the home folder.
+
+    Raises
+    ------
+    RecordsError
+        No file can have that name: it is empty or too long, or the system has no such characters.
+    """
+    own = path
+    try:
+        own = os.path.expanduser(path)
+        if not own:
+            raise ValueError("it is empty")
+        os.lstat(own)  # looks at the name; whether something is there does not matter
+    except (OSError, ValueError) as error:  # of ValueErrors, a NUL and half a character
+        if not isinstance(error, OSError) or error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+            raise RecordsError(
+                f"no file or folder can be called {quoted(str(path))} ({reason(error)}); "
+                "choose another name"
+            ) from None
+    return Path(own)
+
+
+def destination(path: str | Path) -> Path:
+    """As `place`, of a file that is to be written: a pipe or a device is not replaced by it.
+
+    Raises
+    ------
+    RecordsError
+        As `place`; or what lies there is no regular file.
+    """
+    if (own := place(path)).exists() and not own.is_file():
+        raise RecordsError(f"cannot write {own}: it is no regular file; name another")
+    return own
 
 
 def hidden(path: str | Path) -> bool:
@@ -62,7 +96,8 @@ def contents(path: str | Path, most: int | None = None) -> bytes:
     Raises
     ------
     OSError
-        It is absent, no regular file, or too large, or cannot be read.
+        It is absent, no regular file, or too large, also for this machine's memory, or cannot be
+        read.
     """
     try:
         # A pipe would be waited for when it is opened, so that nobody could look at its kind.
@@ -75,8 +110,11 @@ def contents(path: str | Path, most: int | None = None) -> bytes:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         raise OSError(errno.EINVAL, "it is not a regular file")
-    with open(descriptor, "rb") as file:
-        content = file.read(-1 if most is None else most + 1)
+    try:
+        with open(descriptor, "rb") as file:
+            content = file.read(-1 if most is None else most + 1)
+    except MemoryError:
+        raise OSError(errno.EFBIG, "it is larger than the free memory") from None
     if most is not None and len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
     return content

@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import re
+import zlib
 from pathlib import Path
 
 import psutil
@@ -21,9 +22,12 @@ __all__ = ["available", "choose", "keep_freed", "name", "processor"]
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups
 # Of the instructions that a processor has, those that decide how products round, with others.
 INSTRUCTIONS = ("fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "sve", "bf16")
-# Settings of the environment that choose among them, or among threads.
-CHOICES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_CBWR")
-CHOICES += ("MKL_ENABLE_INSTRUCTIONS", "OMP_THREAD_LIMIT", "OMP_DYNAMIC")
+# Settings of the libraries that compute may choose among these, or among threads. The number of
+# threads is kept on its own; how threads wait, which `ff` and torch set, changes no number.
+SETTING = re.compile(
+    r"(ATEN|DNNL|GOMP|KMP|MKL|OMP|ONEDNN)_"
+    r"(?!(NUM_THREADS|WAIT_POLICY|SPINCOUNT|BLOCKTIME|INIT_AT_FORK)$)\w+"
+)
 
 
 def choose(device: str) -> torch.device:
@@ -68,8 +72,12 @@ def processor(device: torch.device) -> str:
     model = lines.get("model name") or platform.processor() or platform.machine()
     model += "".join(f" {lines[own]}" for own in ("CPU implementer", "CPU part") if own in lines)
     has = set(f"{lines.get('flags', '')} {lines.get('Features', '')}".split())
-    found = [torch.backends.cpu.get_cpu_capability(), *(own for own in INSTRUCTIONS if own in has)]
-    found += [f"{own}={os.environ[own]}" for own in CHOICES if own in os.environ]
+    found = [torch.backends.cpu.get_cpu_capability(), *(one for one in INSTRUCTIONS if one in has)]
+    own = sorted(filter(SETTING.fullmatch, os.environ))
+    settings = printable(", ".join(f"{key}={os.environ[key]}" for key in own))
+    if len(settings) > 1000:  # a note has bounds
+        settings = f"settings of checksum {zlib.crc32(settings.encode())}"
+    found += [settings] if settings else []
     if (precision := torch.get_float32_matmul_precision()) != "highest":
         found.append(f"float32 products: {precision}")
     return printable(f"{model} ({', '.join(found)})")

@@ -72,7 +72,7 @@ def check_shape(value: Any, shape: type[BaseModel]) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))[:80]
-        raise ValueError(f"{where}: {first['msg'][:100]}") from None
+        raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')[:100]}") from None
 
 
 def stored(path: Path) -> Any:

@@ -7,6 +7,7 @@ refused within a second.
 
 import io
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import yaml
 
 from ff.errors import ConfigError, reason
-from ff.files import contents, place
+from ff.files import contents
 from ff.wording import LONGEST, short
 
 __all__ = ["instead", "parse", "read_yaml"]
@@ -36,11 +37,11 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """
     name = short(str(path))
     try:
-        content = io.BytesIO(contents(place(path), MOST_BYTES))
+        content = io.BytesIO(contents(os.path.expanduser(path), MOST_BYTES))
         text = io.TextIOWrapper(content, encoding="utf-8").read()  # ends of lines as in text files
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8 text; write it again as plain YAML") from None
-    except (OSError, TypeError, ValueError) as error:  # no path has that type, or a NUL
+    except (OSError, TypeError) as error:  # no path has that type
         raise ConfigError(
             f"cannot read {name}: {reason(error)}; name an existing file of parameters"
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from ff.files import contents
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
 
-__all__ = ["note", "read", "save"]
+__all__ = ["Stored", "read", "save"]
 
 KEY = b"ff"  # metadata key of the note
 SEAL = b"ff.sha256"  # metadata key of the SHA-256, computed with BLANK in the checksum's place
 BLANK = b"0" * 64
+FAULTS = (OSError, pa.ArrowException, ValueError)  # what Arrow raises of damaged files
 
 
 def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
@@ -44,18 +46,50 @@ def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
     path.write_bytes(content.replace(BLANK, _sha256(content)))
 
 
-def read(path: Path) -> tuple[pa.Table, dict[str, str], bytes]:
+@dataclass(frozen=True)
+class Stored:
+    """A table on disk, which is as it was written; its rows are not looked at before `table`.
+
+    Attributes
+    ----------
+    path
+        The file.
+    content
+        All of it.
+    note
+        What it was saved with, as it stands there; nothing if it has none.
+    rows
+        How many it says that it has: a few bytes may stand for billions of equal ones.
+    """
+
+    path: Path
+    content: bytes
+    note: bytes
+    rows: int
+
+    def table(self) -> tuple[pa.Table, dict[str, str]]:
+        """The rows, and the type of each column.
+
+        Raises
+        ------
+        RecordsError
+            The file is damaged.
+        """
+        try:
+            arrow = pq.read_table(io.BytesIO(self.content), page_checksum_verification=True)
+            kinds = {field.name: str(field.type) for field in arrow.schema}
+        except FAULTS as error:
+            raise RecordsError(f"{self.path} is damaged ({reason(error)}); {RESTORE}") from None
+        return arrow.replace_schema_metadata(), kinds  # without what pandas notes about columns
+
+
+def read(path: Path) -> Stored:
     """Read a table back.
 
     Parameters
     ----------
     path
         A file that `save` has written.
-
-    Returns
-    -------
-    tuple of Table, dict and bytes
-        The table, the type of each column, and the note as it stands there.
 
     Raises
     ------
@@ -73,36 +107,17 @@ def read(path: Path) -> tuple[pa.Table, dict[str, str], bytes]:
             f"cannot read {path}: {reason(error)}; name a folder that 'ff train --out' has written"
         ) from None
     try:
-        metadata = pq.read_metadata(io.BytesIO(content)).metadata or {}
-        arrow = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-        kinds = {field.name: str(field.type) for field in arrow.schema}
-    except (OSError, pa.ArrowException, ValueError) as error:  # Arrow's words for damaged pages
+        about = pq.read_metadata(io.BytesIO(content))
+        metadata, kept = about.metadata or {}, about.schema.to_arrow_schema().metadata or {}
+    except FAULTS as error:
         raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.
     seal = metadata.get(SEAL, BLANK)
-    sealed = SEAL in metadata or SEAL in (arrow.schema.metadata or {})
     whole = len(seal) == len(BLANK) and seal == _sha256(content.replace(seal, BLANK))
-    if sealed and not whole:
+    if (SEAL in metadata or SEAL in kept) and not whole:
         raise RecordsError(f"{path} is damaged (its checksum differs); {RESTORE}")
-    # Without what pandas notes about columns.
-    return arrow.replace_schema_metadata(), kinds, metadata.get(KEY, b"")
-
-
-def note(path: Path) -> bytes:
-    """The note that a table was saved with, as it stands there; nothing if it has none.
-
-    Parameters
-    ----------
-    path
-        A file that `save` has written.
-
-    Raises
-    ------
-    OSError, ArrowException
-        The file is absent, or no parquet.
-    """
-    return (pq.read_metadata(io.BytesIO(contents(path))).metadata or {}).get(KEY, b"")
+    return Stored(path, content, metadata.get(KEY, b""), about.num_rows)
 
 
 def _sha256(content: bytes) -> bytes:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from ff.config import Config, choices
 from ff.notes import check_shape
 
-__all__ = ["DataSet", "Measured", "Run", "Session", "Trained", "check_runs", "configuration"]
+__all__ = ["Configuration", "DataSet", "Measured", "Run", "Session", "Trained", "check_runs"]
+__all__ += ["configuration"]
 
 # Keys of a configuration that every version has noted; those that came later have defaults.
 FIRST = {
@@ -52,6 +53,15 @@ class _Stopped(_Note):
     reason: _Text
 
 
+class _Keys(_Note):
+    @model_validator(mode="after")
+    def _are_keys(self) -> Self:
+        """Refuse those that no version of `Config` can have."""
+        if strange := [key for key in self.model_extra or () if not KEY.fullmatch(key)]:
+            raise ValueError(f"{strange[0][:60]!r} is no key")
+        return self
+
+
 def _noted(key: str) -> Any:
     """Type of a key in a noted configuration: it may name a switch that this process lacks."""
     field = Config.model_fields[key]
@@ -62,8 +72,8 @@ def _noted(key: str) -> Any:
     return kind if key in FIRST else (kind, field.default)
 
 
-_Configuration: Any = create_model(
-    "_Configuration", __base__=_Note, **{key: _noted(key) for key in Config.model_fields}
+Configuration: Any = create_model(
+    "Configuration", __base__=_Keys, **{key: _noted(key) for key in Config.model_fields}
 )
 
 
@@ -80,7 +90,7 @@ class Measured(_Note):
 class Trained(Measured):
     """Where networks of any learner come from."""
 
-    config: _Configuration  # pyright: ignore[reportInvalidTypeForm]
+    config: Configuration  # pyright: ignore[reportInvalidTypeForm]
 
 
 class Session(_Note):
@@ -127,8 +137,6 @@ def check_runs(note: Any, shape: type[Trained]) -> list[dict[str, Any]]:
         raise ValueError("it is no list of runs")
     for run in note:
         check_shape(run, shape)
-        if strange := [key for key in run["config"] if not KEY.fullmatch(key)]:
-            raise ValueError(f"config: {strange[0][:80]!r} is no key")
         if not _are_of(run.get("diverged", []), configuration(run)):
             raise ValueError("diverged: it names what was not trained, or a network twice")
     return note

@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from ff import parquet
-from ff.checks import check_table
+from ff.checks import check_length, check_table
 from ff.config import WHICH, Config, canonical, stands_for, with_defaults
 from ff.errors import OVERWRITE, RESTORE, RecordsError, reason
 from ff.files import hidden, place, replacing
 from ff.notes import parsed
 from ff.provenance import Run, Trained, check_runs
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.wording import quoted
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
@@ -192,7 +193,7 @@ def finished(folder: str | Path, config: Config) -> Records | None:
         before["device"] = now["device"]  # one of them is auto, and chooses the other here
     if before != now:
         differs = [
-            f"{key} {run['config'][key]!r} instead of {asked[key]!r}"
+            f"{key} {quoted(run['config'][key])} instead of {quoted(asked[key])}"
             for key in now
             if before[key] != now[key]
         ]
@@ -266,8 +267,8 @@ def below(folder: str | Path) -> list[Path]:
         Where ``ff train --out`` has written.
     """
     top = measurements(folder)
-    found = top.rglob("layers.parquet")
-    return sorted(path.parent for path in found if not hidden(path.relative_to(top)))
+    found = [path for path in top.rglob("*.parquet") if path.stem in TABLES]
+    return sorted({path.parent for path in found if not hidden(path.relative_to(top))})
 
 
 def condition(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -416,24 +417,29 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _read_one(folder: Path) -> Records:
-    tables, notes = zip(*(_read_table(folder / f"{name}.parquet") for name in TABLES), strict=True)
+    stored = [parquet.read(folder / f"{name}.parquet") for name in TABLES]
     runs, *others = (
-        _checked(folder / f"{name}.parquet", note, Run)
-        for name, note in zip(TABLES, dict.fromkeys(notes), strict=False)
+        _runs_of(one, Run) for one in {one.note: one for one in reversed(stored)}.values()
     )
     if others:
-        raise RecordsError(f"the tables in {folder} come from different runs; {OVERWRITE}")
-    for name, rows in zip(TABLES, tables, strict=True):
+        raise RecordsError(
+            f"the tables in {folder} come from different runs; if one was cut off there, start it "
+            f"once more, else {OVERWRITE}"
+        )
+    tables = []
+    for name, one in zip(TABLES, stored, strict=True):
         try:
-            check_table(rows, KEYS[name][-1], runs)
+            check_length(one.rows, KEYS[name][-1], runs)
+            tables.append(_rows(one))
+            check_table(tables[-1], KEYS[name][-1], runs)
         except ValueError as error:
-            raise RecordsError(f"{folder / name}.parquet {error}; {RESTORE}") from None
+            raise RecordsError(f"{one.path} {error}; {RESTORE}") from None
     return Records(*tables, runs=tuple(runs))
 
 
-def _read_table(path: Path) -> tuple[pd.DataFrame, bytes]:
-    arrow, kinds, note = parquet.read(path)
-    keys, quantities = KEYS[path.stem], QUANTITIES[path.stem]
+def _rows(stored: parquet.Stored) -> pd.DataFrame:
+    arrow, kinds = stored.table()
+    path, keys, quantities = stored.path, KEYS[stored.path.stem], QUANTITIES[stored.path.stem]
     if absent := [key for key in (*keys, *quantities[:MEASURED]) if key not in kinds]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
@@ -447,7 +453,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, bytes]:
                 f"{path} has a column {name!r} of type {kind}, which is unknown; "
                 "it was not written by this version of ff, or is damaged"
             )
-    return arrow.to_pandas(), note
+    return arrow.to_pandas()
 
 
 def provenance(path: Path) -> list[dict[str, Any]]:
@@ -484,20 +490,16 @@ def noted(path: Path, shape: type[Trained]) -> list[dict[str, Any]]:
     RecordsError
         As of `provenance`.
     """
-    try:
-        note = parquet.note(path)
-    except (OSError, pa.ArrowException) as error:
-        raise RecordsError(f"cannot read {path} ({reason(error)}); {RESTORE}") from None
-    return _checked(path, note, shape)
+    return _runs_of(parquet.read(path), shape)
 
 
-def _checked(path: Path, note: bytes, shape: type[Trained]) -> list[dict[str, Any]]:
-    """A table's note, without surprises, and with all that later versions note."""
+def _runs_of(stored: parquet.Stored, shape: type[Trained]) -> list[dict[str, Any]]:
+    """What a table says of its runs, without surprises, and with all that later versions note."""
     try:
-        found = check_runs(parsed(note), shape)
+        found = check_runs(parsed(stored.note), shape)
     except ValueError as error:
         raise RecordsError(
-            f"{path} carries no provenance of a run that ff could have written "
+            f"{stored.path} carries no provenance of a run that ff could have written "
             f"({reason(error)}); {RESTORE}"
         ) from None
     return [{**run, "config": with_defaults(run["config"])} for run in found]

@@ -412,7 +412,7 @@ def exercise(name: str, folder: str | Path = EXERCISES) -> Records:
 
 def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A table of accuracies that no run of `ff.train` has measured."""
-    table, kinds, _ = parquet.read(path)
+    table, kinds = parquet.read(path).table()
     rows = table.to_pandas()
     if absent := [name for name in columns if name not in kinds]:
         raise RecordsError(f"{path} has no column {absent[0]!r}; restore it, or measure it again")

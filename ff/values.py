@@ -1,5 +1,6 @@
 """Values of parameters as Python's own plain types, and how large one may be."""
 
+import math
 import os
 from collections.abc import Set
 from typing import Any
@@ -35,8 +36,8 @@ def _plain(value: Any, most: int = 0, *inner: int) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if hasattr(value, "tolist"):  # numpy's numbers and arrays, and their like
-        size = value.size if isinstance(getattr(value, "size", None), int) else len(value)
-        if size > MOST_INNER * MOST_ITEMS:
+        shape = value.shape if hasattr(value, "shape") else [len(value)]
+        if math.prod(shape) > MOST_INNER * MOST_ITEMS:
             return value
         value = value.tolist()
     if not isinstance(value, list | tuple | range | Set) or len(value) > most:

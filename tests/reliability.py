@@ -289,7 +289,7 @@ def checkpoint_cost(folder: Path, width: int) -> dict[str, float]:
     """Time a write of the state of two networks of 32 layers; its share of the minute between."""
     config = ff.Config(dataset="digits", layers=32, hidden=width, seeds=2, device="cpu")
     training = Training(config, width, (1, 2), load("digits"))
-    chunk = checkpoint.Checkpoint(folder, "run", width, (1, 2))
+    chunk = checkpoint.Checkpoint(folder / "width.safetensors", "run")
     times = []
     for _ in range(5):
         begin = time.monotonic()

@@ -344,7 +344,7 @@ def test_a_file_that_cannot_be_written_is_known_before_the_wait(tmp_path, monkey
     with pytest.raises(ff.RecordsError, match="cannot write"):
         next(bench.bench(QUICK, tmp_path / "file" / "rows.parquet", "digits"))
     for folder in (Path(""), tmp_path):
-        with pytest.raises(ff.RecordsError, match="it is a folder; name a file"):
+        with pytest.raises(ff.RecordsError, match="it is no regular file; name another"):
             next(bench.bench(QUICK, folder, "digits"))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 
 import ff
 from ff.book.chapter import choose
@@ -391,6 +392,8 @@ VALUES: dict[str, Callable[[], Any]] = {
     "an array of text": lambda: np.full(MILLION, "x", object),
     "arrays": lambda: [np.zeros(MILLION)] * 100,
     "an array whose items take no room": lambda: np.zeros(5 * 10**7, "V0"),
+    "a wide tensor without memory": lambda: torch.zeros(1).expand(2, 10**8),
+    "a long tensor": lambda: torch.zeros(10**7),
     "an index of a range": lambda: pd.RangeIndex(10**9),
     "an array of nothing": lambda: pa.nulls(10**7),
     "an array of bytes": lambda: array.array("b", bytes(10**7)),

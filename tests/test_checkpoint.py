@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -140,7 +141,7 @@ def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
     assert run is not None
     training = Training(config, 4, (2,), few)
     training.run_epoch()
-    chunk = Checkpoint(tmp_path, run.id, 4, (2,))
+    chunk = Checkpoint(run.checkpoints(tmp_path)[0], run.id)
     chunk.save(training.state(), 1, seconds=1e6, last=False)
     assert ff.train(config, tmp_path).runs[0]["wall_seconds"] >= 1e6
 
@@ -148,7 +149,7 @@ def test_wall_time_adds_up_over_interruptions(config, few, tmp_path):
 def test_a_checkpoint_is_written_once_a_minute_and_at_the_end(monkeypatch, tmp_path):
     times = iter((100.0, 110.0, 161.0, 161.0, 200.0, 220.0, 221.0, 221.0))
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
-    chunk = Checkpoint(tmp_path, "run", 10, (1,))
+    chunk = Checkpoint(tmp_path / "width.safetensors", "run")
     assert chunk.path is not None
     written = []
     for epoch in range(1, 6):
@@ -162,7 +163,7 @@ def test_checkpoints_that_take_long_are_written_less_often(monkeypatch, tmp_path
     """At 6 s a write, two in 200 s at most: they may cost 3 % of a run."""
     clock, written = 0.0, []
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock)
-    chunk = Checkpoint(tmp_path, "run", 10, (1,))
+    chunk = Checkpoint(tmp_path / "width.safetensors", "run")
 
     def slow(tensors: object, path: Path, about: object) -> None:
         nonlocal clock
@@ -283,7 +284,7 @@ def test_what_a_finished_run_was_killed_before_deleting_goes_with_the_next_call(
     config, undisturbed, monkeypatch, tmp_path
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("ff.running.run.tidy", lambda folder: None)
+        patch.setattr("ff.running.run.tidy", lambda *_: None)
         ff.train(config, tmp_path)
     aside = tmp_path / ".layers.parquet.writing"
     aside.write_text("half")
@@ -317,9 +318,40 @@ def test_another_run_that_begins_meanwhile_keeps_its_checkpoints(config, monkeyp
     assert begun.note_path(tmp_path).exists()
 
 
+def test_checkpoints_that_no_note_tells_of_stay_beside_records(config, folder, tmp_path):
+    """They may be another run's, and files of a person may have names like these."""
+    (kept,) = checkpoint_files(folder)
+    begun.note_path(folder).unlink()
+    (kept.parent / "width-best.safetensors").write_text("mine")
+    finished = ff.train(config, tmp_path / "other")
+    for table in (tmp_path / "other").glob("*.parquet"):
+        shutil.copy(table, folder)
+    assert_equal(ff.train(config, folder), finished)
+    assert_equal(ff.train(config, folder), finished)
+    assert {path.name for path in kept.parent.iterdir()} == {kept.name, "width-best.safetensors"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_link_in_the_place_of_the_checkpoints_is_refused(
+    config, folder, tmp_path, finished, overwrite
+):
+    """Behind it, no lock keeps this run and another one apart."""
+    other = tmp_path / "other"
+    if finished:
+        ff.train(config, other)
+    else:
+        other.mkdir()
+    (other / "checkpoints").symlink_to(folder / "checkpoints")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ff.TrainingError, match=r"other/checkpoints is a link, .* choose ano"):
+        ff.train(config, other, overwrite=overwrite)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
 def test_a_damaged_note_costs_no_finished_records(config, undisturbed, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
-        patch.setattr("ff.running.run.tidy", lambda folder: None)
+        patch.setattr("ff.running.run.tidy", lambda *_: None)
         ff.train(config, tmp_path)
     for path in checkpoint_files(tmp_path):
         path.unlink()
@@ -416,10 +448,24 @@ def test_a_run_notes_when_it_began(config, tmp_path):
 
 
 def test_the_processor_is_named_with_what_its_settings_forbid(monkeypatch):
+    for name in filter(machine.SETTING.fullmatch, list(os.environ)):
+        monkeypatch.delenv(name)
     plain = machine.processor(torch.device("cpu"))
     assert torch.backends.cpu.get_cpu_capability() in plain
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert machine.processor(torch.device("cpu")) == plain[:-1] + ", ONEDNN_MAX_CPU_ISA=AVX2)"
+    monkeypatch.setenv("OMP_MAX_ACTIVE_LEVELS", "0")  # it changes bits, too
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")  # is kept apart
+    settings = ", OMP_MAX_ACTIVE_LEVELS=0, ONEDNN_MAX_CPU_ISA=AVX2)"
+    assert machine.processor(torch.device("cpu")) == plain[:-1] + settings
+
+
+def test_settings_of_any_length_can_be_noted_and_told_apart(monkeypatch):
+    found = set()
+    for end in ("a", "b"):
+        monkeypatch.setenv("MKL_CBWR", "\x1b" * 100_000 + end)
+        found.add(own := machine.processor(torch.device("cpu")))
+        assert len(own) < 2000
+    assert len(found) == 2
 
 
 def test_a_plan_that_no_longer_fits_is_refused(tiny, few, monkeypatch, tmp_path):
@@ -567,6 +613,17 @@ def test_a_plan_that_leaves_out_a_seed_is_refused(config, folder):
         ff.train(config, folder)
 
 
+@pytest.mark.parametrize("changes", [{"plan": [(4, ())]}, {"config": {"_fields_set": {}}}], ids=str)
+def test_a_note_that_no_run_can_have_written_is_refused(config, folder, changes):
+    run = begun.read(folder)
+    assert run is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        resealed(folder, **changes)
+    with pytest.raises(ff.TrainingError, match=r"run.json is damaged"):
+        ff.train(config, folder)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 10**9])
 def test_a_number_of_threads_that_cannot_be_is_refused(config, folder, threads):
     resealed(folder, threads=threads)
@@ -618,7 +675,7 @@ def test_a_run_whose_note_was_deleted_writes_it_again(config, undisturbed, tmp_p
 
 def test_a_checkpoint_without_its_note_is_refused(config, folder):
     begun.note_path(folder).unlink()
-    with pytest.raises(ff.TrainingError, match=r"is of no run that .*run.json tells of; train ag"):
+    with pytest.raises(ff.TrainingError, match=r"is of no run that .*; move it away, or train ag"):
         ff.train(config, folder)
     assert not begun.note_path(folder).exists()
 
@@ -651,6 +708,27 @@ def test_a_pipe_in_the_place_of_a_file_is_refused(config, folder, file):
         ff.train(config, folder)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("epoch", value) for value in ("-1", "0", "4", "1.5", "x", "9" * 5000, None)),
+        *(("seconds", value) for value in ("-1", "nan", "inf", "x", None)),
+    ],
+)
+def test_a_checkpoint_that_says_what_cannot_be_is_refused(config, folder, key, value):
+    """Also where its checksum is right."""
+    (path,) = checkpoint_files(folder)
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del about["crc32"], about[key]
+    about |= {} if value is None else {key: value}
+    save_file(tensors, path, {**about, "crc32": checkpoint._crc32(about, tensors)})
+    with pytest.raises(ff.TrainingError, match=rf"{path} is damaged \(") as caught:
+        ff.train(config, folder)
+    assert len(str(caught.value)) < 700
+
+
 def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, folder):
     (path,) = checkpoint_files(folder)
     with safe_open(path, framework="pt") as file:
@@ -667,10 +745,10 @@ def test_a_checkpoint_of_another_version_is_refused(config, tmp_path, few):
     training = Training(config, 4, (2,), few)
     state = training.state()
     for other in (torch.zeros(1), state["layer.1.bias"].double()):
-        chunk = Checkpoint(tmp_path, "run", 4, (2,))
+        chunk = Checkpoint(tmp_path / "width.safetensors", "run")
         chunk.save({**state, "layer.1.bias": other}, 1, 0.0, last=True)
         with pytest.raises(ff.TrainingError, match="is of another version of ff"):
-            chunk.restore(state)
+            chunk.restore(state, 1)
 
 
 def test_a_run_cut_off_between_its_two_tables_continues(config, tmp_path):
@@ -695,7 +773,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(config, monkeypatch, tmp_path):
-    chunk = Checkpoint(tmp_path, "run", 4, (2,))
+    chunk = Checkpoint(tmp_path / "width.safetensors", "run")
     state = {"x": torch.arange(4.0)}
     chunk.save(state, 1, 0.5, last=True)
 
@@ -710,7 +788,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(config, monkeypatch, tmp_p
     assert chunk.path is not None
     assert list(chunk.path.parent.iterdir()) == [chunk.path], "half a checkpoint was left"
     restored = {"x": torch.zeros(4)}
-    assert chunk.restore(restored) == (1, 0.5)
+    assert chunk.restore(restored, 1) == (1, 0.5)
     assert torch.equal(restored["x"], state["x"])
 
 

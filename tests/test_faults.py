@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_old_tables(config, disk):
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(config, disk):
-    chunk = Checkpoint(disk.folder, "run", 10, (1,))
+    chunk = Checkpoint(disk.folder / "width.safetensors", "run")
     chunk.save({"x": torch.ones(3)}, 3, 1.0, last=True)
     before = names(disk.folder)
     disk.fill()
@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(config, disk):
         chunk.save({"x": torch.zeros(100_000)}, 3, 2.0, last=True)
     assert names(disk.folder) == {*before, "filler"}
     state = {"x": torch.zeros(3)}
-    assert chunk.restore(state) == (3, 1.0)
+    assert chunk.restore(state, 3) == (3, 1.0)
     assert state["x"].tolist() == [1, 1, 1]
 
 

@@ -5,7 +5,36 @@ from pathlib import Path
 
 import pytest
 
-from ff.files import replacing
+import ff
+from ff.files import destination, place, replacing
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 300, "x/" * 3000, "~\0"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    """At every door, so that nobody else has to think of it."""
+    for door in (place, destination, ff.read):
+        with pytest.raises(
+            ff.RecordsError, match=r"no file or folder can be called .*; cho"
+        ) as caught:
+            door(name)
+        assert len(str(caught.value)) < 500
+
+
+def test_an_empty_name_is_not_the_current_folder(tiny):
+    with pytest.raises(ff.RecordsError, match=r"called '' .it is empty"):
+        ff.train(tiny(), "")
+    assert place(Path()) == Path()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_not_replaced_by_a_file_that_is_to_be_written(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(ff.RecordsError, match="is no regular file; name another"):
+            destination(tmp_path / name)
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("new", "link"):
+        assert destination(tmp_path / name) == tmp_path / name
 
 
 class Fault(BaseException):

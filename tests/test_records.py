@@ -166,6 +166,18 @@ def test_a_folder_with_half_the_records_is_refused(tmp_path):
         ff.read(tmp_path)
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_of_several_runs_half_a_one_is_not_left_out(tmp_path, name):
+    for run, seeds in {"a": (1, 2), "b": (3, 4)}.items():
+        written(tmp_path / run, seeds=seeds)
+    (tmp_path / "b" / f"{name}.parquet").unlink()
+    with pytest.raises(ff.RecordsError, match=rf"there is no .*b/{name}.parquet"):
+        ff.read(tmp_path)
+    (tmp_path / "b" / f"{name}.parquet").symlink_to("nowhere")
+    with pytest.raises(ff.RecordsError, match=rf"there is no .*b/{name}.parquet"):
+        ff.read(tmp_path)
+
+
 def test_tables_of_different_runs_are_refused(tmp_path):
     one, other = written(tmp_path / "a"), written(tmp_path / "b", peer_momentum=0.09)
     shutil.copy(other / "readouts.parquet", one / "readouts.parquet")
@@ -290,6 +302,14 @@ def test_a_finished_folder_of_another_configuration_names_the_difference(tiny, t
     with pytest.raises(ff.RecordsError, match=r"\(momentum 0.9 instead of 0.5\)"):
         records.finished(tmp_path, other)
     assert records.finished(tmp_path / "empty", config) is None
+
+
+def test_of_a_long_difference_the_beginning_is_named(tiny, tmp_path):
+    config = tiny(batch_size=1300, epochs=1)
+    ff.train(config, tmp_path)
+    with pytest.raises(ff.RecordsError, match="seeds 2 instead of") as caught:
+        records.finished(tmp_path, tiny(batch_size=1300, epochs=1, seeds=list(range(2, 9000))))
+    assert len(str(caught.value)) < 800 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("same", [{"seeds": [2, 1]}, {"layers": [3]}, {"device": "auto"}])

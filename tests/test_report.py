@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -104,7 +107,40 @@ def test_records_of_two_conditions_are_refused(mine, tmp_path):
     assert "they differ in epochs (4, 1)" in done.output
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_full_disk_is_told_in_a_sentence(mine, form):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ff", "verdicts", str(mine), "--format", form],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert said[-1].startswith("Error: cannot print: No space left on device; make room")
+    assert not [line for line in said if "Traceback" in line or "Exception" in line]
+
+
 # --- report
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_refused(mine, tmp_path):
+    """Notebooks could not name it."""
+    hostile = tmp_path / os.fsdecode(b"\xffmine")
+    shutil.copytree(mine, hostile)
+    done = invoke("report", hostile, "--out", tmp_path / "x.html")
+    assert done.exit_code == 1
+    assert r"\udcffmine is not UTF-8; rename it" in done.output
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_report_replaces_no_pipe(mine, tmp_path):
+    os.mkfifo(tmp_path / "x.html")
+    done = invoke("report", mine, "--out", tmp_path / "x.html")
+    assert done.exit_code == 1
+    assert "is no regular file; name another" in done.output
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ FF = ROOT / "ff"
 
 # From the ground up; a room imports from itself and from those before it.
 ROOMS = [
-    "errors", "files", "notes", "parquet", "versions", "values", "wording", "params", "sources",
+    "errors", "values", "wording", "files", "notes", "parquet", "versions", "params", "sources",
     "quantities", "switches", "archives", "arrays", "machine", "images", "data", "config", "public",
     "provenance", "checks", "records", "results", "algorithm", "running", "stats", "speed", "book",
     "live", "__main__",

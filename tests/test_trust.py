@@ -100,6 +100,13 @@ ROWS: dict[str, tuple[Change, str]] = {
 }
 
 
+def test_rows_that_are_too_many_are_not_looked_at(run, tmp_path, monkeypatch):
+    """A small file may stand for billions of equal ones."""
+    folder = sealed(run, tmp_path, layers=pd.concat([run.layers] * 2))
+    monkeypatch.setattr(parquet.Stored, "table", None)  # fails if it is reached
+    assert "has 72 rows but its run has measured 36" in refused(folder)
+
+
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("what", ROWS)
 def test_other_rows_than_the_run_has_trained_are_refused(run, tmp_path, name, what):
@@ -392,7 +399,7 @@ def test_backpropagation_says_where_it_comes_from(tmp_path):
     assert backprop("digits").runs
     (tmp_path / "digits").mkdir()
     for name in ("layers", "classifiers"):
-        rows, *_ = parquet.read(BACKPROP / "digits" / f"{name}.parquet")
+        rows, _ = parquet.read(BACKPROP / "digits" / f"{name}.parquet").table()
         parquet.save(rows.to_pandas(), tmp_path / "digits" / f"{name}.parquet", [{"config": {}}])
     with pytest.raises(ff.RecordsError, match=r"layers.parquet carries no provenance"):
         backprop("digits", tmp_path)
@@ -401,7 +408,7 @@ def test_backpropagation_says_where_it_comes_from(tmp_path):
 @pytest.mark.parametrize("note", [None, [], {"device": "x"}, {"device": 3, "versions": {}}])
 def test_a_benchmark_must_say_where_it_was_measured(tmp_path, note):
     path = next((records.BOOK / "results" / "bench").glob("*.parquet"))
-    parquet.save(parquet.read(path)[0].to_pandas(), tmp_path / "a.parquet", note)
+    parquet.save(parquet.read(path).table()[0].to_pandas(), tmp_path / "a.parquet", note)
     with pytest.raises(ff.RecordsError, match=r"a.parquet does not say where .*measure anew"):
         report.read(tmp_path)
 

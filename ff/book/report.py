@@ -19,7 +19,7 @@ from ff.book.execution import unfinished
 from ff.book.markup import fold, listed
 from ff.book.pages import runs_of
 from ff.errors import RecordsError
-from ff.files import place, replacing
+from ff.files import destination, place, replacing
 from ff.records import BOOK, read
 
 __all__ = ["CHAPTERS", "report"]
@@ -91,8 +91,14 @@ def report(
     if isinstance(folders, str | Path):
         folders = [folders]
     where = [str(place(folder).absolute()) for folder in folders]
+    out = destination(out)  # before a minute of work
     if not where:
         raise RecordsError("no records to report on; name at least one folder")
+    for name in where:
+        try:
+            name.encode()  # as papermill does
+        except UnicodeEncodeError:
+            raise RecordsError(f"the name of the folder {name} is not UTF-8; rename it") from None
     cells = []
     for name in CHAPTERS:
         parameters: dict[str, Any] = {"records": where}
@@ -129,7 +135,6 @@ def report(
     run = nbformat.v4.new_markdown_cell("## What was run")
     body = _html([top, run, _where_from(where), *cells])
     page = PAGE.format(title=escape(title), style=_style(), body=body)
-    out = place(out)
     try:
         with replacing(out) as aside:
             aside.write_text(page, encoding="utf-8")

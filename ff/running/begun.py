@@ -16,13 +16,15 @@ from ff import machine
 from ff.config import Config, canonical, with_defaults
 from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, printable, reason
 from ff.files import contents, replacing
-from ff.provenance import Session
+from ff.notes import MOST, check_shape
+from ff.provenance import Configuration, Session
 from ff.sources import digest
 from ff.versions import versions
 
 __all__ = ["Begun", "Plan", "about", "note_path", "read"]
 
-Plan = list[tuple[int, tuple[int, ...]]]  # width and seeds of each chunk, in their order
+# Width and seeds of each chunk, in their order.
+Plan = list[tuple[int, Annotated[tuple[int, ...], Field(min_length=1)]]]
 
 
 class Begun(BaseModel):
@@ -119,6 +121,11 @@ class Begun(BaseModel):
                 )
         return self.model_copy(update={"sessions": [*self.sessions, own]})
 
+    def checkpoints(self, folder: Path) -> list[Path]:
+        """Where the checkpoint of each chunk is, or will be, in the folder of the run's records."""
+        names = (f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}" for width, seeds in self.plan)
+        return [note_path(folder).with_name(f"{name}.safetensors") for name in names]
+
     def write(self, folder: Path) -> None:
         """Write the note, whole or not at all.
 
@@ -176,10 +183,12 @@ def read(folder: Path) -> Begun | None:
     """
     path = note_path(folder)
     try:
-        text, _, checksum = contents(path).decode("utf-8").rpartition("\n")
+        text, _, checksum = contents(path, MOST).decode("utf-8").rpartition("\n")
         if checksum != _checksum(text):
             raise ValueError("its checksum differs")
-        return Begun.model_validate_json(text)
+        run = Begun.model_validate_json(text)
+        check_shape(run.config, Configuration)
+        return run
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

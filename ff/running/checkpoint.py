@@ -3,15 +3,15 @@
 import json
 import time
 import zlib
+from math import inf
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ff.errors import OVERWRITE, TrainingError
+from ff.errors import OVERWRITE, TrainingError, reason
 from ff.files import replacing
-from ff.running.begun import note_path
 
 __all__ = ["Checkpoint"]
 
@@ -20,21 +20,18 @@ SHARE = 0.03  # of a run's time that its checkpoints may cost
 
 
 class Checkpoint:
-    """The file that holds one chunk of a run: one width, some seeds.
+    """The file of one chunk of a run: one width, some seeds.
 
     Parameters
     ----------
-    folder
-        Where the run's records go; None keeps no checkpoint.
+    path
+        Where it is, one of `Begun.checkpoints`; None keeps no checkpoint.
     run
         `Begun.id` of the run.
-    width, seeds
-        What the chunk trains.
     """
 
-    def __init__(self, folder: Path | None, run: str, width: int, seeds: tuple[int, ...]) -> None:
-        name = f"width-{width}-seeds-{seeds[0]}-{seeds[-1]}.safetensors"
-        self.path = None if folder is None else note_path(folder).with_name(name)
+    def __init__(self, path: Path | None, run: str) -> None:
+        self.path = path
         self.run = run
         self._saved = time.monotonic()
         self._pause = EVERY
@@ -63,8 +60,15 @@ class Checkpoint:
         self._saved = time.monotonic()
         self._pause = max(EVERY, (self._saved - begin) / SHARE)
 
-    def restore(self, state: dict[str, Tensor]) -> tuple[int, float]:
+    def restore(self, state: dict[str, Tensor], epochs: int) -> tuple[int, float]:
         """Copy the file's tensors into `state`.
+
+        Parameters
+        ----------
+        state
+            What goes on.
+        epochs
+            How many it trains at most.
 
         Returns
         -------
@@ -93,9 +97,15 @@ class Checkpoint:
             raise TrainingError(f"{self.path} is of another run or other seeds; {remedy}")
         if _shapes(state) != _shapes(whole):
             raise TrainingError(f"{self.path} is of another version of ff; {remedy}")
+        try:
+            epoch, seconds = int(about["epoch"]), float(about["seconds"])
+            if not (0 < epoch <= epochs and 0 <= seconds < inf):
+                raise ValueError(f"{epoch} epochs in {seconds} s")
+        except (KeyError, ValueError) as error:
+            raise TrainingError(f"{self.path} is damaged ({reason(error)}); {remedy}") from None
         for name, value in state.items():
             value.copy_(whole[name])
-        return int(about["epoch"]), float(about["seconds"])
+        return epoch, seconds
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What lies in a run's folder: records, a run that was cut off, and what a killed one has left."""
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from ff.records import TABLES, Records
 from ff.running.begun import Begun, note_path, read
 from ff.running.lock import LOCKS, claim
 
-__all__ = ["checkpoint_files", "clear", "finished", "forget", "refuse_strangers", "resumable"]
-__all__ += ["tidy"]
+__all__ = ["checkpoint_files", "clear", "finished", "forget", "refuse_link", "refuse_strangers"]
+__all__ += ["resumable", "tidy"]
+
+CHECKPOINT = re.compile(r"width-\d+-seeds-\d+-\d+\.safetensors")
+HALF = re.compile(rf"\.{CHECKPOINT.pattern}\.writing")
 
 
 def finished(config: Config, folder: Path) -> Records | None:
@@ -51,11 +55,27 @@ def _cut_off(folder: Path) -> Begun | None:
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """Checkpoints that are complete."""
-    return list(note_path(folder).parent.glob("width-*.safetensors"))
+    """Checkpoints that are complete, of whichever run."""
+    found = note_path(folder).parent.glob("width-*")
+    return [path for path in found if CHECKPOINT.fullmatch(path.name)]
 
 
-def refuse_strangers(folder: Path, known: set[Path]) -> None:
+def refuse_link(folder: Path) -> None:
+    """Refuse a link in the place of the checkpoints: those of another run may lie behind it.
+
+    Raises
+    ------
+    TrainingError
+        There is one.
+    """
+    if (own := note_path(folder).parent).is_symlink():
+        raise TrainingError(
+            f"{own} is a link, and what lies behind it may be another run's; delete the link, or "
+            "choose another folder"
+        )
+
+
+def refuse_strangers(folder: Path, known: list[Path]) -> None:
     """Refuse a folder with other checkpoints than those of a run.
 
     Raises
@@ -63,19 +83,20 @@ def refuse_strangers(folder: Path, known: set[Path]) -> None:
     TrainingError
         It has some.
     """
-    if strangers := set(checkpoint_files(folder)) - known:
+    if strangers := set(checkpoint_files(folder)) - set(known):
         raise TrainingError(
-            f"{min(strangers)} is of no run that {note_path(folder)} tells of; {OVERWRITE}, or "
-            "choose another folder"
+            f"{min(strangers)} is of no run that {note_path(folder)} tells of; move it away, or "
+            f"{OVERWRITE}, which deletes it"
         )
 
 
 def _halves(folder: Path) -> list[Path]:
     """Files that a killed run was writing, and that never took their place."""
-    tables = [aside(folder / f"{table}.parquet") for table in TABLES]
+    named = [*(folder / f"{table}.parquet" for table in TABLES), note_path(folder)]
+    found = note_path(folder).parent.glob(".width-*")
     return [
-        *filter(os.path.lexists, tables),
-        *note_path(folder).parent.glob(".width-*.writing"),
+        *filter(os.path.lexists, map(aside, named)),
+        *(path for path in found if HALF.fullmatch(path.name)),
     ]
 
 
@@ -96,25 +117,36 @@ def forget(folder: Path) -> None:
             ) from None
 
 
-def tidy(folder: Path) -> None:
-    """Delete what a run no longer needs once its records are written."""
-    for path in _left(folder):
-        with suppress(OSError):  # nothing depends on it
+def tidy(folder: Path, run: Begun | None) -> None:
+    """Delete what is no longer needed once records are written; the note, which tells of it, last.
+
+    Parameters
+    ----------
+    folder
+        Where the records are.
+    run
+        The run that has written them; None where no note tells of one: no checkpoint is its.
+    """
+    own = run.checkpoints(folder) if run else []
+    for path in [*_halves(folder), *own, note_path(folder)]:
+        with suppress(OSError):  # it is not there, or nothing depends on it
             path.unlink()
     with suppress(OSError):  # something else is in it
         note_path(folder).parent.rmdir()
 
 
 def clear(folder: Path) -> None:
-    """Delete what a finished run was killed before it could delete, where that is possible."""
+    """Delete what a finished run was killed before it could delete, where that is possible.
+
+    Checkpoints that no note tells of are not its own, and stay.
+    """
     locks = [folder / name for name in LOCKS]
-    if any(map(os.path.lexists, [*_left(folder), *locks, *map(aside, locks)])):
+    left = [*_halves(folder), note_path(folder).parent, *locks, *map(aside, locks)]
+    if any(map(os.path.lexists, left)):
         with suppress(TrainingError), claim(folder):  # another run may hold it; or it is read-only
-            if not _cut_off(folder):  # nor has one begun since the caller has looked
-                tidy(folder)  # the locks go when the claim ends
-
-
-def _left(folder: Path) -> list[Path]:
-    """What is not needed beside records; the note, which tells what the others are of, last."""
-    notes = [aside(note_path(folder)), note_path(folder)]
-    return [*_halves(folder), *checkpoint_files(folder), *filter(os.path.lexists, notes)]
+            try:
+                run = read(folder)
+            except TrainingError:  # it tells of nothing
+                run = None
+            if run is None or records.written(folder) == {run.id}:  # nor has one begun since
+                tidy(folder, run)  # the locks go when the claim ends

@@ -27,6 +27,7 @@ from ff.running.folder import (
     clear,
     finished,
     forget,
+    refuse_link,
     refuse_strangers,
     resumable,
     tidy,
@@ -92,6 +93,8 @@ def train(
         records may differ in rounding; or with other threads than are set now, as it began.
     """
     out = None if out is None else place(out)
+    if out:
+        refuse_link(out)
     if config.precision == "auto":  # the records name what it has stood for
         precision = chosen("auto", config.widths, machine.choose(config.device))
         config = config.model_copy(update={"precision": precision})
@@ -110,11 +113,11 @@ def train(
         told = about(device, dataset.checksum)
         if there and (run := resumable(config, there)):
             run.check(config, told, there)
-            refuse_strangers(there, {chunk.path for chunk in _chunks(run, there) if chunk.path})
+            refuse_strangers(there, run.checkpoints(there))
             memory.check(config, run.plan, device)
             return run
         if there:
-            refuse_strangers(there, set())
+            refuse_strangers(there, [])
         return Begun(
             config=config.model_dump(mode="json"),
             about=told,
@@ -188,18 +191,20 @@ def _train(
     check_folder: Callable[[], None],
 ) -> Records:
     """Train what is not trained yet, and write the records; nobody else writes to `out`."""
-    chunks, seconds = _chunks(run, out), 0.0
+    paths = [None] * len(run.plan) if out is None else run.checkpoints(out)
+    seconds = 0.0
     layers, readouts, diverged = [], [], []
-    with Bar(len(chunks), config.total_epochs, shown=progress) as bar:
+    with Bar(len(paths), config.total_epochs, shown=progress) as bar:
 
         def on_step(share: float) -> None:
             bar.advance(share)
             check_signal()
 
-        for (width, seeds), checkpoint in zip(run.plan, chunks, strict=True):
+        for (width, seeds), path in zip(run.plan, paths, strict=True):
+            checkpoint = Checkpoint(path, run.id)
             kind = Growing if config.schedule == "in-turn" else Training
             training = kind(config, width, seeds, dataset)
-            training.passed, spent_before = checkpoint.restore(training.state())
+            training.passed, spent_before = checkpoint.restore(training.state(), training.total)
             bar.enter(training.passed)
             begin = time.perf_counter()
             while training.passed < training.total:
@@ -232,12 +237,8 @@ def _train(
     if out is not None:
         check_folder()
         records.write(result, out)
-        tidy(out)
+        tidy(out, run)
     return result
-
-
-def _chunks(run: Begun, out: Path | None) -> list[Checkpoint]:
-    return [Checkpoint(out, run.id, width, seeds) for width, seeds in run.plan]
 
 
 def _advice(out: Path | None, overwrite: bool) -> str:

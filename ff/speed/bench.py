@@ -15,7 +15,7 @@ from ff.algorithm.precision import multiplies_bf16
 from ff.archives import ARCHIVED, find
 from ff.data import Dataset, load
 from ff.errors import DataError, RecordsError, reason
-from ff.files import place, replacing
+from ff.files import destination, replacing
 from ff.speed.cpu import CPU, cpu
 from ff.speed.effort import FULL, QUICK, Effort
 from ff.speed.gpu import CUDA, gpu
@@ -57,7 +57,7 @@ def bench(
             f"ff bench needs {name}, which is not on this machine; run 'ff data fetch {name}' first"
         )
     dataset, started, parts = load(name), datetime.now(UTC), []
-    out = place(out) if out else None
+    out = None if out is None else destination(out)
     least = dataset.source.batch_size
     if len(dataset.validation) < least:
         raise DataError(
@@ -65,8 +65,6 @@ def bench(
             f"{len(dataset.validation)}; choose a larger data set"
         )
     if out:
-        if out.is_dir():
-            raise RecordsError(f"cannot write {out}: it is a folder; name a file")
         with _writing(out):  # tried before the wait
             out.parent.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=out.parent).close()

@@ -71,8 +71,8 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
     for path in sorted(measurements(folder).glob("*.parquet")):
         if foreign(path.name):
             continue
-        table, _, text = parquet.read(path)
-        rows, note = table.to_pandas(), _checked(path, text)
+        stored = parquet.read(path)
+        rows, note = stored.table()[0].to_pandas(), _noted(stored)
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
         machine = (
@@ -249,15 +249,15 @@ def measured(rows: pd.DataFrame, work: str, quantity: str | None = None) -> Any:
     return own if quantity is None else own[own["quantity"] == quantity]
 
 
-def _checked(path: Path, note: bytes) -> Any:
+def _noted(stored: parquet.Stored) -> Any:
     """What a file says of where it was measured."""
     try:
-        check_shape(found := parsed(note), _Bench)
+        check_shape(found := parsed(stored.note), _Bench)
         return found
     except ValueError as error:
         raise RecordsError(
-            f"{path} does not say where it was measured ({reason(error)}); delete it, and "
-            f"measure anew with 'ff bench --out {path}'"
+            f"{stored.path} does not say where it was measured ({reason(error)}); delete it, and "
+            f"measure anew with 'ff bench --out {stored.path}'"
         ) from None
 
 
