@@ -232,7 +232,7 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
     if folders:
         found = ff.read(*folders)
         for row in diverged(found):
-            click.echo(f"Warning: {printable(describe(row))}", err=True)
+            _mention(f"Warning: {describe(row)}", err=True)
         records = comparable(complete(found))
         table = verdicts(records, reading_of(records))
     else:
@@ -305,7 +305,7 @@ def bench(full: bool, out: Path | None) -> None:
     for rows in bench(FULL if full else QUICK, out):
         parts.append(rows)
         if disturbed := report.disturbed(rows):
-            click.echo(f"Warning: {disturbed}", err=True)
+            _mention(f"Warning: {disturbed}", err=True)
         for line in report.lines(rows):
             _say(line)
     if settings := report.settings(pd.concat(parts)):

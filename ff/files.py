@@ -26,20 +26,21 @@ def place(path: str | Path) -> Path:
     Raises
     ------
     RecordsError
-        No file can have that name: it is empty or too long, or the system has no such characters.
+        It can be nobody's: it is empty or too long, the system has no such characters, or may not
+        look there.
     """
     own = path
     try:
         own = os.path.expanduser(path)
         if not own:
             raise ValueError("it is empty")
-        os.lstat(own)  # looks at the name; whether something is there does not matter
+        os.lstat(own)
+    except (FileNotFoundError, NotADirectoryError):  # for the caller to say, if it matters
+        pass
     except (OSError, ValueError) as error:  # of ValueErrors, a NUL and half a character
-        if not isinstance(error, OSError) or error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
-            raise RecordsError(
-                f"no file or folder can be called {quoted(str(path))} ({reason(error)}); "
-                "choose another name"
-            ) from None
+        raise RecordsError(
+            f"cannot use the path {quoted(str(path))} ({reason(error)}); choose another"
+        ) from None
     return Path(own)
 
 
@@ -51,7 +52,8 @@ def destination(path: str | Path) -> Path:
     RecordsError
         As `place`; or what lies there is no regular file.
     """
-    if (own := place(path)).exists() and not own.is_file():
+    own = place(path)
+    if os.path.exists(own) and not os.path.isfile(own):
         raise RecordsError(f"cannot write {own}: it is no regular file; name another")
     return own
 

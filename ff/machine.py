@@ -22,12 +22,16 @@ __all__ = ["available", "choose", "keep_freed", "name", "processor"]
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups
 # Of the instructions that a processor has, those that decide how products round, with others.
 INSTRUCTIONS = ("fma", "avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "sve", "bf16")
-# Settings of the libraries that compute may choose among these, or among threads. The number of
-# threads is kept on its own; how threads wait, which `ff` and torch set, changes no number.
-SETTING = re.compile(
-    r"(ATEN|DNNL|GOMP|KMP|MKL|OMP|ONEDNN)_"
-    r"(?!(NUM_THREADS|WAIT_POLICY|SPINCOUNT|BLOCKTIME|INIT_AT_FORK)$)\w+"
+# Settings of the environment that choose among them, or among threads. The number of threads is not
+# among these: a run goes on with that which it began with.
+SETTINGS = ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE")
+SETTINGS += tuple(
+    f"{library}_{name}"
+    for library in ("ONEDNN", "DNNL")
+    for name in ("MAX_CPU_ISA", "CPU_ISA_HINTS", "DEFAULT_FPMATH_MODE")
 )
+SETTINGS += ("MKL_DYNAMIC", "MKL_DOMAIN_NUM_THREADS", "OMP_DYNAMIC", "OMP_THREAD_LIMIT")
+SETTINGS += ("OMP_MAX_ACTIVE_LEVELS", "OMP_NESTED", "OMP_SCHEDULE")
 
 
 def choose(device: str) -> torch.device:
@@ -72,11 +76,10 @@ def processor(device: torch.device) -> str:
     model = lines.get("model name") or platform.processor() or platform.machine()
     model += "".join(f" {lines[own]}" for own in ("CPU implementer", "CPU part") if own in lines)
     has = set(f"{lines.get('flags', '')} {lines.get('Features', '')}".split())
-    found = [torch.backends.cpu.get_cpu_capability(), *(one for one in INSTRUCTIONS if one in has)]
-    own = sorted(filter(SETTING.fullmatch, os.environ))
-    settings = printable(", ".join(f"{key}={os.environ[key]}" for key in own))
-    if len(settings) > 1000:  # a note has bounds
-        settings = f"settings of checksum {zlib.crc32(settings.encode())}"
+    found = [torch.backends.cpu.get_cpu_capability(), *(own for own in INSTRUCTIONS if own in has)]
+    settings = ", ".join(f"{own}={os.environ[own]}" for own in SETTINGS if own in os.environ)
+    if len(settings) > 300:  # a note has bounds
+        settings = f"settings of checksum {zlib.crc32(os.fsencode(settings))}"
     found += [settings] if settings else []
     if (precision := torch.get_float32_matmul_precision()) != "highest":
         found.append(f"float32 products: {precision}")

@@ -13,9 +13,9 @@ from ff.files import contents
 
 __all__ = ["check_shape", "parsed", "stored"]
 
-MOST = 2**22  # bytes of a note; one of 10,000 seeds that have all diverged has a fifth of that
+MOST = 2**24  # bytes of a note: more than 100,000 networks, all of which have diverged
 DEEPEST = 20  # lists and objects within each other
-LONGEST = 2**16  # entries of a list; as many widths may be trained in a run
+LONGEST = 2**18  # entries of a list
 
 
 def parsed(text: bytes) -> Any:

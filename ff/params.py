@@ -41,7 +41,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         text = io.TextIOWrapper(content, encoding="utf-8").read()  # ends of lines as in text files
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8 text; write it again as plain YAML") from None
-    except (OSError, TypeError) as error:  # no path has that type
+    except (OSError, TypeError, ValueError) as error:  # no path has that type, or such characters
         raise ConfigError(
             f"cannot read {name}: {reason(error)}; name an existing file of parameters"
         ) from None

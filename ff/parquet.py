@@ -48,39 +48,46 @@ def save(rows: pd.DataFrame, path: Path, note: Any) -> None:
 
 @dataclass(frozen=True)
 class Stored:
-    """A table on disk, which is as it was written; its rows are not looked at before `table`.
+    """A table on disk, which is as it was written; its rows are not decoded before `table`.
 
     Attributes
     ----------
     path
         The file.
-    content
-        All of it.
     note
         What it was saved with, as it stands there; nothing if it has none.
+    kinds
+        Name and type of each column.
     rows
-        How many it says that it has: a few bytes may stand for billions of equal ones.
+        How many there are: a few bytes may stand for billions of equal ones.
+    content
+        All of the file.
     """
 
     path: Path
-    content: bytes
     note: bytes
+    kinds: list[tuple[str, str]]
     rows: int
+    content: bytes
 
-    def table(self) -> tuple[pa.Table, dict[str, str]]:
-        """The rows, and the type of each column.
+    def table(self) -> pd.DataFrame:
+        """The rows.
 
         Raises
         ------
         RecordsError
-            The file is damaged.
+            The file is damaged, or there is too little memory.
         """
         try:
             arrow = pq.read_table(io.BytesIO(self.content), page_checksum_verification=True)
-            kinds = {field.name: str(field.type) for field in arrow.schema}
+            # Without what pandas notes about columns.
+            return arrow.replace_schema_metadata().to_pandas()
+        except MemoryError:
+            raise RecordsError(
+                f"{self.path} is larger than the free memory; end other programs, and try again"
+            ) from None
         except FAULTS as error:
             raise RecordsError(f"{self.path} is damaged ({reason(error)}); {RESTORE}") from None
-        return arrow.replace_schema_metadata(), kinds  # without what pandas notes about columns
 
 
 def read(path: Path) -> Stored:
@@ -108,16 +115,19 @@ def read(path: Path) -> Stored:
         ) from None
     try:
         about = pq.read_metadata(io.BytesIO(content))
-        metadata, kept = about.metadata or {}, about.schema.to_arrow_schema().metadata or {}
+        schema = about.schema.to_arrow_schema()
+        groups = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
     except FAULTS as error:
         raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,
     # with the blank: a damaged key does not pass for such a file.
+    metadata = about.metadata or {}
     seal = metadata.get(SEAL, BLANK)
     whole = len(seal) == len(BLANK) and seal == _sha256(content.replace(seal, BLANK))
-    if (SEAL in metadata or SEAL in kept) and not whole:
+    if (SEAL in metadata or SEAL in (schema.metadata or {})) and not whole:
         raise RecordsError(f"{path} is damaged (its checksum differs); {RESTORE}")
-    return Stored(path, content, metadata.get(KEY, b""), about.num_rows)
+    kinds = [(field.name, str(field.type)) for field in schema]
+    return Stored(path, metadata.get(KEY, b""), kinds, sum(groups), content)
 
 
 def _sha256(content: bytes) -> bytes:

@@ -21,7 +21,7 @@ from ff.files import hidden, place, replacing
 from ff.notes import parsed
 from ff.provenance import Run, Trained, check_runs
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
-from ff.wording import quoted
+from ff.wording import quoted, short
 
 if TYPE_CHECKING:  # its import takes a third of a second, which only tables are worth
     import pandas as pd
@@ -418,42 +418,42 @@ def _runs(folder: Path) -> list[Path]:
 
 def _read_one(folder: Path) -> Records:
     stored = [parquet.read(folder / f"{name}.parquet") for name in TABLES]
-    runs, *others = (
-        _runs_of(one, Run) for one in {one.note: one for one in reversed(stored)}.values()
-    )
-    if others:
+    runs = _runs_of(stored[0], Run)
+    if stored[1].note != stored[0].note:
+        _runs_of(stored[1], Run)  # or it is damaged
         raise RecordsError(
             f"the tables in {folder} come from different runs; if one was cut off there, start it "
             f"once more, else {OVERWRITE}"
         )
     tables = []
     for name, one in zip(TABLES, stored, strict=True):
+        _check_columns(one)
         try:
             check_length(one.rows, KEYS[name][-1], runs)
-            tables.append(_rows(one))
+            tables.append(one.table())
             check_table(tables[-1], KEYS[name][-1], runs)
         except ValueError as error:
             raise RecordsError(f"{one.path} {error}; {RESTORE}") from None
     return Records(*tables, runs=tuple(runs))
 
 
-def _rows(stored: parquet.Stored) -> pd.DataFrame:
-    arrow, kinds = stored.table()
+def _check_columns(stored: parquet.Stored) -> None:
+    """Refuse a table without a column that it must have, or with one that is unknown."""
     path, keys, quantities = stored.path, KEYS[stored.path.stem], QUANTITIES[stored.path.stem]
+    kinds = dict(stored.kinds)
     if absent := [key for key in (*keys, *quantities[:MEASURED]) if key not in kinds]:
         raise RecordsError(
             f"{path} has no column {absent[0]!r}; it was not written by ff, or is damaged"
         )
-    if len(kinds) < arrow.num_columns:
+    if len(kinds) < len(stored.kinds):
         raise RecordsError(f"{path} has a column twice; {RESTORE}")
     known = dict.fromkeys(keys, "int64") | dict.fromkeys(quantities, "float")
     for name, kind in kinds.items():
         if known.get(name) != kind:
             raise RecordsError(
-                f"{path} has a column {name!r} of type {kind}, which is unknown; "
+                f"{path} has a column {quoted(name)} of type {short(kind)}, which is unknown; "
                 "it was not written by this version of ff, or is damaged"
             )
-    return arrow.to_pandas()
 
 
 def provenance(path: Path) -> list[dict[str, Any]]:

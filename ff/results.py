@@ -412,9 +412,8 @@ def exercise(name: str, folder: str | Path = EXERCISES) -> Records:
 
 def _rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A table of accuracies that no run of `ff.train` has measured."""
-    table, kinds = parquet.read(path).table()
-    rows = table.to_pandas()
-    if absent := [name for name in columns if name not in kinds]:
+    rows: Any = parquet.read(path).table()
+    if absent := [name for name in columns if name not in rows]:
         raise RecordsError(f"{path} has no column {absent[0]!r}; restore it, or measure it again")
     for name in [name for name in columns if name.endswith("_accuracy")]:
         low, high = SHARE

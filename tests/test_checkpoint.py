@@ -331,6 +331,58 @@ def test_checkpoints_that_no_note_tells_of_stay_beside_records(config, folder, t
     assert {path.name for path in kept.parent.iterdir()} == {kept.name, "width-best.safetensors"}
 
 
+def test_a_checkpoint_that_cannot_be_deleted_now_goes_with_a_later_call(
+    config, undisturbed, monkeypatch, tmp_path
+):
+    """On Windows, somebody may have it open."""
+    unlink = Path.unlink
+
+    def busy(self: Path, missing_ok: bool = False) -> None:
+        if self.name == "width-8-seeds-2-2.safetensors":
+            raise PermissionError(13, "Permission denied")
+        unlink(self, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", busy)
+        ff.train(config, tmp_path)
+    assert len(checkpoint_files(tmp_path)) == 1
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+    assert {path.name for path in tmp_path.iterdir()} == {"layers.parquet", "readouts.parquet"}
+
+
+@pytest.mark.parametrize("nth", range(4))
+@pytest.mark.parametrize("other", [{}, {"momentum": 0.5}], ids=str)
+def test_a_run_that_is_killed_while_it_deletes_checkpoints_goes_on(
+    config, undisturbed, monkeypatch, tmp_path, nth, other
+):
+    """They are of the run before it, and it says so; the last kill is after them."""
+    with cut(2, 1):
+        ff.train(config.model_copy(update=other), tmp_path)
+    write, unlink, left = begun.Begun.write, Path.unlink, nth
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        if self.suffix == ".safetensors":
+            if left == 0:
+                raise Cut
+            left -= 1
+        unlink(self, missing_ok)
+
+    def second(self: begun.Begun, folder: Path) -> None:
+        if not self.replaces:
+            raise Cut
+        write(self, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        patch.setattr(begun.Begun, "write", second)
+        with pytest.raises(Cut):
+            ff.train(config, tmp_path, overwrite=True)
+    assert len(checkpoint_files(tmp_path)) == 3 - nth
+    assert_equal(ff.train(config, tmp_path), undisturbed)
+    assert {path.name for path in tmp_path.iterdir()} == {"layers.parquet", "readouts.parquet"}
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_link_in_the_place_of_the_checkpoints_is_refused(
@@ -344,9 +396,16 @@ def test_a_link_in_the_place_of_the_checkpoints_is_refused(
         other.mkdir()
     (other / "checkpoints").symlink_to(folder / "checkpoints")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(ff.TrainingError, match=r"other/checkpoints is a link, .* choose ano"):
+    with pytest.raises(ff.TrainingError, match=r"other/checkpoints is a link or .* choose a"):
         ff.train(config, other, overwrite=overwrite)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_file_in_the_place_of_the_checkpoints_is_refused(config, tmp_path):
+    (tmp_path / "checkpoints").write_text("mine")
+    with pytest.raises(ff.TrainingError, match=r"checkpoints is a link or a file.* move it away"):
+        ff.train(config, tmp_path)
+    assert (tmp_path / "checkpoints").read_text() == "mine"
 
 
 def test_a_damaged_note_costs_no_finished_records(config, undisturbed, monkeypatch, tmp_path):
@@ -448,14 +507,15 @@ def test_a_run_notes_when_it_began(config, tmp_path):
 
 
 def test_the_processor_is_named_with_what_its_settings_forbid(monkeypatch):
-    for name in filter(machine.SETTING.fullmatch, list(os.environ)):
-        monkeypatch.delenv(name)
+    for name in machine.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
     plain = machine.processor(torch.device("cpu"))
     assert torch.backends.cpu.get_cpu_capability() in plain
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     monkeypatch.setenv("OMP_MAX_ACTIVE_LEVELS", "0")  # it changes bits, too
     monkeypatch.setenv("OMP_NUM_THREADS", "7")  # is kept apart
-    settings = ", OMP_MAX_ACTIVE_LEVELS=0, ONEDNN_MAX_CPU_ISA=AVX2)"
+    monkeypatch.setenv("KMP_DUPLICATE_LIB_OK", "True")  # as scikit-learn does
+    settings = ", ONEDNN_MAX_CPU_ISA=AVX2, OMP_MAX_ACTIVE_LEVELS=0)"
     assert machine.processor(torch.device("cpu")) == plain[:-1] + settings
 
 
@@ -622,6 +682,14 @@ def test_a_note_that_no_run_can_have_written_is_refused(config, folder, changes)
         resealed(folder, **changes)
     with pytest.raises(ff.TrainingError, match=r"run.json is damaged"):
         ff.train(config, folder)
+
+
+def test_a_note_of_many_networks_is_read(config, tmp_path):
+    """Each of 200 widths with 10,000 seeds: what is written can be read."""
+    plan = [(width, tuple(range(1, 10_001))) for width in range(1, 201)]
+    run = begun.Begun(config=config.model_dump(mode="json"), about={}, plan=plan, threads=1)
+    run.write(tmp_path)
+    assert begun.read(tmp_path) == run
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**9])

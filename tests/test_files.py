@@ -14,14 +14,14 @@ def test_a_name_that_no_file_can_have_is_refused(name):
     """At every door, so that nobody else has to think of it."""
     for door in (place, destination, ff.read):
         with pytest.raises(
-            ff.RecordsError, match=r"no file or folder can be called .*; cho"
+            ff.RecordsError, match=r"cannot use the path .*; choose another"
         ) as caught:
             door(name)
         assert len(str(caught.value)) < 500
 
 
 def test_an_empty_name_is_not_the_current_folder(tiny):
-    with pytest.raises(ff.RecordsError, match=r"called '' .it is empty"):
+    with pytest.raises(ff.RecordsError, match=r"the path '' .it is empty"):
         ff.train(tiny(), "")
     assert place(Path()) == Path()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import ff
@@ -105,6 +106,27 @@ def test_rows_that_are_too_many_are_not_looked_at(run, tmp_path, monkeypatch):
     folder = sealed(run, tmp_path, layers=pd.concat([run.layers] * 2))
     monkeypatch.setattr(parquet.Stored, "table", None)  # fails if it is reached
     assert "has 72 rows but its run has measured 36" in refused(folder)
+
+
+@pytest.mark.parametrize("value", ["x", ["x"], b"x", True], ids=repr)
+def test_columns_of_any_kind_are_not_looked_at(run, tmp_path, monkeypatch, value):
+    """Nor does a value of a few bytes that stands for billions."""
+    more = run.layers.assign(more=[value] * len(run.layers))
+    folder = sealed(run, tmp_path, layers=more)
+    monkeypatch.setattr(parquet.Stored, "table", None)  # fails if it is reached
+    with pytest.raises(ff.RecordsError, match=r"a column 'more' of type .*, which is unknown"):
+        ff.read(folder)
+
+
+def test_a_lack_of_memory_is_no_damage(run, tmp_path, monkeypatch):
+    folder = sealed(run, tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 8000000000 failed")
+
+    monkeypatch.setattr(parquet.pq, "read_table", full)
+    with pytest.raises(ff.RecordsError, match=r"parquet is larger than the free memory; end"):
+        ff.read(folder)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -343,7 +365,7 @@ def test_a_note_that_is_no_sound_json_is_refused(run, monkeypatch, tmp_path):
         "a number too large": whole.replace('"threads": ', '"more": 1e999, "threads": '),
         "a number of 5,000 digits": whole.replace('"threads": ', '"threads": ' + "9" * 5000),
         "NaN in a new key": whole.replace('"threads": ', '"more": NaN, "threads": '),
-        "5 MB of text": whole.replace('"threads": ', f'"more": "{"x" * 5_000_000}", "threads": '),
+        "20 MB": whole.replace('"threads": ', f'"more": "{"x" * 20_000_000}", "threads": '),
         "many errors": whole.replace('"hidden": [4, 5]', f'"hidden": [{"9.5, " * 700_000}1]'),
         "some errors": whole.replace('"hidden": [4, 5]', f'"hidden": [{"9.5, " * 60_000}1]'),
         "many diverged": whole.replace('"diverged": [', f'"diverged": [{"{}, " * 65_000}{{}}'),
@@ -399,8 +421,8 @@ def test_backpropagation_says_where_it_comes_from(tmp_path):
     assert backprop("digits").runs
     (tmp_path / "digits").mkdir()
     for name in ("layers", "classifiers"):
-        rows, _ = parquet.read(BACKPROP / "digits" / f"{name}.parquet").table()
-        parquet.save(rows.to_pandas(), tmp_path / "digits" / f"{name}.parquet", [{"config": {}}])
+        rows = parquet.read(BACKPROP / "digits" / f"{name}.parquet").table()
+        parquet.save(rows, tmp_path / "digits" / f"{name}.parquet", [{"config": {}}])
     with pytest.raises(ff.RecordsError, match=r"layers.parquet carries no provenance"):
         backprop("digits", tmp_path)
 
@@ -408,7 +430,7 @@ def test_backpropagation_says_where_it_comes_from(tmp_path):
 @pytest.mark.parametrize("note", [None, [], {"device": "x"}, {"device": 3, "versions": {}}])
 def test_a_benchmark_must_say_where_it_was_measured(tmp_path, note):
     path = next((records.BOOK / "results" / "bench").glob("*.parquet"))
-    parquet.save(parquet.read(path).table()[0].to_pandas(), tmp_path / "a.parquet", note)
+    parquet.save(parquet.read(path).table(), tmp_path / "a.parquet", note)
     with pytest.raises(ff.RecordsError, match=r"a.parquet does not say where .*measure anew"):
         report.read(tmp_path)
 

@@ -1,5 +1,6 @@
 """The note of a run that has begun: what it must keep, to end with an undisturbed run's records."""
 
+import re
 import warnings
 import zlib
 from contextlib import suppress
@@ -16,13 +17,15 @@ from ff import machine
 from ff.config import Config, canonical, with_defaults
 from ff.errors import OVERWRITE, ResumptionWarning, TrainingError, printable, reason
 from ff.files import contents, replacing
-from ff.notes import MOST, check_shape
+from ff.notes import check_shape
 from ff.provenance import Configuration, Session
 from ff.sources import digest
 from ff.versions import versions
 
-__all__ = ["Begun", "Plan", "about", "note_path", "read"]
+__all__ = ["CHECKPOINT", "Begun", "Plan", "about", "note_path", "read"]
 
+MOST = 2**28  # bytes of a note: a plan of millions of networks
+CHECKPOINT = re.compile(r"width-\d+-seeds-\d+-\d+\.safetensors")  # names of `Begun.checkpoints`
 # Width and seeds of each chunk, in their order.
 Plan = list[tuple[int, Annotated[tuple[int, ...], Field(min_length=1)]]]
 
@@ -48,6 +51,8 @@ class Begun(BaseModel):
         Number of threads that it trains with.
     sessions
         When the run began, and each time that it went on.
+    replaces
+        Whether checkpoints of the run before this one are still to be deleted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -58,6 +63,7 @@ class Begun(BaseModel):
     plan: Plan
     threads: Annotated[int, Field(ge=1, le=4096)]
     sessions: list[Session] = []
+    replaces: bool = False
 
     def is_of(self, config: Config) -> bool:
         """Whether the run trains a configuration, however that is written."""

@@ -10,13 +10,12 @@ from ff.config import Config
 from ff.errors import OVERWRITE, TrainingError, reason
 from ff.files import aside
 from ff.records import TABLES, Records
-from ff.running.begun import Begun, note_path, read
+from ff.running.begun import CHECKPOINT, Begun, note_path, read
 from ff.running.lock import LOCKS, claim
 
 __all__ = ["checkpoint_files", "clear", "finished", "forget", "refuse_link", "refuse_strangers"]
 __all__ += ["resumable", "tidy"]
 
-CHECKPOINT = re.compile(r"width-\d+-seeds-\d+-\d+\.safetensors")
 HALF = re.compile(rf"\.{CHECKPOINT.pattern}\.writing")
 
 
@@ -61,17 +60,18 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def refuse_link(folder: Path) -> None:
-    """Refuse a link in the place of the checkpoints: those of another run may lie behind it.
+    """Refuse a file or a link in the place of the checkpoints: behind a link may lie another run's.
 
     Raises
     ------
     TrainingError
         There is one.
     """
-    if (own := note_path(folder).parent).is_symlink():
+    own = note_path(folder).parent
+    if os.path.islink(own) or os.path.isfile(own):
         raise TrainingError(
-            f"{own} is a link, and what lies behind it may be another run's; delete the link, or "
-            "choose another folder"
+            f"{own} is a link or a file, but has to be a folder of this run's own; move it away, "
+            "or choose another folder"
         )
 
 
@@ -128,9 +128,12 @@ def tidy(folder: Path, run: Begun | None) -> None:
         The run that has written them; None where no note tells of one: no checkpoint is its.
     """
     own = run.checkpoints(folder) if run else []
-    for path in [*_halves(folder), *own, note_path(folder)]:
-        with suppress(OSError):  # it is not there, or nothing depends on it
+    for path in [*_halves(folder), *own]:
+        with suppress(OSError):  # it is not there, or cannot be deleted now
             path.unlink()
+    if not any(map(os.path.lexists, own)):
+        with suppress(OSError):
+            note_path(folder).unlink()
     with suppress(OSError):  # something else is in it
         note_path(folder).parent.rmdir()
 

@@ -76,7 +76,8 @@ def train(
         The data set is absent or damaged.
     TrainingError
         The device is not there or has too little memory, another run writes to `out`, what was cut
-        off there is of another configuration, or `out` was deleted meanwhile.
+        off there is of another configuration, its `checkpoints` is no folder of its own, or `out`
+        was deleted meanwhile.
     RecordsError
         `out` holds records of another configuration or of other images, or cannot be written.
     KeyboardInterrupt
@@ -113,7 +114,8 @@ def train(
         told = about(device, dataset.checksum)
         if there and (run := resumable(config, there)):
             run.check(config, told, there)
-            refuse_strangers(there, run.checkpoints(there))
+            if not run.replaces:
+                refuse_strangers(there, run.checkpoints(there))
             memory.check(config, run.plan, device)
             return run
         if there:
@@ -132,11 +134,24 @@ def train(
             return found  # by another process, since this one has looked
         run = planned().entered(device)
         if out is not None:
-            run.write(out)
-            if overwrite:
-                forget(out)  # not before it is sure that there is room for a note
+            run = _noted(run, out, overwrite)
         with _threads(run.threads), _enough_memory():
             return _train(config, dataset, device, run, out, progress, stop.check, check_folder)
+
+
+def _noted(run: Begun, out: Path, overwrite: bool) -> Begun:
+    """Note that a run goes on; delete the checkpoints of another one that it takes the place of.
+
+    These go when it is sure that there is room for a note, which says so: a run that is killed
+    meanwhile goes on with that.
+    """
+    if overwrite or run.replaces:
+        run = run.model_copy(update={"replaces": True})
+        run.write(out)
+        forget(out)
+        run = run.model_copy(update={"replaces": False})
+    run.write(out)
+    return run
 
 
 @contextmanager

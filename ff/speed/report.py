@@ -72,7 +72,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         if foreign(path.name):
             continue
         stored = parquet.read(path)
-        rows, note = stored.table()[0].to_pandas(), _noted(stored)
+        note, rows = _noted(stored), stored.table()
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
         machine = (

@@ -29,6 +29,7 @@ import ff
 from ff import machine, parquet
 from ff.algorithm.backprop import Backprop
 from ff.data import load
+from ff.notes import parsed
 from ff.results import BACKPROP, backprop_grids, best_rate
 from ff.versions import versions
 
@@ -155,7 +156,7 @@ if __name__ == "__main__":
         if task == "tune":
             path = BACKPROP / "tuning.parquet"
             before = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
-            notes = parquet.note(path) if path.exists() else []
+            notes = parsed(parquet.read(path).note) if path.exists() else []
             tables, note = {"tuning": tune(before)}, {}
         else:
             notes = []

@@ -36,8 +36,12 @@ def accuracies(seed: int) -> dict[str, float]:
     dataset = load(CONFIG.dataset)
     x, labels = neutral(dataset.train, dataset.classes), dataset.train.labels
     weight = torch.zeros(dataset.classes, x.shape[1], requires_grad=True)
-    options = {"momentum": CONFIG.momentum, "weight_decay": CONFIG.downstream_weight_decay}
-    sgd = torch.optim.SGD([weight], CONFIG.downstream_learning_rate, **options)
+    sgd = torch.optim.SGD(
+        [weight],
+        CONFIG.downstream_learning_rate,
+        momentum=CONFIG.momentum,
+        weight_decay=CONFIG.downstream_weight_decay,
+    )
     for epoch in range(CONFIG.epochs):
         rate = CONFIG.downstream_learning_rate * cool_down(epoch, CONFIG.epochs)
         sgd.param_groups[0]["lr"] = rate
