@@ -26,8 +26,8 @@ def place(path: str | Path) -> Path:
     Raises
     ------
     RecordsError
-        It can be nobody's: it is empty or too long, the system has no such characters, or may not
-        look there.
+        Nothing can be there: it is empty or too long, or has characters that no name has; or this
+        process may not look there.
     """
     own = path
     try:

@@ -117,6 +117,8 @@ def read(path: Path) -> Stored:
         about = pq.read_metadata(io.BytesIO(content))
         schema = about.schema.to_arrow_schema()
         groups = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
+        if min(groups, default=0) < 0:
+            raise ValueError("it says that it has fewer than no rows")
     except FAULTS as error:
         raise RecordsError(f"{path} is damaged ({reason(error)}); {RESTORE}") from None
     # Files written before there was a seal have none. Arrow keeps a second copy of the metadata,

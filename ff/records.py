@@ -135,7 +135,7 @@ def write(records: Records, folder: str | Path) -> None:
     """
     folder = place(folder)
     try:
-        check_runs(list(records.runs), Run)
+        check_runs(parsed(json.dumps(records.runs).encode()), Run)
         for name in TABLES:
             check_table(getattr(records, name), KEYS[name][-1], records.runs)
     except ValueError as error:

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import ff
@@ -116,6 +118,26 @@ def test_columns_of_any_kind_are_not_looked_at(run, tmp_path, monkeypatch, value
     monkeypatch.setattr(parquet.Stored, "table", None)  # fails if it is reached
     with pytest.raises(ff.RecordsError, match=r"a column 'more' of type .*, which is unknown"):
         ff.read(folder)
+
+
+def test_no_number_of_rows_makes_up_for_another(run, tmp_path, monkeypatch):
+    """In a table without a seal, as former versions wrote: 56 rows, and a group that says -20."""
+    path = sealed(run, tmp_path) / "layers.parquet"
+    rows = pa.Table.from_pandas(pd.concat([run.layers] * 3), preserve_index=False)
+    rows = rows.replace_schema_metadata({parquet.KEY: json.dumps(run.runs)})
+    with pq.ParquetWriter(path, rows.schema) as writer:
+        writer.write_table(rows.slice(0, 56))
+        writer.write_table(rows.slice(56, 36))
+    content = path.read_bytes()
+    for match in re.finditer(b"\x16\x48", content):  # a number in the last bytes, 36 in Thrift
+        path.write_bytes(content[: match.start()] + b"\x16\x27" + content[match.end() :])
+        with suppress(OSError, pa.ArrowException):
+            if pq.read_metadata(path).row_group(1).num_rows == -20:
+                break
+    else:
+        pytest.fail("the number was not found")
+    monkeypatch.setattr(parquet.Stored, "table", None)  # fails if it is reached
+    assert "is damaged (it says that it has fewer than no rows)" in refused(tmp_path)
 
 
 def test_a_lack_of_memory_is_no_damage(run, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from ff.versions import versions
 
 __all__ = ["CHECKPOINT", "Begun", "Plan", "about", "note_path", "read"]
 
-MOST = 2**28  # bytes of a note: a plan of millions of networks
+MOST = 2**24  # bytes of a note: a plan of two million networks
 CHECKPOINT = re.compile(r"width-\d+-seeds-\d+-\d+\.safetensors")  # names of `Begun.checkpoints`
 # Width and seeds of each chunk, in their order.
 Plan = list[tuple[int, Annotated[tuple[int, ...], Field(min_length=1)]]]
@@ -149,6 +149,10 @@ class Begun(BaseModel):
         try:
             with replacing(path) as aside:
                 aside.write_text(f"{text}\n{_checksum(text)}", encoding="utf-8")
+        except FileExistsError:
+            raise TrainingError(
+                f"{path.parent} has to be a folder, for checkpoints; move away what lies there"
+            ) from None
         except OSError as error:
             raise TrainingError(
                 f"cannot write checkpoints to {path.parent}: {reason(error)}; "

@@ -60,7 +60,7 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def refuse_link(folder: Path) -> None:
-    """Refuse a file or a link in the place of the checkpoints: behind a link may lie another run's.
+    """Refuse a link in the place of the checkpoints: behind it may lie another run's.
 
     Raises
     ------
@@ -68,10 +68,10 @@ def refuse_link(folder: Path) -> None:
         There is one.
     """
     own = note_path(folder).parent
-    if os.path.islink(own) or os.path.isfile(own):
+    if os.path.islink(own):
         raise TrainingError(
-            f"{own} is a link or a file, but has to be a folder of this run's own; move it away, "
-            "or choose another folder"
+            f"{own} is a link, and behind it may lie another run's; move the link away, or choose "
+            "another folder"
         )
 
 
@@ -113,7 +113,8 @@ def forget(folder: Path) -> None:
             path.unlink()
         except OSError as error:
             raise TrainingError(
-                f"cannot delete {path}: {reason(error)}; choose another folder"
+                f"cannot delete {path}: {reason(error)}; delete it yourself and start the same run "
+                "again, or choose another folder"
             ) from None
 
 

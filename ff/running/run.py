@@ -76,7 +76,7 @@ def train(
         The data set is absent or damaged.
     TrainingError
         The device is not there or has too little memory, another run writes to `out`, what was cut
-        off there is of another configuration, its `checkpoints` is no folder of its own, or `out`
+        off there is of another configuration, its `checkpoints` is a link, or `out`
         was deleted meanwhile.
     RecordsError
         `out` holds records of another configuration or of other images, or cannot be written.
@@ -142,8 +142,8 @@ def train(
 def _noted(run: Begun, out: Path, overwrite: bool) -> Begun:
     """Note that a run goes on; delete the checkpoints of another one that it takes the place of.
 
-    These go when it is sure that there is room for a note, which says so: a run that is killed
-    meanwhile goes on with that.
+    First it is noted that these are to be deleted, when there is still room for them and the note.
+    A run that is killed before they are all deleted then goes on with that.
     """
     if overwrite or run.replaces:
         run = run.model_copy(update={"replaces": True})
