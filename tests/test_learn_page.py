@@ -72,13 +72,22 @@ def answer(tab: Any) -> int:
 def stroke(tab: Any, points: list[tuple[float, float]]) -> None:
     pad = tab.locator(".ff-pad")
     pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    where = pad.bounding_box()
+    places = [
+        (where["x"] + x * where["width"], where["y"] + y * where["height"]) for x, y in points
+    ]
     tab.mouse.move(*places[0])
     tab.mouse.down()
     for place in places[1:]:
         tab.mouse.move(*place, steps=4)
     tab.mouse.up()
+
+
+def box(tab: Any, part: str) -> dict[str, float]:
+    """Where a part of a picture is: looked up and read at once, as pictures are drawn anew."""
+    return tab.evaluate(
+        "part => document.querySelector(part).getBoundingClientRect().toJSON()", part
+    )
 
 
 def drag_by_finger(tab: Any, places: list[tuple[float, float]]) -> None:
@@ -238,19 +247,19 @@ def test_it_can_be_used_by_touch(tab, site):
     )
     pad = tab.locator(".ff-pad")
     pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
+    where = pad.bounding_box()
+    places = [(where["x"] + x * where["width"], where["y"] + y * where["height"]) for x, y in SEVEN]
     drag_by_finger(tab, places)
     tab.locator(".ff-answers .ff-top").wait_for()
 
 
 def test_the_target_can_be_dragged(tab, site):
     visit(tab, site, "#layers=2&hidden=32")
-    box = tab.locator(".ff-own svg").bounding_box()
-    x = box["x"] + box["width"] / 2
-    tab.mouse.move(x, box["y"] + 200)
+    picture = box(tab, ".ff-own svg")
+    x = picture["x"] + picture["width"] / 2
+    tab.mouse.move(x, picture["y"] + 200)
     tab.mouse.down()
-    tab.mouse.move(x, box["y"] + 75, steps=5)
+    tab.mouse.move(x, picture["y"] + 75, steps=5)
     tab.mouse.up()
     assert float(chosen(tab, "target")) > 0.8
 
@@ -290,15 +299,14 @@ def test_the_page_stays_fluent_while_it_trains(tab, site):
 def test_a_finger_scrolls_past_the_pictures_and_drags_their_line(tab, site):
     tab.set_viewport_size({"width": 420, "height": 800})
     visit(tab, site, "#layers=2&hidden=32")
-    picture = tab.locator(".ff-own svg")
-    picture.scroll_into_view_if_needed()
-    line = tab.locator(".ff-own .ff-target").bounding_box()
+    tab.locator(".ff-own").scroll_into_view_if_needed()
+    line = box(tab, ".ff-own .ff-target")
     x = line["x"] + line["width"] / 2
     drag_by_finger(tab, [(x, line["y"] - 15 * step) for step in range(6)])
     reached = chosen(tab, "target")
     assert float(reached) > 0.75
     # Well below the line: that is a reader on the way down the page.
-    y = picture.bounding_box()["y"]
+    y = box(tab, ".ff-own svg")["y"]
     drag_by_finger(tab, [(x, y + 300), (x, y + 280), (x, y + 240)])
     assert chosen(tab, "target") == reached
 
