@@ -240,7 +240,7 @@ def verdicts(folders: tuple[Path, ...], form: str) -> None:
         table = verdicts(records)
     where = ", ".join(map(str, folders)) or "published"
     if form == "csv":
-        table.insert(0, "records", printable(where))
+        table.insert(0, "records", where)
         _say(table.to_csv(index=False), end="")
     elif form == "json":
         found = {"records": where, "runs": records.runs, "statements": _statements(table)}

@@ -776,6 +776,13 @@ def test_a_pipe_in_the_place_of_a_file_is_refused(config, folder, file):
         ff.train(config, folder)
 
 
+def inside(folder: Path) -> tuple[Path, dict[str, str], dict[str, torch.Tensor]]:
+    """The only checkpoint in a folder, with what it says and its tensors."""
+    (path,) = checkpoint_files(folder)
+    with safe_open(path, framework="pt") as file:
+        return path, file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -785,10 +792,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused(config, folder, file):
 )
 def test_a_checkpoint_that_says_what_cannot_be_is_refused(config, folder, key, value):
     """Also where its checksum is right."""
-    (path,) = checkpoint_files(folder)
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    path, about, tensors = inside(folder)
     del about["crc32"], about[key]
     about |= {} if value is None else {key: value}
     save_file(tensors, path, {**about, "crc32": checkpoint._crc32(about, tensors)})
@@ -798,10 +802,7 @@ def test_a_checkpoint_that_says_what_cannot_be_is_refused(config, folder, key, v
 
 
 def test_a_checkpoint_with_another_epoch_written_into_it_is_refused(config, folder):
-    (path,) = checkpoint_files(folder)
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    path, about, tensors = inside(folder)
     assert about["epoch"] == "1"
     save_file(tensors, path, {**about, "epoch": "2"})
     with pytest.raises(ff.TrainingError, match="is damaged"):

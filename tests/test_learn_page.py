@@ -69,13 +69,15 @@ def answer(tab: Any) -> int:
     return int(tab.inner_text(".ff-answers .ff-top .ff-said"))
 
 
+def on_pad(tab: Any, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Where points of the drawing are on the screen."""
+    tab.locator(".ff-pad").scroll_into_view_if_needed()
+    pad = box(tab, ".ff-pad")
+    return [(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"]) for x, y in points]
+
+
 def stroke(tab: Any, points: list[tuple[float, float]]) -> None:
-    pad = tab.locator(".ff-pad")
-    pad.scroll_into_view_if_needed()
-    where = pad.bounding_box()
-    places = [
-        (where["x"] + x * where["width"], where["y"] + y * where["height"]) for x, y in points
-    ]
+    places = on_pad(tab, points)
     tab.mouse.move(*places[0])
     tab.mouse.down()
     for place in places[1:]:
@@ -245,11 +247,7 @@ def test_it_can_be_used_by_touch(tab, site):
     tab.wait_for_function(
         "document.querySelector('.ff-learn .ff-status b').textContent === '1'", timeout=PATIENCE
     )
-    pad = tab.locator(".ff-pad")
-    pad.scroll_into_view_if_needed()
-    where = pad.bounding_box()
-    places = [(where["x"] + x * where["width"], where["y"] + y * where["height"]) for x, y in SEVEN]
-    drag_by_finger(tab, places)
+    drag_by_finger(tab, on_pad(tab, SEVEN))
     tab.locator(".ff-answers .ff-top").wait_for()
 
 

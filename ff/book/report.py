@@ -91,7 +91,6 @@ def report(
     if isinstance(folders, str | Path):
         folders = [folders]
     where = [str(place(folder).absolute()) for folder in folders]
-    out = destination(out)  # before a minute of work
     if not where:
         raise RecordsError("no records to report on; name at least one folder")
     for name in where:
@@ -99,6 +98,7 @@ def report(
             name.encode()  # as papermill does
         except UnicodeEncodeError:
             raise RecordsError(f"the name of the folder {name} is not UTF-8; rename it") from None
+    out = destination(out)  # before a minute of work
     cells = []
     for name in CHAPTERS:
         parameters: dict[str, Any] = {"records": where}
