@@ -16,10 +16,10 @@ from ff.book.markup import Html
 from ff.config import Config
 from ff.data import DIGITS, small_digits
 from ff.records import Records
-from ff.stats.correlation import by_span
+from ff.stats.coefficients import COEFFICIENTS, coefficients
 from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
-from ff.stats.intervals import FISHER, mean_band
+from ff.stats.intervals import FISHER, jackknife, leave_one_out, mean_band
 
 __all__ = [
     "ACCURACIES",
@@ -113,12 +113,9 @@ def measurements(
                 "readouts": dict(zip(map(str, network.keys), _means(network), strict=True)),
             }
             if column in correlated:
-                table = _correlations(records, layers, column, overall)
                 first = column == "train_accuracy" and not condition
                 bands = intervals and first and len(layers.seeds) > 1
-                found["measures"][column] |= {
-                    name: lists for name, lists in table.items() if bands or "half" not in name
-                }
+                found["measures"][column] |= _correlations(layers, network, bands)
     return list(widths.values())
 
 
@@ -253,22 +250,29 @@ def _halves(cube: Cube) -> list[list[int]] | None:
 
 
 def _correlations(
-    records: Records, layers: Cube, column: str, overall: str
+    layers: Cube, networks: Cube, bands: bool
 ) -> dict[str, dict[str, list[list[int | None]]]]:
-    tables: list[Any] = [records.layers, records.readouts]
-    rows = [
-        table[(table["hidden"] == layers.hidden) & table["epoch"].isin(layers.epochs)]
-        for table in tables
-    ]
-    spans = [(int(layers.epochs[0]), int(last)) for last in layers.epochs]
-    table = by_span(*rows, spans=spans, column=column, overall=overall)
-    high, r = (FISHER.forward(table[name].to_numpy(float)) for name in ("high", "r"))
-    table["half"] = high - r
-    found: dict[str, dict[str, list[list[int | None]]]] = {}
-    keys = ["coefficient", "depth", "layer"]
-    parts: Any = table.sort_values([*keys, "last_epoch"]).groupby(keys)
-    for (coefficient, depth, _), part in parts:
-        for name, numbers in [(coefficient, part["r"]), (f"{coefficient}_half", part["half"])]:
-            units = [None if np.isnan(r) else round(r / CORRELATION) for r in numbers]
-            found.setdefault(name, {}).setdefault(str(depth), []).append(units)
-    return found
+    """Pooled correlations up to each epoch, and if asked for, half of their intervals."""
+    epochs, at, there = np.intersect1d(layers.epochs, networks.epochs, return_indices=True)
+    x, y, seeds = layers.values[:, at], networks.values[:, there], len(layers.seeds)
+    numbers: dict[str, list[np.ndarray]] = {}  # for each epoch, of (layers, depths)
+    for last in layers.epochs:
+        count = int((epochs <= last).sum())
+        statistic = coefficients(x[:, :count], y[:, :count])
+        values = leave_one_out(statistic, seeds) if bands else statistic(np.ones((1, seeds)))
+        for i, coefficient in enumerate(COEFFICIENTS):
+            numbers.setdefault(coefficient, []).append(values[0, i])
+            if bands:
+                high = FISHER.forward(jackknife(values[:, i], FISHER).high)
+                half = high - FISHER.forward(values[0, i])
+                numbers.setdefault(f"{coefficient}_half", []).append(half)
+    return {
+        name: {
+            str(depth): [
+                [None if np.isnan(own[i, k]) else round(own[i, k] / CORRELATION) for own in traces]
+                for i in np.flatnonzero(layers.keys <= depth)
+            ]
+            for k, depth in enumerate(networks.keys)
+        }
+        for name, traces in numbers.items()
+    }

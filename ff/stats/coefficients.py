@@ -7,7 +7,6 @@ the data (all ones) or the data without a seed. See `ff.correlation` for what th
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 
 from ff.stats.intervals import FISHER
 
@@ -35,8 +34,23 @@ def _rank_counts(values: np.ndarray) -> np.ndarray:
     (seeds, epochs, series) -> (seeds, seeds * epochs * series). A weighted mid-rank is
     weights @ counts + 1/2, which makes Spearman's coefficient exact there without sorting again.
     """
-    flat = values.reshape(-1, values.shape[2])
-    return np.stack([((np.sign(flat - own[:, None]) + 1) / 2).sum(0).ravel() for own in values])
+    seeds, epochs, series = values.shape
+    flat = values.reshape(-1, series)
+    order = flat.argsort(axis=0)
+    ascending = np.take_along_axis(flat, order, axis=0)
+    # How many of each seed's values stand among the first 0, 1, 2, ... of all.
+    among = np.zeros((len(flat) + 1, series, seeds))
+    np.cumsum(order[..., None] // epochs == np.arange(seeds), axis=0, out=among[1:])
+    place = np.arange(len(flat))[:, None]
+    other = ascending[1:] != ascending[:-1]
+    begin, end = np.zeros(flat.shape, int), np.full(flat.shape, len(flat))  # of equal values
+    begin[1:] = np.maximum.accumulate(np.where(other, place[1:], 0), axis=0)
+    end[:-1] = np.minimum.accumulate(np.where(other, place[1:], len(flat))[::-1], axis=0)[::-1]
+    column = np.arange(series)
+    counts = np.empty((len(flat), series, seeds))
+    counts[order, column] = (among[begin, column] + among[end, column]) / 2
+    counts[:, np.isnan(flat).any(axis=0)] = np.nan
+    return counts.reshape(-1, seeds).T
 
 
 def _correlate(
@@ -44,10 +58,11 @@ def _correlate(
 ) -> np.ndarray:
     """Weighted correlation of (batch, seeds, epochs, layers) with (batch, seeds, epochs, depths).
 
-    The mean over the axes `center` is taken out first. NaN where nothing is left to vary.
+    Weights are of seeds, (batch, seeds), or of pairs, (batch, seeds, epochs). The mean over the
+    axes `center` is taken out first. NaN where nothing is left to vary.
     """
-    w = weights[:, :, None, None]
-    size = w.sum(axis=1, keepdims=True) * (x.shape[2] if 2 in center else 1)
+    w = weights.reshape(*weights.shape[:2], -1, 1)
+    size = np.broadcast_to(w, (*w.shape[:2], x.shape[2], 1)).sum(axis=center, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 where nothing varies
         dx, dy = (v - (w * v).sum(axis=center, keepdims=True) / size for v in (x, y))
         var_x, var_y = ((w * v * v).sum(axis=(1, 2)) for v in (dx, dy))
@@ -149,16 +164,26 @@ def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Stati
     Seeds are counted or not: a weight above 1 is taken for 1.
     """
 
-    def one(counted: np.ndarray) -> np.ndarray:
-        found = np.full((2, x.shape[2], y.shape[2]), np.nan)
-        for k in range(y.shape[2]):
-            keep = (low <= y[..., k]) & (y[..., k] <= high) & counted[:, None]
-            pairs = pd.DataFrame(x[keep]), pd.Series(y[..., k][keep])
-            ranks = [side.rank() for side in pairs]
-            found[..., k] = [layer.corrwith(network) for layer, network in (pairs, ranks)]
-        return np.where(np.isnan(found[1]), np.nan, found)  # ranks are exact: see `coefficients`
+    inside = (low <= y) & (y <= high)
 
-    return lambda weights: np.stack([one(row > 0) for row in weights])
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        found = np.empty((len(weights), 2, x.shape[2], y.shape[2]))
+        for k in range(y.shape[2]):
+            pairs = (weights > 0)[:, :, None] & inside[..., k]  # (batch, seeds, epochs)
+            sides = x, y[..., [k]]
+            # Pairs outside are beyond all others, so that they take no rank among these.
+            ranks = [
+                ((weights > 0) @ _rank_counts(np.where(inside[..., [k]], side, np.inf)))
+                for side in sides
+            ]
+            ranks = [own.reshape(-1, *side.shape) for own, side in zip(ranks, sides, strict=True)]
+            spearman = _correlate(pairs, *ranks, center=(1, 2))[..., 0]
+            pearson = _correlate(pairs, *(side[None] for side in sides), center=(1, 2))[..., 0]
+            # Ranks are exact: see `coefficients`.
+            found[..., k] = np.stack([np.where(np.isnan(spearman), np.nan, pearson), spearman], 1)
+        return found
+
+    return statistic
 
 
 def fisher_mean(x: np.ndarray, y: np.ndarray) -> Statistic:

@@ -60,29 +60,34 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
             f"column {column!r} is not in the records, choose one of {', '.join(frame.columns)}"
         )
     axes = ["seed", "epoch", key]
-    for hidden in np.unique(frame["hidden"]):
-        part = frame.loc[frame["hidden"] == hidden].sort_values(axes)
-        if part.duplicated(axes).any():
+    width = frame["hidden"].to_numpy()
+    for hidden in np.unique(width):
+        mine = np.flatnonzero(width == hidden)
+        part = np.stack([frame[axis].to_numpy()[mine] for axis in axes])
+        order = np.lexsort(part[::-1])
+        part, mine = part[:, order], mine[order]
+        if (part[:, 1:] == part[:, :-1]).all(axis=0).any():
             raise RecordsError(
                 f"hidden {hidden} has more than one row for the same {', '.join(axes)}, "
                 "pass the records of one configuration at a time"
             )
-        seeds, epochs, keys = (np.unique(part[axis]) for axis in axes)
+        seeds, epochs, keys = map(np.unique, part)
         shape = (len(seeds), len(epochs), len(keys))
-        if len(part) != np.prod(shape):
+        if len(mine) != np.prod(shape):
             raise RecordsError(
-                f"hidden {hidden} has {len(part)} rows where {shape[0]} seeds x {shape[1]} epochs "
+                f"hidden {hidden} has {len(mine)} rows where {shape[0]} seeds x {shape[1]} epochs "
                 f"x {shape[2]} {key}s make {np.prod(shape)}, keep what all its seeds have"
             )
-        values = part[column].to_numpy(float).reshape(shape)
+        values = frame[column].to_numpy(float)[mine].reshape(shape)
         measured = ~np.isnan(values).all(axis=(0, 2))
-        end = part.loc[part["epoch"] == epochs[-1]]
-        nothing = end.drop(columns=["hidden", *axes]).isna().all(axis=1)
-        if (lost := end.loc[nothing, "seed"].to_numpy()).size:
-            raise RecordsError(
-                f"seed {lost[0]} of hidden {hidden} has no measurements in epoch {epochs[-1]}, as "
-                "one that has diverged; leave such seeds out with ff.records.complete"
-            )
+        if np.isnan(values[:, -1]).any():
+            end = frame.iloc[mine[part[1] == epochs[-1]]]
+            nothing = end.drop(columns=["hidden", *axes]).isna().all(axis=1)
+            if (lost := end.loc[nothing, "seed"].to_numpy()).size:
+                raise RecordsError(
+                    f"seed {lost[0]} of hidden {hidden} has no measurements in epoch {epochs[-1]}, "
+                    "as one that has diverged; leave such seeds out with ff.records.complete"
+                )
         if not measured.any():
             raise RecordsError(
                 f"column {column!r} of hidden {hidden} was never measured, choose another column"

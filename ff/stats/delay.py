@@ -122,12 +122,13 @@ def slopes_of_delays(layers: np.ndarray, delays: np.ndarray) -> dict[str, np.nda
         middle layer), "change" (deep minus shallow) and "ratio" (deep over shallow). NaN with fewer
         than two layers.
     """
-    rows = []
-    for row in delays:
-        reached = np.isfinite(row)
-        x, y = layers[reached], row[None, reached]
-        rows.append([theil_sen(x[part], y[:, part])[0] for part in _halves(len(x)).values()])
-    whole, shallow, deep = np.array(rows).T
+    slopes = np.empty((3, len(delays)))
+    ways, way = np.unique(np.isfinite(delays), axis=0, return_inverse=True)
+    for i, reached in enumerate(ways):  # the same layers in most rows
+        rows = way.reshape(-1) == i
+        x, y = layers[reached], delays[rows][:, reached]
+        slopes[:, rows] = [theil_sen(x[part], y[:, part]) for part in _halves(len(x)).values()]
+    whole, shallow, deep = slopes
     with np.errstate(invalid="ignore", divide="ignore"):  # 0/0
         change, ratio = deep - shallow, deep / shallow
     return {"all": whole, "shallow": shallow, "deep": deep, "change": change, "ratio": ratio}
