@@ -43,36 +43,33 @@ _ERRORS = (
     "ConfigError", "DataError", "DivergenceWarning", "FFError", "RecordsError",
     "ResumptionWarning", "TrainingError",
 )  # fmt: skip
-_MODULES = {  # that a user types as in `from ff import delay`, and the folders where they are
-    "agreement": "stats",
-    "claims": "stats",
-    "correlation": "stats",
-    "data": "",
-    "delay": "stats",
-    "explore": "live",
-    "figures": "book",
-    "survival": "stats",
-}
-_HOMES = {
-    "Config": "config",
-    **dict.fromkeys(_ERRORS, "errors"),
-    "Records": "records",
-    "read": "records",
-    "published": "results",
-    "train": "running.run",
+HOMES = {  # what a user types, as in `ff.train` or `from ff import delay`, and where it is
+    "Config": "ff.config",
+    **dict.fromkeys(_ERRORS, "ff.errors"),
+    "Records": "ff.records",
+    "read": "ff.records",
+    "published": "ff.results",
+    "train": "ff.running.run",
+    "agreement": "ff.stats.agreement",
+    "claims": "ff.stats.claims",
+    "correlation": "ff.stats.correlation",
+    "data": "ff.data",
+    "delay": "ff.stats.delay",
+    "explore": "ff.live.explore",
+    "figures": "ff.book.figures",
+    "survival": "ff.stats.survival",
 }
 
-__all__ = [*_HOMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 if not TYPE_CHECKING:  # type checkers know the names above, and no others
 
     def __getattr__(name: str) -> Any:
-        if name in _MODULES:
-            return import_module(".".join(filter(None, ["ff", _MODULES[name], name])))
-        if name in _HOMES:
-            return getattr(import_module(f"ff.{_HOMES[name]}"), name)
-        raise AttributeError(f"module 'ff' has no attribute {name!r}")
+        if name not in HOMES:
+            raise AttributeError(f"module 'ff' has no attribute {name!r}")
+        home = import_module(HOMES[name])
+        return home if HOMES[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Which files a module consists of: its own, and those of the modules of the package it imports."""
+"""Which files code consists of: its own, and those of the modules of the package it imports."""
 
 import ast
 import hashlib
@@ -7,12 +7,14 @@ from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
+import ff
 from ff.files import foreign
 
-__all__ = ["digest", "sources"]
+__all__ = ["behavior", "digest", "imported", "sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
 CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def sources(*modules: str, root: Path = ROOT) -> list[Path]:
@@ -43,13 +45,57 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
             raise ModuleNotFoundError(f"{module} must name a module below {root}", name=module)
         own = (path for path in folder.rglob("*.py") if not foreign(path.relative_to(folder)))
         waiting += [*own, *_files(module, root)]
-    found: set[Path] = set()
-    while waiting:
-        if (path := waiting.pop()) not in found:
-            found.add(path)
-            for name in _imports(path, root):
-                waiting += _files(name, root)
-    return sorted(path.relative_to(root) for path in found)
+    return sorted(path.relative_to(root) for path in _closure(waiting, root))
+
+
+def imported(code: str, root: Path = ROOT) -> list[Path]:
+    """Files of the package that decide what some code does, such as a notebook's.
+
+    Parameters
+    ----------
+    code
+        Python, which may use what ``import ff`` gives: ``ff.train`` is what it stands for.
+    root
+        Folder in which the package is.
+
+    Returns
+    -------
+    list of Path
+        As `sources`; a package that is imported stands for every module in it.
+
+    Raises
+    ------
+    SyntaxError
+        The code is not Python.
+    """
+    tree = ast.parse(code)
+    names = _names(tree, "", "ff")
+    if "ff" in names:
+        names |= {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    homes = {f"ff.{name}": home for name, home in ff.HOMES.items()}
+    waiting: list[Path] = []
+    for name in (homes.get(name, name) for name in names if name.split(".")[0] == "ff"):
+        folder = root.joinpath(*name.split("."))
+        own = folder.rglob("*.py") if name != "ff" else ()
+        waiting += [path for path in own if not foreign(path.relative_to(folder))]
+        waiting += _files(name, root)
+    return sorted(path.relative_to(root) for path in _closure(waiting, root))
+
+
+@cache
+def behavior(path: Path) -> str:
+    """Hash of what a file of Python does: comments, docstrings and layout leave it the same.
+
+    Parameters
+    ----------
+    path
+        The file. It is read once in a process.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 @cache
@@ -70,21 +116,39 @@ def digest(*modules: str, root: Path = ROOT) -> str:
     return sha.hexdigest()
 
 
-def _imports(path: Path, root: Path) -> set[str]:
-    """Full names that a file imports from its own package, wherever the statements stand.
+def _closure(waiting: list[Path], root: Path) -> set[Path]:
+    """Some files, what they import from their package, and what those import in turn."""
+    found: set[Path] = set()
+    while waiting:
+        if (path := waiting.pop()) not in found:
+            found.add(path)
+            waiting += _imports(path, root)
+    return found
+
+
+@cache
+def _imports(path: Path, root: Path) -> list[Path]:
+    """Files that a file imports from its own package."""
+    parts = path.relative_to(root).parts
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = _names(tree, ".".join(parts[:-1]), parts[0])
+    return [file for name in names for file in _files(name, root)]
+
+
+def _names(tree: ast.AST, folder: str, package: str) -> set[str]:
+    """Full names that code imports from a package, wherever the statements stand.
 
     ``from ff import machine`` is ``ff.machine``, be it a module or another name. What stands under
     ``if TYPE_CHECKING:`` is left out, since it is never run.
     """
-    parts = path.relative_to(root).parts
     names: set[str] = set()
-    for node in _executed(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _executed(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), ".".join(parts[:-1]))
+            base = resolve_name("." * node.level + (node.module or ""), folder)
             names |= {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == parts[0]}
+    return {name for name in names if name.split(".")[0] == package}
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

@@ -58,15 +58,6 @@ def test_measurements_are_our_own(tmp_path):
     assert tuning(tmp_path).empty
 
 
-def test_executed_notebooks_are_our_own(tmp_path):
-    path = tmp_path / "delay" / "two.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps({"metadata": {"seconds": 3.5}}))
-    leave(tmp_path / "delay", "two.ipynb")
-    leave(tmp_path, "two.ipynb")
-    assert execution_times(tmp_path).to_dict() == {"delay": {"two": 3.5}}
-
-
 @pytest.mark.parametrize("finish", [icons.write, search_scripts.drop])
 def test_pages_are_our_own(tmp_path, finish: Callable):
     static = tmp_path / "_static" / "scripts"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from executed import DATA
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -21,6 +20,8 @@ from ff.records import below, noted
 from ff.versions import commit, short_commit
 
 SOURCES = ("book", "ff", "params", "_config.yml", "CITATION.cff")
+# Folders of the book with measurements.
+DATA = ("results", "precision", "devices", "variations", "backprop", "exercises")
 CITE = "how-to-cite"  # label of the section that the line links to
 
 

@@ -1,122 +1,183 @@
-"""Sphinx extension: run parameterized notebooks into pages, when what they read has changed.
+"""Sphinx extension: run the book's notebooks, when what they depend on has changed.
 
-A notebook named in `executed_examples` is run once, with a file of ``params/``. A chapter named
-in `executed_chapters` is a notebook with a cell tagged ``parameters``: for each combination of
-`executed_configurations`, papermill runs a copy of it. An executed copy lands in
-``runs/<notebook>/`` (ignored by git) and becomes a page, which ``_toc.yml`` names or finds by a
-glob. It is run again when the notebook, the library, the measured data or the params files have
-changed, and only then. The same hash names the cache of the notebooks that myst-nb runs itself,
-whose own key sees nothing but the cells. A link in a chapter to another page must begin with
-``/``, because the copies lie deeper.
+There are two kinds of pages with code. A *document* stands in the table of contents: a notebook, or
+a text with code cells. A *copy* is made of a chapter with a cell tagged ``parameters``: a notebook
+of `executed_examples` is copied once, with a file of ``params/``, one of `executed_chapters` for
+each combination of `executed_configurations`. Copies are written to ``runs/<notebook>/`` (ignored
+by git), where ``_toc.yml`` names them or finds them by a glob. A link in a chapter to another page
+must begin with ``/``, because the copies lie deeper.
 
-A built site holds the hash of all that it was built from: `is_current` tells whether a site is that
-of the files that are here now.
+Papermill runs all of them, some at a time. What the cells gave is kept in ``runs/.kept/``, with a
+hash of the cells, of their parameters and of all that `ff` does in them (`ff.sources`), and with
+hashes of the files that they have read (`ff.book.reads`). Cells are run again when one of these
+has changed, and only then: text is taken as it stands in the source. Outputs reach a copy in its
+file, and a document by the cache in which myst-nb looks for them.
 """
 
+import ast
 import hashlib
 import itertools
 import json
+import os
 import re
 import shutil
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
 import papermill
+from copies import copy
 from docutils import nodes
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from ff.book.execution import unfinished
+from ff.book.execution import QUIET, unfinished
+from ff.book.kernels import forked
+from ff.book.reads import fingerprint
 from ff.errors import FFError
-from ff.files import foreign, replacing
+from ff.files import replacing
 from ff.params import read_yaml
 from ff.running.lock import claim
+from ff.sources import behavior, imported
 
 LOGGER = logging.getLogger(__name__)
-# What an executed page depends on.
-DATA = ("results", "precision", "devices", "variations", "backprop", "exercises")
-INPUTS = ("../ff", "../params", *DATA, "_ext/executed.py")
-# What the site as a whole depends on, and where it keeps the hash of that.
-SOURCES = (".", "../ff", "../params", "../_config.yml", "../CITATION.cff")
-BUILT_FROM = ".built-from"
-# Folders of the book that git ignores, because they are made from the others.
-MADE = {"runs", "records", "_build"}
-WORKERS = 2  # kernels at a time; each takes about a core and 500 MB
+WORKERS = min(4, os.cpu_count() or 1)  # kernels at a time; each takes a core and some 300 MB
 TIMEOUT = 600  # seconds that a cell may take
-
-NAME = r"([\w:.-]+)"
-DEFINITION = re.compile(rf"(?m)^\({NAME}\)=$|\$\$ \({NAME}\)$|^:(?:name|label): *{NAME}$")
-# The same places, and those that refer to a label: {role}`name`, {role}`text <name>`, (#name).
-MENTION = re.compile(
-    rf"(?m)(^\((?=\S+\)=)|\$\$ \(|\(#|\}}`(?:[^`<\n]*<)?|^:(?:name|label): *){NAME}"
+# Cells that train need it, and a reader's environment has none.
+HEAVY = "torch"
+LACKING = (
+    "This page trains networks, for which PyTorch is needed. It was not installed when the book was "
+    "built, so that results are absent here. In a clone of the repository, make train-env "
+    "installs it, and make book builds the page with its results."
 )
 
 
 @dataclass(frozen=True)
 class Page:
-    """One notebook under one configuration."""
+    """A page with code.
 
+    Attributes
+    ----------
+    name
+        As Sphinx calls it: its path in the book's folder, without an ending.
+    source
+        File that its text and code come from.
+    book
+        The book's folder.
+    notebook
+        What is run: without outputs, with its parameters.
+    copied
+        Whether it is a copy of a chapter, rather than a document.
+    """
+
+    name: str
     source: Path
-    target: Path
-    title: str | None  # None keeps the notebook's own
-    parameters: dict[str, Any]
-    inputs: str  # digest of the files in `INPUTS`
+    book: Path
+    notebook: NotebookNode
+    copied: bool
 
     @property
+    def target(self) -> Path:
+        """File of a copy."""
+        return self.book / f"{self.name}.ipynb"
+
+    @property
+    def kept(self) -> Path:
+        """File that keeps what its cells gave."""
+        return self.book / "runs" / ".kept" / f"{self.name}.json"
+
+    @cached_property
     def key(self) -> str:
-        """Hash of everything that the executed copy depends on."""
-        own = f"{self.inputs} {self.title} {sorted(self.parameters.items())} ".encode()
-        return hashlib.sha256(own + self.source.read_bytes()).hexdigest()
-
-    def is_current(self) -> bool:
-        """Whether the executed copy exists and was made from what is there now."""
+        """Hash of what its cells do: of themselves, and of what they import from `ff`."""
+        cells = [(cell.source, cell.metadata.get("tags", [])) for cell in code(self.notebook)]
+        transform = TransformerManager().transform_cell  # IPython's own commands
+        program = "\n".join(transform(source) for source, _ in cells)
+        root = self.book.parent
         try:
-            notebook = nbformat.read(self.target, as_version=4)
-            return notebook.metadata.get("executed") == seal(notebook, self.key)
+            ast.parse(program)
+            does = [(path.as_posix(), behavior(root / path)) for path in imported(program, root)]
+        except SyntaxError:  # it is run, and says so
+            does = []
+        return hashlib.sha256(json.dumps([cells, does]).encode()).hexdigest()
+
+    def outputs(self) -> NotebookNode | None:
+        """What its cells gave, as a notebook of them alone; None if that must be found out anew."""
+        try:
+            kept = nbformat.read(self.kept, as_version=4)
+            about = kept.metadata
+            current = about["seal"] == seal(kept, self.key) and all(
+                fingerprint(self.book.parent / path) == seen for path, seen in about["read"].items()
+            )
         except Exception:  # missing, or damaged in whatever way: it is run again
-            return False
+            return None
+        return kept if current and not (about["lacking"] and find_spec(HEAVY)) else None
 
-    def execute(self) -> None:
-        """Run the copy and put it in place. A run that fails raises and leaves no page."""
-        key = self.key  # before the run: an edit made meanwhile must leave the page stale
-        begin = time.perf_counter()
-        notebook = papermill.execute_notebook(
-            prepare(read(self.source), self),
-            None,
-            parameters=self.parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=TIMEOUT,
-            # The kernel's working directory. Papermill's own `cwd` changes that of this process,
-            # which its threads share.
-            resources={"metadata": {"path": str(self.source.parent)}},
-        )
-        kept = ("kernelspec", "language_info")
-        notebook.metadata = {name: notebook.metadata[name] for name in kept}
-        if problem := unfinished(notebook):
-            raise ExtensionError(problem)
+    def complete(self, kept: NotebookNode) -> NotebookNode:
+        """The page as it is now, with what its cells gave."""
+        whole = deepcopy(self.notebook)
+        whole.metadata.language_info = kept.metadata.language_info
+        for cell, done in zip(code(whole), kept.cells, strict=True):
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        return whole
+
+    def execute(self) -> float:
+        """Run its cells and keep what they give; return how many seconds it took.
+
+        A run that fails raises and leaves what was kept before.
+        """
+        key, begin, began = self.key, time.perf_counter(), time.time()
+        with tempfile.TemporaryDirectory() as scratch:
+            note = Path(scratch) / "read"
+            arguments = [str(self.book.parent), str(note)]
+            watch = f"__import__('ff.book.reads', fromlist=['watch']).watch(*{arguments})"
+            done, lacking = run(self, [QUIET, f"--IPKernelApp.exec_lines={[watch]}"])
+            names = note.read_text("utf-8", "surrogateescape").split("\n") if note.exists() else []
+        seconds = round(time.perf_counter() - begin, 1)
+        for cell in code(done):
+            cell.metadata = {}
+        kept = nbformat.v4.new_notebook(cells=code(done))
         # What a reader finds is sealed: writing drops what has no place in a file.
-        notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
-        notebook.metadata["executed"] = seal(notebook, key)
-        notebook.metadata["seconds"] = round(time.perf_counter() - begin, 1)
-        with replacing(self.target) as aside:
-            aside.write_text(nbformat.writes(notebook), encoding="utf-8")
+        kept = nbformat.reads(nbformat.writes(kept), as_version=4)
+        kept.metadata = NotebookNode(
+            seal=seal(kept, key),
+            language_info=done.metadata.get("language_info", {"name": "python"}),
+            seconds=seconds,
+            lacking=lacking,
+            read=read_by(filter(None, names), self.book, began),
+        )
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.kept) as aside:
+            aside.write_text(nbformat.writes(kept), encoding="utf-8")
+        return seconds
 
 
-def seal(notebook: NotebookNode, key: str) -> str:
-    """Hash of what an executed copy depends on and of the cells it holds."""
-    cells = json.dumps(notebook.cells, sort_keys=True)
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    """Cells with code."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def seal(kept: NotebookNode, key: str) -> str:
+    """Hash of what a page does and of what its cells gave."""
+    cells = json.dumps(kept.cells, sort_keys=True)
     return hashlib.sha256(f"{key} {cells}".encode()).hexdigest()
 
 
@@ -131,61 +192,76 @@ def read(path: Path) -> NotebookNode:
     return notebook
 
 
-def prepare(notebook: NotebookNode, page: Page) -> NotebookNode:
-    """Give a copy of a chapter its own title, and labels that no other page has."""
-    unknown = page.parameters.keys() - papermill.inspect_notebook(notebook).keys()
-    if unknown:
-        names = " and ".join(sorted(unknown))
-        raise ExtensionError(f"{page.source.name} must set {names} in a cell tagged 'parameters'")
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("remove-cell")  # the values that count are injected below it
-
-    text = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    if page.title:
-        text[0].source, titles = re.subn(r"(?m)\A# .*$", f"# {page.title}", text[0].source)
-        if not titles:
-            raise ExtensionError(f"{page.source.name} must begin with a line '# Title'")
-
-    figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
-    labels = {figure["name"] for figure in figures if "name" in figure}
-    for cell in text:
-        labels.update(name for names in DEFINITION.findall(cell.source) for name in names if name)
-
-    def own(label: str) -> str:
-        return f"{label}-{page.target.stem}" if label in labels else label
-
-    for figure in figures:
-        if "name" in figure:
-            figure["name"] = own(figure["name"])
-    for cell in text:
-        cell.source = MENTION.sub(lambda match: match[1] + own(match[2]), cell.source)
-    return notebook
+def run(page: Page, arguments: list[str]) -> tuple[NotebookNode, bool]:
+    """Run a page to its end; tell whether it lacks what the heavy package would have given."""
+    try:
+        done = papermill.execute_notebook(
+            deepcopy(page.notebook),
+            None,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=TIMEOUT,
+            extra_arguments=arguments,
+            shutdown_kernel="immediate",  # it has nothing to put in order
+            # The kernel's working directory. Papermill's own `cwd` changes that of this process,
+            # which its threads share.
+            resources={"metadata": {"path": str(page.source.parent)}},
+        )
+    except PapermillExecutionError as error:
+        if error.ename == "ModuleNotFoundError" and not find_spec(HEAVY):
+            return page.notebook, True
+        raise
+    if problem := unfinished(done):
+        raise ExtensionError(problem)
+    return done, False
 
 
-def files(book: Path, names: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files that are called by these names or lie below them, each with its own name."""
-    for name in names:
-        root = book / name
-        for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            made = path.relative_to(book).parts[0] in MADE
-            if path.is_file() and not made and not foreign(path.relative_to(root)):
-                yield path.relative_to(book.parent).as_posix(), path
+def read_by(names: Iterator[str], book: Path, began: float) -> dict[str, str]:
+    """Fingerprints of what a page has read, and of the folders that it lies in.
+
+    What has changed since the page began is given none, so that the page is run again.
+    """
+    root = book.parent.resolve()
+    paths = {Path(name).relative_to(root) for name in names}
+    paths |= {path.parent for path in paths}
+    made = {"_build", "runs", "records"}  # what the build itself writes
+    found = {}
+    for path in sorted(paths):
+        if made.isdisjoint(path.parts) and path.parts and path != Path(book.name):
+            whole = root / path
+            now = whole.exists() and whole.stat().st_mtime > began
+            found[path.as_posix()] = "" if now else fingerprint(whole)
+    return found
 
 
-def digest(book: Path, names: Iterable[str] = INPUTS) -> str:
-    """Hash of the names and contents of those files."""
-    sha = hashlib.sha256()
-    for name, path in files(book, names):
-        sha.update(f"{name}\0".encode())
-        sha.update(hashlib.sha256(path.read_bytes()).digest())
-    return sha.hexdigest()
-
-
-def is_current(site: Path, book: Path) -> bool:
-    """Whether a site was built, without an error, from what is in the book's folder now."""
-    note = site / BUILT_FROM
-    return note.is_file() and note.read_text(encoding="utf-8") == digest(book, SOURCES)
+def copies(config: Config, book: Path) -> list[Page]:
+    """All copies that are wanted, in the order of the notebooks and configurations."""
+    names = list(config.executed_configurations)
+    combinations = [
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*config.executed_configurations.values())
+    ]
+    wanted: list[tuple[str, str, str | None, dict[str, Any]]] = [
+        (
+            name,
+            params,
+            None,
+            read_yaml(book.parent / "params" / f"{params}.yaml")
+            | {"out": f"../_build/records/{params}", "overwrite": True},
+        )
+        for name, params in config.executed_examples.items()
+    ]
+    wanted += [
+        (chapter, stem(chosen), title.format(**chosen), chosen)
+        for chapter, title in config.executed_chapters.items()
+        for chosen in combinations
+    ]
+    pages = []
+    for chapter, name, title, parameters in wanted:
+        source = book / f"{chapter}.ipynb"
+        notebook = copy(read(source), source, name, title, parameters)
+        pages.append(Page(f"runs/{chapter}/{name}", source, book, notebook, copied=True))
+    return pages
 
 
 def stem(chosen: dict[str, int]) -> str:
@@ -193,104 +269,130 @@ def stem(chosen: dict[str, int]) -> str:
     return "-".join(f"{name}-{value:04}" for name, value in chosen.items())
 
 
-def pages(config: Config, book: Path) -> list[Page]:
-    """All pages that are wanted, in the order of the notebooks and configurations."""
-    names = list(config.executed_configurations)
-    combinations = [
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*config.executed_configurations.values())
-    ]
-    examples = [
-        Page(
-            source=book / f"{name}.ipynb",
-            target=book / "runs" / name / f"{params}.ipynb",
-            title=None,
-            parameters=read_yaml(book.parent / "params" / f"{params}.yaml")
-            | {"out": f"../_build/records/{params}", "overwrite": True},
-            inputs=config.executed_inputs,
-        )
-        for name, params in config.executed_examples.items()
-    ]
-    return examples + [
-        Page(
-            source=book / f"{chapter}.ipynb",
-            target=book / "runs" / chapter / f"{stem(chosen)}.ipynb",
-            title=title.format(**chosen),
-            parameters=chosen,
-            inputs=config.executed_inputs,
-        )
-        for chapter, title in config.executed_chapters.items()
-        for chosen in combinations
-    ]
-
-
-def name_cache(app: Sphinx, config: Config) -> None:
-    """Let myst-nb's cache, too, forget what was computed from other code or data."""
-    config.executed_inputs = digest(Path(app.srcdir))
-    caches = Path(app.outdir).parent / ".jupyter_cache"  # `jupyter-book clean` knows this name
-    config.nb_execution_cache_path = str(caches / config.executed_inputs[:16])
-    for old in caches.glob("*"):
-        if old.is_dir() and old.name != config.executed_inputs[:16]:
-            shutil.rmtree(old)
+def documents(app: Sphinx) -> list[Page]:
+    """Pages with code that Sphinx reads from their source."""
+    book, env, pages = Path(app.srcdir), app.env, []
+    for name in sorted(
+        app.project.discover(app.config.exclude_patterns, app.config.include_patterns)
+    ):
+        source = Path(app.env.doc2path(name))
+        if any(PurePosixPath(source).match(own) for own in app.config.nb_execution_excludepatterns):
+            continue
+        if source.suffix == ".ipynb":
+            notebook = read(source)
+        else:
+            text = source.read_text(encoding="utf-8")
+            reader = create_nb_reader(str(source), env.myst_config, env.mystnb_config, text)
+            if reader is None:
+                continue
+            notebook = reader.read(text)
+        if code(notebook):
+            pages.append(Page(name, source, book, notebook, copied=False))
+    return pages
 
 
 def execute_stale(app: Sphinx) -> None:
-    """Run what is missing or stale, remove what nobody asked for."""
+    """Run what is missing or stale, and put all outputs where Sphinx finds them."""
     book = Path(app.srcdir)
+    # Without a table of contents a page is built alone.
+    made = copies(app.config, book) if hasattr(app.config, "external_site_map") else []
+    wanted = made + documents(app)
     try:
-        wanted = pages(app.config, book)
-        for orphan in set((book / "runs").glob("*/*")) - {page.target for page in wanted}:
-            if not orphan.is_dir():
-                orphan.unlink()
-        if stale := [page for page in wanted if not page.is_current()]:
-            with claim(book / "runs"):
-                execute(stale, book)
+        if stale := [page for page in wanted if page.outputs() is None]:
+            with claim(book / "runs"), forked(), one_thread():
+                execute(stale)
+        app.config.executed_pages = hand_over(wanted, Path(app.config.nb_execution_cache_path))
     except FFError as error:
         raise ExtensionError(str(error)) from None
+    app.config.executed_lacking = [
+        name for name, kept in app.config.executed_pages.items() if kept.metadata.lacking
+    ]
+    if made:
+        for orphan in set((book / "runs").glob("[!.]*/*")) - {page.target for page in made}:
+            if not orphan.is_dir():
+                orphan.unlink()
 
 
-def execute(stale: list[Page], book: Path) -> None:
+def execute(stale: Sequence[Page]) -> None:
     """Run pages, some at a time; the first that fails ends the build."""
     with ThreadPoolExecutor(WORKERS) as pool:
         runs = {pool.submit(page.execute): page for page in stale}
-        for count, run in enumerate(as_completed(runs), start=1):
-            name = runs[run].target.relative_to(book).as_posix()
-            if error := run.exception():
+        for count, done in enumerate(as_completed(runs), start=1):
+            name = runs[done].name
+            if error := done.exception():
                 pool.shutdown(cancel_futures=True)
                 traceback = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # without terminal colors
                 raise ExtensionError(f"{name} failed:\n{traceback}")
-            LOGGER.info("[executed] %s (%d of %d)", name, count, len(stale))
+            LOGGER.info("[executed] %s (%d of %d): %s s", name, count, len(stale), done.result())
 
 
-def unseal_site(app: Sphinx) -> None:
-    """Remember what is there before anything is read; a build that fails leaves no hash."""
-    if app.builder.name != "html":  # what checks links, say, writes no pages
-        return
-    app.config.built_from = digest(Path(app.srcdir), SOURCES)
-    (Path(app.outdir) / BUILT_FROM).unlink(missing_ok=True)
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Meanwhile, kernels that are started compute with one thread each: there are several."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
 
 
-def seal_site(app: Sphinx, exception: Exception | None) -> None:
-    """Leave in the site the hash of what it was built from."""
-    if exception is None and app.builder.name == "html":
-        note = Path(app.outdir) / BUILT_FROM
-        note.write_text(app.config.built_from, encoding="utf-8")
+def hand_over(pages: Sequence[Page], folder: Path) -> dict[str, NotebookNode]:
+    """Write copies, and fill the cache of myst-nb; what each page's cells gave, by its name.
+
+    Files that would stay the same are left alone, so that Sphinx does not read them again.
+    """
+    found = {page.name: (page, page.outputs()) for page in pages}
+    documents = []
+    for page, kept in found.values():
+        if kept is None:
+            raise ExtensionError(f"{page.source.name} has changed while it ran; build again")
+        text = nbformat.writes(page.complete(kept))
+        if not page.copied:
+            documents.append((page, text, kept))
+        elif not page.target.exists() or page.target.read_text(encoding="utf-8") != text:
+            page.target.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(page.target) as aside:
+                aside.write_text(text, encoding="utf-8")
+    whole = hashlib.sha256("".join(text for _, text, _ in documents).encode()).hexdigest()
+    filled = folder / "filled"  # last, so that it stands for a cache that is complete
+    if not filled.exists() or filled.read_text(encoding="utf-8") != whole:
+        shutil.rmtree(folder, ignore_errors=True)
+        cache = get_cache(folder)
+        for page, text, kept in documents:
+            about = {"execution_seconds": kept.metadata.seconds}
+            bundle = CacheBundleIn(nbformat.reads(text, 4), str(page.source), data=about)
+            cache.cache_notebook_bundle(bundle, check_validity=False)
+        filled.write_text(whole, encoding="utf-8")
+    return {name: kept for name, (_, kept) in found.items() if kept is not None}
 
 
-def check_execution(app: Sphinx, _: nodes.document) -> None:
-    """Refuse a notebook that myst-nb has run, but not to its end; its cache would keep it."""
+def name_cache(app: Sphinx, config: Config) -> None:
+    """Where documents find their outputs; `jupyter-book clean` knows this name."""
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
+
+
+def outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+    """Documents with other outputs than when Sphinx has last read them."""
+    now = {name: kept.metadata.seal for name, kept in app.config.executed_pages.items()}
+    before = getattr(env, "executed_seals", {})
+    env.executed_seals = now
+    return [name for name in now.keys() & env.all_docs.keys() if now[name] != before.get(name)]
+
+
+def describe(app: Sphinx, doctree: nodes.document) -> None:
+    """Note how long a page took, and say on it what it lacks."""
     name = app.env.docname
-    if not NbMetadataCollector.get_exec_data(app.env, name):
-        return
-    path = Path(app.outdir).parent / "jupyter_execute" / f"{name}.ipynb"
-    notebook, cache = read(path), get_cache(app.config.nb_execution_cache_path)
-    with suppress(KeyError):  # what came from the cache is there alone
-        kept = cache.match_cache_notebook(notebook).pk
-        notebook = cache.get_cache_bundle(kept).nb
-        if unfinished(notebook):
-            cache.remove_cache(kept)
-    if problem := unfinished(notebook):
-        raise ExtensionError(f"{name} failed: {problem}")
+    if kept := app.config.executed_pages.get(name):
+        about = {"mtime": 0, "runtime": kept.metadata.seconds, "method": "papermill"}
+        about |= {"succeeded": True, "error": None, "traceback": None}
+        NbMetadataCollector.set_exec_data(app.env, name, about)
+    if name in app.config.executed_lacking:
+        title = next(iter(doctree.findall(nodes.title)))
+        title.parent.insert(1, nodes.note("", nodes.paragraph(text=LACKING)))
 
 
 def leave_out(app: Sphinx, _: nodes.document) -> None:
@@ -304,12 +406,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("executed_examples", {}, "", dict)
     app.add_config_value("executed_chapters", {}, "", dict)
     app.add_config_value("executed_configurations", {}, "", dict)
-    app.add_config_value("executed_inputs", "", "", str)
-    app.add_config_value("built_from", "", "", str)
+    app.add_config_value("executed_pages", {}, "", dict)
+    app.add_config_value("executed_lacking", [], "", list)
     app.connect("config-inited", name_cache)
-    app.connect("builder-inited", unseal_site, priority=400)  # before pages are run
-    app.connect("builder-inited", execute_stale)
-    app.connect("doctree-read", check_execution)
+    app.connect("builder-inited", execute_stale, priority=600)  # myst-nb is configured by then
+    app.connect("env-get-outdated", outdated)
+    app.connect("doctree-read", describe)
     app.connect("doctree-read", leave_out, priority=900)  # metadata is there only now
-    app.connect("build-finished", seal_site)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,14 @@
-"""Whether a notebook has run to its end.
+"""How a notebook is run, and whether it has run to its end.
 
 Papermill takes ``sys.exit(0)`` for success, and a cell's tags can allow it an error, or skip it.
 """
 
 from nbformat import NotebookNode
 
-__all__ = ["unfinished"]
+__all__ = ["QUIET", "unfinished"]
+
+# Of a kernel: without warnings about its connection, which does not leave the machine.
+QUIET = "--IPKernelApp.log_level=ERROR"
 
 
 def unfinished(notebook: NotebookNode) -> str | None:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ff.book.markup import MINUS, Html, Note
 from ff.config import Config
-from ff.files import foreign
 from ff.notes import stored
 from ff.provenance import configuration
 from ff.records import Records, below, device, measurements, shown, unusual
@@ -22,7 +21,6 @@ from ff.versions import short_commit
 __all__ = [
     "differences",
     "disturbances",
-    "execution_times",
     "grid",
     "image_set",
     "measured",
@@ -233,27 +231,6 @@ def silences(folder: Path = RESULTS) -> Note:
         f"a layer fell silent {len(starts)} times, for at most {longest} "
         f"step{'s' if longest > 1 else ''} in a row."
     )
-
-
-def execution_times(folder: Path = RESULTS.parent / "runs") -> pd.DataFrame:
-    """Seconds that each parameterized notebook took to run into a page of the book.
-
-    Parameters
-    ----------
-    folder
-        Where the executed copies are; the book's by default.
-
-    Returns
-    -------
-    DataFrame
-        A row a file of parameters, a column a notebook.
-    """
-    seconds = {
-        (path.stem, path.parent.name): stored(path)["metadata"]["seconds"]
-        for path in sorted(measurements(folder).glob("*/*.ipynb"))
-        if not foreign(path.relative_to(path.parents[1]))
-    }
-    return pd.Series(seconds, dtype=float).unstack().rename_axis("seconds").fillna("")
 
 
 def grid(records: Records) -> Html:

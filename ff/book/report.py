@@ -15,7 +15,7 @@ import yaml
 from nbformat import NotebookNode
 
 from ff.book.chapter import PUBLISHED
-from ff.book.execution import unfinished
+from ff.book.execution import QUIET, unfinished
 from ff.book.markup import fold, listed
 from ff.book.pages import runs_of
 from ff.errors import RecordsError
@@ -114,7 +114,7 @@ def report(
                     kernel_name="python3",
                     progress_bar=False,
                     cwd=str(BOOK),
-                    extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                    extra_arguments=[QUIET],
                 )
             except PapermillExecutionError as error:
                 if error.ename in ("ConfigError", "RecordsError"):  # said in one sentence
