@@ -346,9 +346,9 @@ class Config(BaseModel):
     precision: Annotated[str, _OneOf(("auto", "float32", "tf32", "bf16"))] = Field(
         "float32",
         description="Number format of the factors of matrix products; weights and updates are "
-        "float32 in each. In bf16 the products are rounded, too. tf32 is float32 on any device but "
-        "cuda. auto takes bf16 where it was shown harmless and the device has instructions for it, "
-        "else float32.",
+        "float32 in each. In bf16 the products are rounded, too, except on a processor with AMX "
+        "under torch 2.9 or later. tf32 is float32 on any device but cuda. auto takes bf16 where "
+        "it was shown harmless and the device has instructions for it, else float32.",
     )
     device: Annotated[str, _OneOf(("auto", "cpu", "cuda", "mps"))] = Field(
         "auto", description="Where to train; auto takes the fastest there is."

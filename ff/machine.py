@@ -81,9 +81,18 @@ def processor(device: torch.device) -> str:
     if len(settings) > 300:  # a note has bounds
         settings = f"settings of checksum {zlib.crc32(os.fsencode(settings))}"
     found += [settings] if settings else []
-    if (precision := torch.get_float32_matmul_precision()) != "highest":
+    if (precision := _float32_products()) not in ("none", "ieee", "highest"):
         found.append(f"float32 products: {precision}")
     return printable(f"{model} ({', '.join(found)})")
+
+
+def _float32_products() -> str:
+    """Precision that torch may compute float32 products in, on a CPU.
+
+    Its older function raises an error once the newer setting differs from it.
+    """
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # since torch 2.9
+    return matmul.fp32_precision if matmul else torch.get_float32_matmul_precision()
 
 
 def available(device: torch.device) -> float:

@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 import ff
 from ff import machine
 from ff.__main__ import main
+from ff.algorithm import precision
 from ff.book.figures import speed as figures
 from ff.book.performance import targets
 from ff.data import DATASETS, from_arrays
@@ -290,6 +292,19 @@ def test_the_share_compares_training_with_the_products_beside_it(monkeypatch, di
     assert found.loc["a step", ["value", "low", "high"]].tolist() == [2, 2, 4]
     assert found.loc["compared", "high"] == 4 * found.loc["ours", "low"] * 2
     assert found.loc["ratio", "target_low"] == 0.6
+
+
+def test_training_in_bf16_is_compared_with_products_of_rounded_factors(monkeypatch, digits, bf16):
+    """Also where training leaves the rounding to the processor: it takes part of the time."""
+    monkeypatch.setattr(precision, "rounds_factors", lambda device: True)
+    monkeypatch.setattr(precision, "ONEDNN", SimpleNamespace(fp32_precision="none"))
+    monkeypatch.setattr(rate, "timed", lambda *_: np.ones((3, rate.STEPS)))
+    seen = []
+    monkeypatch.setattr(rate, "alone", lambda *arguments: seen.append(arguments[2]))
+    for name in ("float32", "bf16"):
+        work = Work("products", "alone", "cpu", 2, 5, 1, name)
+        rate.share(digits, Effort(1, 1, (), 1, wide=5), work, [2], 0.6)
+    assert seen == [torch.float32, torch.bfloat16]
 
 
 def test_only_products_that_are_made_count(monkeypatch, digits):

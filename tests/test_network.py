@@ -15,6 +15,7 @@ from ff.algorithm import fast
 from ff.algorithm.fast import SGD, Scaled, normalized, samples_with_slope
 from ff.algorithm.network import Layer, Network
 from ff.algorithm.objective import scale
+from ff.algorithm.precision import multiplying, operands
 from ff.algorithm.samples import samples
 from ff.speed.baseline import StraightThrough
 from ff.switches.goodness import sum_of_squares as goodness
@@ -382,8 +383,9 @@ def test_bf16_rounds_operands_and_keeps_weights_in_float32():
     exact, rounded = network(layers=2), network(layers=2, precision="bf16")
     for x in batches(2, 3):
         g, _ = exact.learn(x, 0.01)
-        g16, neutral = rounded.learn(x, 0.01)
-        assert neutral[0].dtype == torch.bfloat16
+        with multiplying("bf16", x.device):
+            g16, neutral = rounded.learn(x, 0.01)
+        assert neutral[0].dtype == operands("bf16", x.device)
         assert not torch.equal(g, g16)
         assert_close(g16, g, rtol=0.1, atol=0.1)
     assert {tensor.dtype for tensor in rounded.state().values()} == {torch.float32}

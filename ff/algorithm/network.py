@@ -101,7 +101,7 @@ class Layer:
             self.activation.straight_through and config.relu_gradient == "straight-through"
         )
         self.objective = Objective(config, weight.shape[1])
-        self.dtype = operands(config.precision)
+        self.dtype = operands(config.precision, weight.device)
         self.sgd = SGD(config.momentum, config.weight_decay)
 
     def state(self) -> dict[str, Tensor]:
@@ -196,7 +196,7 @@ class Network:
         below: "Network | None" = None,
     ) -> None:
         self.below = below
-        self.dtype = operands(config.precision)
+        self.dtype = operands(config.precision, device)
         self.normalization = NORMALIZATIONS[config.normalization]
         self.layers = [
             Layer(initial_weights(seeds, depth, width, width if depth else inputs, device), config)

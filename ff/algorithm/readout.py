@@ -53,7 +53,7 @@ class Readouts:
         self.one_hot = torch.eye(self.classes, device=device)  # of each class
         self.confused = NEGATIVES[config.negatives].confused
         self.beliefs = torch.ones(seeds, self.classes, self.classes, device=device)
-        self.dtype = operands(config.precision)
+        self.dtype = operands(config.precision, device)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
     def forget(self) -> None:
@@ -153,7 +153,7 @@ class Probes:
         self.weight = torch.zeros(layers, seeds, classes, width, device=device)
         self.velocity = torch.zeros_like(self.weight)
         self.one_hot = torch.eye(classes, device=device)
-        self.dtype = operands(config.precision)
+        self.dtype = operands(config.precision, device)
         self.sgd = SGD(config.momentum, config.downstream_weight_decay)
 
     def state(self) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ff.algorithm.precision import multiplies_bf16, multiplying, operands
+from ff.algorithm.precision import multiplies_bf16, multiplying
 from ff.data import Dataset
 from ff.speed import columns
 from ff.speed.columns import Work
@@ -55,7 +55,8 @@ def share(
     batch = ours.training.batch
     own = dataset.source
     shapes = products(depths, hidden, batch, own.pixels, own.classes)
-    bare_step = alone(shapes, len(chunk), operands(work.precision), device)
+    rounded = torch.bfloat16 if work.precision == "bf16" else torch.float32  # before the products
+    bare_step = alone(shapes, len(chunk), rounded, device)
     block = torch.ones(2, len(chunk), 3 * batch, hidden, device=device)  # activities, twice
     calls = (lambda: next(steps), bare_step, lambda: block[1].copy_(block[0]))
 
