@@ -296,6 +296,7 @@ def test_the_floor_is_products_and_memory():
     assert found["time for that share"] == "62.4 ms"  # 0.75 * 33.256 / 400 s
     assert found["time for this traffic"] == "9.38 ms"  # 187.68 / 20e3 s
     assert found["floor, the sum of both times"] == "71.7 ms"
+    assert found["share of the products' own rate at the floor"] == "0.87"  # 62.4 of 71.7 ms
     assert found["measured time of a step"] == "200 ms"
     assert found["measured above the floor"] == "179%"
     # 50 steps take 4.157 s. 10,000 images of three kinds, 1000 of them shown with ten labels, too,

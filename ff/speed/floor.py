@@ -38,8 +38,9 @@ def floor(
     DataFrame
         A column for each width and precision: networks side by side, operations, the share of
         them that is carried out, bytes, milliseconds of both at the best rate that was measured,
-        their sum, and the step as it is; then what all products of an epoch of one seed would take
-        at that rate, its evaluation included, and how many times as long the baseline takes.
+        their sum, the share of the products' own rate that a step of that length would reach, and
+        the step as it is; then what all products of an epoch of one seed would take at that rate,
+        its evaluation included, and how many times as long the baseline takes.
     """
     found = {}
     own = measured(rows, "products")
@@ -71,6 +72,7 @@ def floor(
             "memory traffic": f"{moved:.3g} MB",
             "time for this traffic": f"{ideal[1]:.3g} ms",
             "floor, the sum of both times": f"{sum(ideal):.3g} ms",
+            "share of the products' own rate at the floor": f"{ideal[0] / sum(ideal):.2f}",
             "measured time of a step": f"{1e3 * value['a step']:.3g} ms",
             "measured above the floor": f"{1e3 * value['a step'] / sum(ideal) - 1:.0%}",
             "time for all products of an epoch, one seed": f"{epoch:.3g} s",
