@@ -297,7 +297,7 @@ def bench(full: bool, out: Path | None) -> None:
     """
     import pandas as pd
 
-    from ff.speed import report
+    from ff.speed import estimate, report
     from ff.speed.bench import bench
     from ff.speed.effort import FULL, QUICK
 
@@ -308,8 +308,11 @@ def bench(full: bool, out: Path | None) -> None:
             _mention(f"Warning: {disturbed}", err=True)
         for line in report.lines(rows):
             _say(line)
-    if settings := report.settings(pd.concat(parts)):
+    whole = pd.concat(parts)
+    if settings := report.settings(whole):
         _say(settings)
+    for line in estimate.lines(whole):
+        _say(line)
 
 
 def _statements(table: Any) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ class Source:
         Where it is published.
     validation
         Which images validate, in words.
+    sizes
+        How many images learn, validate and test, where that is known before they are read.
     """
 
     read: Callable[[], tuple[Split, Split, Split, str]]
@@ -62,6 +64,7 @@ class Source:
     batch_size: int
     source: str
     validation: str = ""
+    sizes: tuple[int, int, int] | None = None
 
     @property
     def pixels(self) -> int:
@@ -152,7 +155,8 @@ def from_arrays(
         parts = (Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in arrays)
         return *parts, found  # pyright: ignore[reportReturnType]
 
-    return Source(read, shape, classes, batch_size, source, said)
+    sizes = len(train[0]), len(validation[0]), len(test[0])
+    return Source(read, shape, classes, batch_size, source, said, sizes)
 
 
 def checksum(*parts: bytes | memoryview) -> str:

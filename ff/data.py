@@ -32,6 +32,9 @@ VALIDATION = 10_000  # the last of MNIST's 60,000 training images
 CLASSES = 10  # of every data set in the table, and of the paper's samples
 DIGITS = (1300, 247, 250)  # training, validation and test images of the embedded digits
 LAST = "the last 10,000 of the training file"
+# Training, validation and test images of MNIST and data sets of its format, and of CIFAR-10.
+MNIST = (60_000 - VALIDATION, VALIDATION, 10_000)
+CIFAR10 = (50_000 - VALIDATION, VALIDATION, 10_000)
 
 
 @dataclass(frozen=True)
@@ -98,27 +101,28 @@ DATASETS = {
     "mnist": Source(
         lambda: _archived("mnist"), (28, 28), CLASSES, 1000,
         source="LeCun, Cortes and Burges, The MNIST database of handwritten digits (1998)",
-        validation=LAST,
+        validation=LAST, sizes=MNIST,
     ),
     "fashion-mnist": Source(
         lambda: _archived("fashion-mnist"), (28, 28), CLASSES, 1000,
         source="Xiao, Rasul and Vollgraf, Fashion-MNIST (2017)",
-        validation=LAST,
+        validation=LAST, sizes=MNIST,
     ),
     "kmnist": Source(
         lambda: _archived("kmnist"), (28, 28), CLASSES, 1000,
         source="Clanuwat et al., Deep learning for classical Japanese literature (2018)",
-        validation=LAST,
+        validation=LAST, sizes=MNIST,
     ),
     "cifar10": Source(
         lambda: _cifar10(), (3, 32, 32), CLASSES, 1000,
         source="Krizhevsky, Learning multiple layers of features from tiny images (2009)",
-        validation=LAST,
+        validation=LAST, sizes=CIFAR10,
     ),
     "digits": Source(
         lambda: _digits(), (28, 28), CLASSES, 50,
         source="Alpaydin and Kaynak, Optical recognition of handwritten digits (1998), "
         "as embedded in scikit-learn",
+        sizes=DIGITS,
     ),
 }  # fmt: skip
 

@@ -1,7 +1,6 @@
 """What other tools leave among our files is taken for none of them."""
 
 import ast
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from ff.book.pages import execution_times
 from ff.files import foreign
 from ff.results import tuning
 from ff.sources import sources

@@ -17,6 +17,7 @@ import views  # noqa: E402 # pyright: ignore[reportMissingImports]
     [
         ('<div class="ff-explorer is-part"><script>', views.SCRIPTS["ff-explorer"], ()),
         ('<div class="ff-learn"><script>', views.SCRIPTS["ff-learn"], ("learn.css",)),
+        ('<div class="ff-calculator">', views.SCRIPTS["ff-calculator"], ()),
         ('<div class="ff-awakening">', (), ()),
     ],
 )

@@ -65,8 +65,8 @@ TIMEOUT = 600  # seconds that a cell may take
 # Cells that train need it, and a reader's environment has none.
 HEAVY = "torch"
 LACKING = (
-    "This page trains networks, for which PyTorch is needed. It was not installed when the book was "
-    "built, so that results are absent here. In a clone of the repository, make train-env "
+    "This page trains networks, for which PyTorch is needed. It was not installed when the book "
+    "was built, so that results are absent here. In a clone of the repository, make train-env "
     "installs it, and make book builds the page with its results."
 )
 

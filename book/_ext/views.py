@@ -7,6 +7,7 @@ from sphinx.application import Sphinx
 
 # By the class of the element that they fill; in this order, since later ones use earlier ones.
 SCRIPTS = {
+    "ff-calculator": ("charts.js", "calculator.js"),
     "ff-explorer": ("charts.js", "explorer-networks.js", "explorer-charts.js", "explorer.js"),
     "ff-learn": (
         "charts.js",

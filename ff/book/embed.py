@@ -6,16 +6,21 @@ have ended. Numbers are whole multiples of a small unit, which takes half the by
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html
+from ff.book.pages import image_set
 from ff.config import Config
-from ff.data import DIGITS, small_digits
+from ff.data import DATASETS, DIGITS, small_digits
+from ff.quantities import CANDIDATES
 from ff.records import Records
+from ff.running.side_by_side import BUSY, CACHE
+from ff.speed.effort import DEPTHS, EPOCHS, QUICK
+from ff.speed.estimate import Machine
 from ff.stats.coefficients import COEFFICIENTS, coefficients
 from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
@@ -27,6 +32,7 @@ __all__ = [
     "CORRELATION",
     "VIEWS",
     "awakening",
+    "calculator",
     "explorer",
     "learning",
     "measurements",
@@ -38,6 +44,7 @@ ACCURACIES = {
     "validation_accuracy": "validation_accuracy",
     "validation_auroc": "validation_accuracy",
 }
+COUNTED = ("layers", "hidden", "seeds", "epochs")  # what makes a training long
 VIEWS = ("traces", "delays", "correlations", "table")
 # Of `ff.Config`, what a reader of the page that learns can choose, and what its network needs, too.
 CHOSEN = (
@@ -56,6 +63,7 @@ FIXED = (
     "downstream_learning_rate",
     "downstream_weight_decay",
 )
+CHAPTERS = "what was measured stands in the chapters, too"
 ACCURACY, CORRELATION = 1e-5, 1e-3  # units of the numbers, as in explorer-networks.js
 
 
@@ -219,13 +227,54 @@ def learning(rate: float) -> Html:
     )
 
 
-def _embed(name: str, data: Mapping[str, Any]) -> Html:
+def calculator(machines: Sequence[Machine]) -> Html:
+    """What ``calculator.js`` turns into controls, and an answer to how long a training takes.
+
+    Parameters
+    ----------
+    machines
+        Result of `ff.speed.estimate.machines`.
+    """
+    fields = Config.model_json_schema()["properties"]
+    number = {key: fields[key].get("anyOf", [fields[key]])[0] for key in COUNTED}
+    start = {"layers": max(DEPTHS), "hidden": QUICK.narrow, "seeds": 1, "epochs": EPOCHS}
+    return _embed(
+        "ff-calculator",
+        {
+            "limits": {key: [own["minimum"], own["maximum"]] for key, own in number.items()},
+            "start": start,
+            "images": [
+                {
+                    "name": image_set(name),
+                    "train": own.sizes[0],
+                    "validation": own.sizes[1],
+                    "shown": min(own.sizes[1], CANDIDATES),
+                    "pixels": own.pixels,
+                    "classes": own.classes,
+                    "batch": own.batch_size,
+                }
+                for name, own in DATASETS.items()
+                if own.sizes
+            ],
+            "machines": [
+                {
+                    "name": own.name,
+                    "room": CACHE if own.device == "cpu" else BUSY,
+                    "costs": own.costs,
+                }
+                for own in machines
+            ],
+        },
+        "the table below has some examples",
+    )
+
+
+def _embed(name: str, data: Mapping[str, Any], instead: str = CHAPTERS) -> Html:
     # A "</script>" within a name must not end the element.
     numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return Html(
         f'<div class="{name}"><script type="application/json">{numbers}</script>'
-        "<noscript>This view needs JavaScript; what was measured stands in the chapters, too."
-        "</noscript></div>"
+        f"<noscript>This view needs JavaScript; {instead}.</noscript></div>"
     )
 
 

@@ -1,16 +1,23 @@
 """What `ff bench` has measured, as a table with its targets and in a few sentences."""
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ff.book.markup import Html, badge, paragraphs
+from ff.book.markup import NBSP, Html, badge, listed, paragraphs, scrolling
 from ff.speed import report
+from ff.speed.effort import DEPTHS, EPOCHS, QUICK
+from ff.speed.estimate import Machine, compared, duration, training
 from ff.speed.floor import floor
 
-__all__ = ["speed", "targets"]
+__all__ = ["durations", "examples", "fit", "speed", "targets"]
 
+SHALLOW, DEEP, NARROW, WIDE = min(DEPTHS[1:]), max(DEPTHS), QUICK.narrow, QUICK.wide
+NETWORKS = [(layers, width) for width in (NARROW, WIDE) for layers in (SHALLOW, DEEP)]
+FEW = 8  # trainings, of which each one is named
 HEADS = ("What was measured", "Result [least, greatest of all turns]", "Our target")
 
 
@@ -33,6 +40,99 @@ def targets(rows: pd.DataFrame) -> Html:
     return Html(
         f'<table class="ff-bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}'
     )
+
+
+def durations(machines: Sequence[Machine]) -> Html:
+    """How long a training takes on the first machine, and on the fastest one.
+
+    Parameters
+    ----------
+    machines
+        Result of `ff.speed.estimate.machines`; not empty.
+    """
+    fastest = min(machines, key=lambda own: _seconds(own, DEEP, WIDE))
+    here = (
+        f"{EPOCHS} epochs of {DEEP} layers of {NARROW} units, one seed, on MNIST take about "
+        f"<b>{_long(machines[0], DEEP, NARROW)}</b> on the machine {escape(machines[0].name)}; of "
+        f"{WIDE} units, <b>{_long(machines[0], DEEP, WIDE)}</b>."
+    )
+    there = (
+        f"On the fastest one measured, {escape(fastest.name)}, they take about "
+        f"<b>{_long(fastest, DEEP, NARROW)}</b> and <b>{_long(fastest, DEEP, WIDE)}</b>."
+    )
+    return paragraphs([f"{here} {there}" if fastest is not machines[0] else here])
+
+
+def examples(machines: Sequence[Machine]) -> Html:
+    """How long some trainings take on each machine, as a table for those who cannot calculate.
+
+    Parameters
+    ----------
+    machines
+        Result of `ff.speed.estimate.machines`.
+    """
+    heads = "".join(
+        f'<th scope="col">{layers} layers of {width}</th>' for layers, width in NETWORKS
+    )
+    body = "".join(
+        f'<tr><th scope="row">{escape(own.name)}</th>'
+        + "".join(f"<td>{_long(own, *network)}</td>" for network in NETWORKS)
+        + "</tr>"
+        for own in machines
+    )
+    caption = f"{EPOCHS} epochs of one seed of MNIST, evaluated after each epoch."
+    table = (
+        f'<table class="ff-numbers"><caption>{caption}</caption>'
+        f'<thead><tr><th scope="col">Machine and precision</th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
+    return Html(scrolling(table, "How long some trainings take"))
+
+
+def fit(machines: Sequence[Machine], runs: Sequence[Mapping[str, Any]]) -> Html:
+    """How far estimates are from what was measured, a paragraph for each machine.
+
+    Parameters
+    ----------
+    machines
+        Result of `ff.speed.estimate.machines`.
+    runs
+        Result of `ff.speed.estimate.trained`.
+    """
+    texts = []
+    for own in machines:
+        ratios = compared(own, runs)
+        text = (
+            "ff bench timed too little here to check the three costs. "
+            if np.isnan(own.error)
+            else "what ff bench timed itself, to which the costs are fitted, differs from the "
+            f"estimate by at most {own.error:.0%}. "
+        )
+        text = f"<b>{escape(own.name)}</b>: {text}"
+        if not len(ratios):
+            text += "There is no whole training on record that it could be compared with."
+        elif len(ratios) < FEW:
+            each = listed(f"{ratio:.2f}" for ratio in ratios)
+            text += f"Whole trainings on record: {len(ratios)}, which took {each} times as long."
+        else:
+            low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+            text += (
+                f"Of {len(ratios)} whole trainings on record, half took between {low:.1f} and "
+                f"{high:.1f} times as long as estimated, the median {median:.1f} times, and all "
+                f"between {ratios[0]:.1f} and {ratios[-1]:.1f} times."
+            )
+        texts.append(text)
+    return paragraphs(texts)
+
+
+def _seconds(machine: Machine, layers: int, width: int) -> float:
+    """Seconds that a training of one seed takes."""
+    return machine.costs.seconds(training([layers], width, device=machine.device))
+
+
+def _long(machine: Machine, layers: int, width: int) -> str:
+    """The same in words that stay on one line."""
+    return duration(_seconds(machine, layers, width)).replace(" ", NBSP)
 
 
 def speed(rows: pd.DataFrame) -> Html:

@@ -9,12 +9,10 @@ from ff.algorithm.evaluation import BATCH
 from ff.config import Config
 from ff.errors import OVERWRITE, TrainingError
 from ff.quantities import LAYER_QUANTITIES, READOUT_QUANTITIES
+from ff.running.side_by_side import BUSY, CACHE, side_by_side
 
 __all__ = ["check", "chunks", "fitting", "measurements", "needed", "plan"]
 
-# Bytes that one layer's activations of all seeds side by side may take. On a CPU, that is about a
-# cache: at width 100, less or more took longer. An accelerator is kept busy by many seeds.
-CACHE, BUSY = 5e6, 8e9
 SHARE = 0.9  # of the free memory that may be planned for: estimates leave out small tensors
 KEYS = 4 * 8  # bytes of a row's keys, in a table of measurements
 # How often a table is held when it is written: its parts, the whole, and the file in the making.
@@ -113,9 +111,8 @@ def chunks(config: Config, width: int, device: torch.device) -> list[tuple[int, 
     TrainingError
         Not even one seed fits, or the run's measurements do not.
     """
-    size = 3 * config.batch * width * 4  # bytes of one seed's float32 activations
-    seeds = config.seed_list
-    most = max(1, int((CACHE if device.type == "cpu" else BUSY) / size))
+    seeds, room = config.seed_list, CACHE if device.type == "cpu" else BUSY
+    most = side_by_side(config.batch, width, room)
     most = min(most, fitting(config, width, device))
     return [seeds[at : at + most] for at in range(0, len(seeds), most)]
 

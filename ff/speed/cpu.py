@@ -12,7 +12,7 @@ from ff.algorithm.precision import multiplies_bf16
 from ff.data import Dataset
 from ff.speed import columns
 from ff.speed.columns import Work
-from ff.speed.effort import DEPTHS, EPOCHS, LAYERS, Effort
+from ff.speed.effort import DEPTHS, EPOCHS, LAYERS, SHORT, Effort
 from ff.speed.rate import SLOW, STEPS, share
 from ff.speed.runs import BaselineProcess, Ours, chunks, part
 from ff.speed.timing import Stopwatch, seconds, timed, turns
@@ -175,7 +175,7 @@ def _operations(dataset: Dataset, effort: Effort) -> pd.DataFrame:
 
 def _straight(dataset: Dataset, effort: Effort) -> pd.DataFrame:
     """Cost of a further layer, seed or epoch: where there are many, against where there are few."""
-    short, hidden = part(dataset, 5), effort.narrow
+    short, hidden = part(dataset, SHORT), effort.narrow
     together = chunks(dataset, LAYERS, hidden, effort.seeds, CPU)[0]
     deep = {n: Ours(short, n, hidden, together) for n in POINTS}
     many = {

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DEPTHS", "EPOCHS", "FULL", "LAYERS", "QUICK", "Effort"]
+__all__ = ["DEPTHS", "EPOCHS", "FULL", "LAYERS", "QUICK", "SHORT", "Effort"]
 
 DEPTHS, EPOCHS = (2, 4, 8, 16, 32), 30  # of Table 1
+SHORT = 5  # steps that are timed with many layers, seeds or epochs
 LAYERS = 4  # of the networks whose epochs and products are timed on a CPU
 
 

@@ -17,7 +17,6 @@ def floor(
     rows: pd.DataFrame,
     batch: int = 1000,
     layers: int = 4,
-    images: tuple[int, int] = (50_000, 10_000),
     source: Source = DATASETS["mnist"],
 ) -> pd.DataFrame:
     """What a step would cost if it were its products and the least memory traffic, and costs.
@@ -28,10 +27,8 @@ def floor(
         What `ff.speed.report.read` returns, of one machine.
     batch, layers
         Images a step and layers of the networks whose products were timed on a CPU.
-    images
-        Training and validation images; those of MNIST by default.
     source
-        Of these images.
+        The images, whose numbers it knows.
 
     Returns
     -------
@@ -42,6 +39,8 @@ def floor(
         the step as it is; then what all products of an epoch of one seed would take at that rate,
         its evaluation included, and how many times as long the baseline takes.
     """
+    assert source.sizes
+    train, validation, _ = source.sizes
     found = {}
     own = measured(rows, "products")
     own = own[(own["device"] == "cpu") & (own["layers"] == layers)]
@@ -59,9 +58,9 @@ def floor(
         made = value.get("made", 1)  # files of former versions, which left nothing out, lack it
         alone = 1e3 * work / best["compared"]
         ideal = made * alone, moved / copies["high"].max()
-        candidates = min(images[1], CANDIDATES)
-        shapes = evaluation([layers], width, images[1], candidates, *shape, probes)
-        epoch = images[0] // batch * alone / 1e3 / seeds
+        candidates = min(validation, CANDIDATES)
+        shapes = evaluation([layers], width, validation, candidates, *shape, probes)
+        epoch = train // batch * alone / 1e3 / seeds
         epoch += operations(shapes) / 1e9 / best["compared"]
         same = (baseline["hidden"] == width) & (baseline["precision"] == first["precision"])
         found[network(first)] = {

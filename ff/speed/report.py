@@ -56,8 +56,8 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         - Its target: ``target_low`` and ``target_high``, infinite where it has no such end, NaN
           where there is none; ``met`` counts the ``files`` in which the value lies between.
         - ``machine``, a name of what was measured alike: on the same ``device_name`` at the same
-          ``commit``, with the same torch, threads, images and effort; ``started`` is when its last
-          file was begun.
+          ``commit``, with the same torch, threads, ``dataset`` and effort; ``started`` is when its
+          last file was begun.
 
         The machine of most files comes first, and of several the one that was measured last.
         Without a file, the table is empty.
@@ -75,6 +75,7 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         note, rows = _noted(stored), stored.table()
         versions = note["versions"]
         own = {"device_name": note["device"], "commit": short_commit(versions["commit"])}
+        own["dataset"] = note["dataset"]["name"]
         machine = (
             f"{own['device_name']}, commit {own['commit']}, torch {versions['torch']}, "
             f"{note['threads']} threads, {note['dataset']['name']}" + ", --full" * note["full"]
@@ -88,10 +89,12 @@ def read(folder: Path = RESULTS / "bench") -> pd.DataFrame:
         more = {"file": path.name, "started": note["started"], "met": met}
         parts.append(rows.assign(machine=machine, **own, **more))
     if not parts:
-        return pd.DataFrame(columns=["machine", "device_name", "commit", *COLUMNS, "files"])
+        return pd.DataFrame(
+            columns=["machine", "device_name", "commit", "dataset", *COLUMNS, "files"]
+        )
     same = ["machine", *KEYS, "quantity", "at"]
     groups = pd.concat(parts).groupby(same, sort=False, dropna=False, as_index=False)
-    alike = ("device_name", "commit", "unit", "how", "target_low", "target_high")
+    alike = ("device_name", "commit", "dataset", "unit", "how", "target_low", "target_high")
     found: Any = groups.agg(
         **{name: (name, "first") for name in alike},
         value=("value", "median"),

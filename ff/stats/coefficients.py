@@ -163,7 +163,6 @@ def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Stati
 
     Seeds are counted or not: a weight above 1 is taken for 1.
     """
-
     inside = (low <= y) & (y <= high)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
