@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,8 @@ def test_a_duration_has_two_digits(seconds, words):
 
 def test_the_sentence_names_the_first_machine_and_the_fastest(rows):
     (machine,) = estimate.machines(rows)
-    faster = machine._replace(
-        device_name="card", costs=Costs(*(cost / 60 for cost in machine.costs))
+    faster = replace(
+        machine, device_name="card", costs=Costs(*(cost / 60 for cost in machine.costs))
     )
     alone = performance.durations([machine])._repr_html_()
     assert "On the fastest" not in alone
@@ -152,7 +153,7 @@ def test_what_the_book_shows_is_from_its_files():
 @pytest.mark.browser
 def test_the_page_computes_what_the_library_computes(rows, chromium):
     (cpu,) = estimate.machines(rows)
-    machines = [cpu, cpu._replace(device_name="card", device="cuda")]
+    machines = [cpu, replace(cpu, device_name="card", device="cuda")]
     page = chromium.new_page(viewport={"width": 420, "height": 800})
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

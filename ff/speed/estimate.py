@@ -101,7 +101,8 @@ class Costs(NamedTuple):
         return float(sum(load.counts @ np.array(self) for load in loads))
 
 
-class Machine(NamedTuple):
+@dataclass(frozen=True)
+class Machine:
     """A device that `ff bench` has measured, in one precision.
 
     Attributes
