@@ -14,7 +14,6 @@ has changed, and only then: text is taken as it stands in the source. Outputs re
 file, and a document by the cache in which myst-nb looks for them.
 """
 
-import ast
 import hashlib
 import itertools
 import json
@@ -23,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from copy import deepcopy
@@ -40,6 +39,7 @@ from docutils import nodes
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from kept import Kept, code, load, seen
 from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
@@ -52,12 +52,11 @@ from sphinx.util import logging
 
 from ff.book.execution import QUIET, unfinished
 from ff.book.kernels import forked
-from ff.book.reads import fingerprint
 from ff.errors import FFError
 from ff.files import replacing
 from ff.params import read_yaml
 from ff.running.lock import claim
-from ff.sources import behavior, imported
+from ff.sources import behavior
 
 LOGGER = logging.getLogger(__name__)
 WORKERS = min(4, os.cpu_count() or 1)  # kernels at a time; each takes a core and some 300 MB
@@ -101,7 +100,7 @@ class Page:
         return self.book / f"{self.name}.ipynb"
 
     @property
-    def kept(self) -> Path:
+    def store(self) -> Path:
         """File that keeps what its cells gave."""
         return self.book / "runs" / ".kept" / f"{self.name}.json"
 
@@ -110,75 +109,42 @@ class Page:
         """Hash of what its cells do: of themselves, and of what they import from `ff`."""
         cells = [(cell.source, cell.metadata.get("tags", [])) for cell in code(self.notebook)]
         transform = TransformerManager().transform_cell  # IPython's own commands
-        program = "\n".join(transform(source) for source, _ in cells)
-        root = self.book.parent
         try:
-            ast.parse(program)
-            does = [(path.as_posix(), behavior(root / path)) for path in imported(program, root)]
+            does = behavior("\n".join(transform(source) for source, _ in cells), self.book.parent)
         except SyntaxError:  # it is run, and says so
-            does = []
+            does = ""
         return hashlib.sha256(json.dumps([cells, does]).encode()).hexdigest()
 
-    def outputs(self) -> NotebookNode | None:
-        """What its cells gave, as a notebook of them alone; None if that must be found out anew."""
-        try:
-            kept = nbformat.read(self.kept, as_version=4)
-            about = kept.metadata
-            current = about["seal"] == seal(kept, self.key) and all(
-                fingerprint(self.book.parent / path) == seen for path, seen in about["read"].items()
-            )
-        except Exception:  # missing, or damaged in whatever way: it is run again
+    def current(self) -> Kept | None:
+        """What its cells gave; None if that must be found out anew."""
+        kept = load(self.store, self.key)
+        if kept is None or not kept.unchanged(self.book.parent):
             return None
-        return kept if current and not (about["lacking"] and find_spec(HEAVY)) else None
+        return None if kept.lacking and find_spec(HEAVY) else kept
 
-    def complete(self, kept: NotebookNode) -> NotebookNode:
-        """The page as it is now, with what its cells gave."""
-        whole = deepcopy(self.notebook)
-        whole.metadata.language_info = kept.metadata.language_info
-        for cell, done in zip(code(whole), kept.cells, strict=True):
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
-        return whole
+    def execute(self) -> Kept:
+        """Run its cells, and keep what they give.
 
-    def execute(self) -> float:
-        """Run its cells and keep what they give; return how many seconds it took.
-
-        A run that fails raises and leaves what was kept before.
+        A run that fails raises, and leaves what was kept before.
         """
-        key, begin, began = self.key, time.perf_counter(), time.time()
+        key, begin, since = self.key, time.perf_counter(), time.time()
         with tempfile.TemporaryDirectory() as scratch:
             note = Path(scratch) / "read"
             arguments = [str(self.book.parent), str(note)]
             watch = f"__import__('ff.book.reads', fromlist=['watch']).watch(*{arguments})"
             done, lacking = run(self, [QUIET, f"--IPKernelApp.exec_lines={[watch]}"])
-            names = note.read_text("utf-8", "surrogateescape").split("\n") if note.exists() else []
-        seconds = round(time.perf_counter() - begin, 1)
-        for cell in code(done):
-            cell.metadata = {}
-        kept = nbformat.v4.new_notebook(cells=code(done))
-        # What a reader finds is sealed: writing drops what has no place in a file.
-        kept = nbformat.reads(nbformat.writes(kept), as_version=4)
-        kept.metadata = NotebookNode(
-            seal=seal(kept, key),
-            language_info=done.metadata.get("language_info", {"name": "python"}),
-            seconds=seconds,
+            names = note.read_text("utf-8", "surrogateescape").split("\n")[:-1]
+        # Writing drops what has no place in a file.
+        done = nbformat.reads(nbformat.writes(done), as_version=4)
+        kept = Kept(
+            cells=[(cell.execution_count, cell.outputs) for cell in code(done)],
+            language=done.metadata.get("language_info", {"name": "python"}),
+            seconds=round(time.perf_counter() - begin, 1),
             lacking=lacking,
-            read=read_by(filter(None, names), self.book, began),
+            read=seen(names, self.book.parent, since),
         )
-        self.kept.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self.kept) as aside:
-            aside.write_text(nbformat.writes(kept), encoding="utf-8")
-        return seconds
-
-
-def code(notebook: NotebookNode) -> list[NotebookNode]:
-    """Cells with code."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def seal(kept: NotebookNode, key: str) -> str:
-    """Hash of what a page does and of what its cells gave."""
-    cells = json.dumps(kept.cells, sort_keys=True)
-    return hashlib.sha256(f"{key} {cells}".encode()).hexdigest()
+        kept.save(self.store, key)
+        return kept
 
 
 def read(path: Path) -> NotebookNode:
@@ -214,24 +180,6 @@ def run(page: Page, arguments: list[str]) -> tuple[NotebookNode, bool]:
     if problem := unfinished(done):
         raise ExtensionError(problem)
     return done, False
-
-
-def read_by(names: Iterator[str], book: Path, began: float) -> dict[str, str]:
-    """Fingerprints of what a page has read, and of the folders that it lies in.
-
-    What has changed since the page began is given none, so that the page is run again.
-    """
-    root = book.parent.resolve()
-    paths = {Path(name).relative_to(root) for name in names}
-    paths |= {path.parent for path in paths}
-    made = {"_build", "runs", "records"}  # what the build itself writes
-    found = {}
-    for path in sorted(paths):
-        if made.isdisjoint(path.parts) and path.parts and path != Path(book.name):
-            whole = root / path
-            now = whole.exists() and whole.stat().st_mtime > began
-            found[path.as_posix()] = "" if now else fingerprint(whole)
-    return found
 
 
 def copies(config: Config, book: Path) -> list[Page]:
@@ -294,27 +242,29 @@ def documents(app: Sphinx) -> list[Page]:
 def execute_stale(app: Sphinx) -> None:
     """Run what is missing or stale, and put all outputs where Sphinx finds them."""
     book = Path(app.srcdir)
-    # Without a table of contents a page is built alone.
+    # Without a table of contents, a page is built alone.
     made = copies(app.config, book) if hasattr(app.config, "external_site_map") else []
-    wanted = made + documents(app)
+    pages = {page.name: page for page in made + documents(app)}
+    kept = {name: page.current() for name, page in pages.items()}
     try:
-        if stale := [page for page in wanted if page.outputs() is None]:
+        if stale := [page for name, page in pages.items() if kept[name] is None]:
             with claim(book / "runs"), forked(), one_thread():
-                execute(stale)
-        app.config.executed_pages = hand_over(wanted, Path(app.config.nb_execution_cache_path))
+                kept |= execute(stale)
+        app.config.executed_kept = kept
+        write_copies([page for page in pages.values() if page.copied], kept)
+        documented = [page for page in pages.values() if not page.copied]
+        fill_cache(documented, kept, Path(app.config.nb_execution_cache_path))
     except FFError as error:
         raise ExtensionError(str(error)) from None
-    app.config.executed_lacking = [
-        name for name, kept in app.config.executed_pages.items() if kept.metadata.lacking
-    ]
     if made:
         for orphan in set((book / "runs").glob("[!.]*/*")) - {page.target for page in made}:
             if not orphan.is_dir():
                 orphan.unlink()
 
 
-def execute(stale: Sequence[Page]) -> None:
+def execute(stale: Sequence[Page]) -> dict[str, Kept]:
     """Run pages, some at a time; the first that fails ends the build."""
+    kept = {}
     with ThreadPoolExecutor(WORKERS) as pool:
         runs = {pool.submit(page.execute): page for page in stale}
         for count, done in enumerate(as_completed(runs), start=1):
@@ -323,7 +273,10 @@ def execute(stale: Sequence[Page]) -> None:
                 pool.shutdown(cancel_futures=True)
                 traceback = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # without terminal colors
                 raise ExtensionError(f"{name} failed:\n{traceback}")
-            LOGGER.info("[executed] %s (%d of %d): %s s", name, count, len(stale), done.result())
+            kept[name] = done.result()
+            took = kept[name].seconds
+            LOGGER.info("[executed] %s (%d of %d), %s s", name, count, len(stale), took)
+    return kept
 
 
 @contextmanager
@@ -340,34 +293,33 @@ def one_thread() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def hand_over(pages: Sequence[Page], folder: Path) -> dict[str, NotebookNode]:
-    """Write copies, and fill the cache of myst-nb; what each page's cells gave, by its name.
-
-    Files that would stay the same are left alone, so that Sphinx does not read them again.
-    """
-    found = {page.name: (page, page.outputs()) for page in pages}
-    documents = []
-    for page, kept in found.values():
-        if kept is None:
-            raise ExtensionError(f"{page.source.name} has changed while it ran; build again")
-        text = nbformat.writes(page.complete(kept))
-        if not page.copied:
-            documents.append((page, text, kept))
-        elif not page.target.exists() or page.target.read_text(encoding="utf-8") != text:
+def write_copies(pages: Sequence[Page], kept: Mapping[str, Kept]) -> None:
+    """Write copies with their outputs; Sphinx does not read again what stays the same."""
+    for page in pages:
+        text = nbformat.writes(kept[page.name].complete(deepcopy(page.notebook)))
+        if not page.target.exists() or page.target.read_text(encoding="utf-8") != text:
             page.target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(page.target) as aside:
                 aside.write_text(text, encoding="utf-8")
-    whole = hashlib.sha256("".join(text for _, text, _ in documents).encode()).hexdigest()
-    filled = folder / "filled"  # last, so that it stands for a cache that is complete
-    if not filled.exists() or filled.read_text(encoding="utf-8") != whole:
-        shutil.rmtree(folder, ignore_errors=True)
-        cache = get_cache(folder)
-        for page, text, kept in documents:
-            about = {"execution_seconds": kept.metadata.seconds}
-            bundle = CacheBundleIn(nbformat.reads(text, 4), str(page.source), data=about)
-            cache.cache_notebook_bundle(bundle, check_validity=False)
-        filled.write_text(whole, encoding="utf-8")
-    return {name: kept for name, (_, kept) in found.items() if kept is not None}
+
+
+def fill_cache(pages: Sequence[Page], kept: Mapping[str, Kept], folder: Path) -> None:
+    """Fill the cache in which myst-nb looks for the outputs of documents, if it is not."""
+    whole = hashlib.sha256()
+    for page in pages:
+        cells = [(cell.source, cell.metadata) for cell in code(page.notebook)]
+        whole.update(json.dumps([page.name, page.notebook.metadata, cells]).encode())
+        whole.update(json.dumps(kept[page.name].cells).encode())
+    filled = folder / "filled"  # written last: the cache is complete
+    if filled.exists() and filled.read_text(encoding="utf-8") == whole.hexdigest():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    cache = get_cache(folder)
+    for page in pages:
+        own = kept[page.name]
+        bundle = CacheBundleIn(own.complete(deepcopy(page.notebook)), str(page.source))
+        cache.cache_notebook_bundle(bundle, check_validity=False)
+    filled.write_text(whole.hexdigest(), encoding="utf-8")
 
 
 def name_cache(app: Sphinx, config: Config) -> None:
@@ -377,22 +329,25 @@ def name_cache(app: Sphinx, config: Config) -> None:
 
 def outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
     """Documents with other outputs than when Sphinx has last read them."""
-    now = {name: kept.metadata.seal for name, kept in app.config.executed_pages.items()}
-    before = getattr(env, "executed_seals", {})
-    env.executed_seals = now
+    now = {
+        name: hashlib.sha256(json.dumps(kept.cells).encode()).hexdigest()
+        for name, kept in app.config.executed_kept.items()
+    }
+    before = getattr(env, "executed_outputs", {})
+    env.executed_outputs = now
     return [name for name in now.keys() & env.all_docs.keys() if now[name] != before.get(name)]
 
 
 def describe(app: Sphinx, doctree: nodes.document) -> None:
     """Note how long a page took, and say on it what it lacks."""
     name = app.env.docname
-    if kept := app.config.executed_pages.get(name):
-        about = {"mtime": 0, "runtime": kept.metadata.seconds, "method": "papermill"}
+    if kept := app.config.executed_kept.get(name):
+        about = {"mtime": time.time(), "runtime": kept.seconds, "method": "papermill"}
         about |= {"succeeded": True, "error": None, "traceback": None}
         NbMetadataCollector.set_exec_data(app.env, name, about)
-    if name in app.config.executed_lacking:
-        title = next(iter(doctree.findall(nodes.title)))
-        title.parent.insert(1, nodes.note("", nodes.paragraph(text=LACKING)))
+        if kept.lacking:
+            title = next(iter(doctree.findall(nodes.title)))
+            title.parent.insert(1, nodes.note("", nodes.paragraph(text=LACKING)))
 
 
 def leave_out(app: Sphinx, _: nodes.document) -> None:
@@ -406,8 +361,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("executed_examples", {}, "", dict)
     app.add_config_value("executed_chapters", {}, "", dict)
     app.add_config_value("executed_configurations", {}, "", dict)
-    app.add_config_value("executed_pages", {}, "", dict)
-    app.add_config_value("executed_lacking", [], "", list)
+    app.add_config_value("executed_kept", {}, "", dict)
     app.connect("config-inited", name_cache)
     app.connect("builder-inited", execute_stale, priority=600)  # myst-nb is configured by then
     app.connect("env-get-outdated", outdated)

@@ -53,7 +53,8 @@ def unseal(app: Sphinx) -> None:
 
 def seal(app: Sphinx, exception: Exception | None) -> None:
     """Leave in the site the hash of what it was built from, unless pages lack something."""
-    if exception is None and app.builder.name == "html" and not app.config.executed_lacking:
+    lacking = any(kept.lacking for kept in app.config.executed_kept.values())
+    if exception is None and app.builder.name == "html" and not lacking:
         note = Path(app.outdir) / BUILT_FROM
         note.write_text(app.config.built_from, encoding="utf-8")
 

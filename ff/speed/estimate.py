@@ -270,7 +270,7 @@ def lines(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def trained(folders: Sequence[Path] = FOLDERS) -> list[dict[str, Any]]:
-    """What all records below some folders say of their runs, as in `ff.Records.runs`.
+    """What all records below some folders say of their runs, as in ``ff.Records.runs``.
 
     Parameters
     ----------

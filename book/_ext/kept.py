@@ -1,0 +1,105 @@
+"""What a page's cells gave, kept in a file until something changes that they depend on."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from ff.book.reads import fingerprint
+from ff.files import replacing
+
+MADE = {"_build", "runs", "records"}  # folders that the build itself writes
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a page's cells gave.
+
+    Attributes
+    ----------
+    cells
+        Of each cell with code its number and its outputs, as a notebook has them.
+    language
+        Of the kernel, as a notebook's metadata have it.
+    seconds
+        How long they ran.
+    lacking
+        Whether they were not run, because a package is absent.
+    read
+        Files and folders of the project that they have read, with their fingerprints.
+    """
+
+    cells: list[tuple[int | None, list[dict[str, Any]]]]
+    language: dict[str, Any]
+    seconds: float
+    lacking: bool
+    read: dict[str, str]
+
+    def complete(self, notebook: NotebookNode) -> NotebookNode:
+        """Put it into a notebook, which is changed."""
+        notebook.metadata.language_info = nbformat.from_dict(self.language)
+        for cell, (count, outputs) in zip(code(notebook), self.cells, strict=True):
+            cell.execution_count, cell.outputs = count, nbformat.from_dict(outputs)
+        return notebook
+
+    def unchanged(self, root: Path) -> bool:
+        """Whether what they have read is still the same."""
+        return all(_fingerprint(root / path) == seen for path, seen in self.read.items())
+
+    def save(self, path: Path, key: str) -> None:
+        """Write it to a file, with a hash of it and of what it depends on."""
+        text = json.dumps(asdict(self))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as aside:
+            aside.write_text(f"{_seal(text, key)}\n{text}", encoding="utf-8")
+
+
+def load(path: Path, key: str) -> Kept | None:
+    """What is kept in a file; None if it is absent or damaged, or depends on something else."""
+    try:
+        seal, text = path.read_text(encoding="utf-8").split("\n", 1)
+    except (OSError, ValueError):
+        return None
+    return Kept(**json.loads(text)) if seal == _seal(text, key) else None
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    """Cells with code."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def seen(names: Iterable[str], root: Path, since: float) -> dict[str, str]:
+    """Fingerprints of files that cells have read and folders they have listed, and of those around.
+
+    What has changed since then is given none, so that the cells are run again.
+
+    Parameters
+    ----------
+    names
+        Full paths below the root.
+    root
+        The project's folder.
+    since
+        When the cells began to run, in seconds since 1970.
+    """
+    paths = {Path(name).relative_to(root.resolve()) for name in names}
+    paths |= {path.parent for path in paths if len(path.parts) > 2}
+    found = {}
+    for path in sorted(path for path in paths if path.parts and MADE.isdisjoint(path.parts)):
+        whole = root / path
+        late = whole.exists() and whole.stat().st_mtime > since
+        found[path.as_posix()] = "" if late else fingerprint(whole)
+    return found
+
+
+_fingerprint = cache(fingerprint)  # many pages read the same files
+
+
+def _seal(text: str, key: str) -> str:
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
