@@ -138,6 +138,27 @@ def test_without_a_gpu_nothing_is_invented(monkeypatch, few):
     assert all(line.endswith("(no CUDA device)") for line in report.lines(rows))
 
 
+@pytest.mark.parametrize("devices", [["cpu"], ["cuda"], ["cuda", "cpu"]])
+def test_only_the_devices_that_are_named_are_measured(monkeypatch, few, devices):
+    for name in ("cpu", "cuda"):
+        rows = columns.table(columns.curve(Work("threads", device=name), [1], [1.0]))
+        monkeypatch.setitem(bench.MEASURED, name, lambda *_, rows=rows: iter([rows]))
+    assert [*pd.concat(bench.measure(few, QUICK, devices))["device"]] == sorted(devices, key=len)
+    assert [*pd.concat(bench.measure(few, QUICK))["device"]] == ["cpu", "cuda"]
+
+
+@pytest.mark.parametrize(
+    ("card", "most"), [("NVIDIA H200", 120), ("NVIDIA H100 80GB HBM3", 150), ("another", 150)]
+)
+def test_a_card_is_judged_by_its_own_target(monkeypatch, few, card, most):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(machine, "name", lambda device: card)
+    monkeypatch.setattr(gpu, "_wall", lambda dataset, effort: (130.0, "measured"))
+    (line,) = report.lines(next(gpu.gpu(few, QUICK)))
+    assert line.startswith("missed" if most == 120 else "met")
+    assert f"at most {most} s" in line
+
+
 def test_a_whole_run_is_extrapolated_from_some_epochs(digits, monkeypatch):
     """A line with a start: 5 s, and 2 s an epoch."""
     asked = []
@@ -236,7 +257,7 @@ def test_the_rows_of_a_gpu_are_measured_where_there_is_one(monkeypatch, digits):
     assert targets(rows)._repr_html_().count("</tr>") == 4
     lines: Any = report.table(rows)
     assert "not measured" not in set(lines["verdict"])
-    assert lines["target"].tolist() == ["at most 120 s", "at least 0.5", "at most 1.5"]
+    assert lines["target"].tolist() == ["at most 150 s", "at least 0.5", "at most 1.5"]
     assert set(called) == {"synchronize", "reset_peak_memory_stats"}
     memory: Any = rows[rows["work"] == "memory"].set_index("quantity")["value"]
     inner = 31 * 60

@@ -1,79 +1,56 @@
-"""Ten training steps of the public implementation, number for number."""
-
-from pathlib import Path
+"""Ten training steps of the public implementation, number for number; devices beside the CPU."""
 
 import numpy as np
+import parity
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from parity import ABSOLUTE, RECORDED, RELATIVE, STEPS
 
-from ff.algorithm import objective
-from ff.algorithm.network import Network
-from ff.algorithm.readout import Readouts
-from ff.algorithm.samples import samples
-from ff.config import Config
-
-REFERENCE = Path(__file__).parent / "data" / "reference_steps.npz"
-LAYERS, WIDTH = 4, 32
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 
 @pytest.fixture(scope="module")
-def steps() -> dict[str, np.ndarray]:
-    """What the public implementation recorded."""
-    with np.load(REFERENCE) as file:
-        return dict(file)
-
-
-@pytest.fixture(scope="module")
-def ours(steps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Our numbers, under the same names."""
-    config = Config(layers=LAYERS, hidden=WIDTH, seeds=1, batch_size=16)
-    cpu = torch.device("cpu")
-    network = Network(config, 784, WIDTH, (1,), cpu)
-    readouts = Readouts(config, WIDTH, 1, cpu)
-    for i, layer in enumerate(network.layers):
-        layer.weight.copy_(torch.from_numpy(steps[f"weight_{i}_initial"]))
-        layer.bias.copy_(torch.from_numpy(steps[f"bias_{i}_initial"]))
-    seen: dict[str, list] = {name: [] for name in steps if "loss" in name or "accuracy" in name}
-    result = {}
-    for step in range(10):
-        images = torch.from_numpy(steps["images"][step]).flatten(1)[None]
-        labels, wrong = (
-            torch.from_numpy(steps[name][step]).long()[None] for name in ("labels", "wrong_labels")
-        )
-        goodness, neutral = network.learn(samples(images, labels, wrong), config.learning_rate)
-        loss, accuracy = readouts.learn(neutral, labels, config.downstream_learning_rate)
-        seen["layer_loss"].append(network.objective.loss(goodness[0]).numpy())
-        seen["layer_accuracy"].append(network.objective.accuracy(goodness[0]).numpy())
-        running = torch.stack([layer.running_mean[0, 0] for layer in network.layers])
-        seen["peer_loss"].append(objective.peer_loss(running).sum().numpy())
-        seen["classification_loss"].append(loss[0, 0].numpy())
-        seen["classification_accuracy"].append(accuracy[0, 0].numpy())
-        if step == 0:
-            for i, layer in enumerate(network.layers):
-                decay = config.weight_decay * steps[f"weight_{i}_initial"]
-                result[f"weight_{i}_grad_step0"] = layer.weight_velocity[0].numpy() - decay
-                result[f"bias_{i}_grad_step0"] = layer.bias_velocity[0, 0].numpy().copy()
-    for i, layer in enumerate(network.layers):
-        result[f"weight_{i}_final"] = layer.weight[0].numpy()
-        result[f"bias_{i}_final"] = layer.bias[0, 0].numpy()
-        result[f"running_mean_{i}_final"] = layer.running_mean[0, 0].numpy()
-    result["readout_weight_final"] = torch.cat(readouts.weight, dim=2)[0].numpy()
-    return result | {name: np.stack(values) for name, values in seen.items()}
-
-
-with np.load(REFERENCE) as file:
-    RECORDED = [
-        name
-        for name in file.files
-        if not name.endswith("_initial") and name not in ("images", "labels", "wrong_labels")
-    ]
+def ours() -> dict[str, np.ndarray]:
+    return parity.learned(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_reference_steps(
-    name: str, steps: dict[str, np.ndarray], ours: dict[str, np.ndarray]
-) -> None:
-    expected = steps[name].astype(np.float64)
+def test_reference_steps(name: str, ours: dict[str, np.ndarray]) -> None:
+    expected = STEPS[name].astype(np.float64)
     assert np.abs(expected).max() > 0
-    assert_allclose(ours[name], expected, rtol=1e-5, atol=3e-6 * np.abs(expected).max())
+    assert_allclose(ours[name], expected, rtol=RELATIVE, atol=ABSOLUTE * np.abs(expected).max())
+
+
+@pytest.mark.cuda
+@needs_gpu
+def test_a_gpu_takes_the_reference_steps():
+    found = parity.deviations(parity.learned(torch.device("cuda")))
+    assert {name: times for name, times in found.items() if times > 1} == {}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_deviation_is_a_multiple_of_what_is_tolerated(ours, name):
+    right = parity.deviations(ours)
+    assert max(right.values()) < 1
+    wrong = ours[name].copy()
+    at = np.abs(STEPS[name]).argmax()  # tolerated there: a share of 13 in a million
+    wrong.flat[at] = STEPS[name].flat[at] * (1 + 10 * (RELATIVE + ABSOLUTE))
+    found = parity.deviations(ours | {name: wrong})
+    assert found == right | {name: pytest.approx(10, rel=0.02)}
+
+
+@pytest.mark.parametrize("wrong", ["a step", "a network"])
+def test_a_device_that_computes_something_else_is_found(monkeypatch, capsys, tmp_path, wrong):
+    monkeypatch.setattr(parity, "learned", lambda device: {"x": wrong == "a step"})
+    monkeypatch.setattr(parity, "deviations", lambda ours: {"x": 1.1 if ours["x"] else 0.9})
+    row = {"quantity": "delay", "difference": -2.1, "low": -3.0, "high": -1.0, "spread": 2.0}
+    right = row | {"difference": -1.9}
+    table = parity.pd.DataFrame([right, row if wrong == "a network" else right])
+    monkeypatch.setattr(parity, "trained", lambda device, folder, seeds: table)
+    monkeypatch.setattr("sys.argv", ["parity.py", "cpu", str(tmp_path)])
+    with pytest.raises(SystemExit, match="cpu computes something else"):
+        parity.main()
+    assert (
+        f"{1.1 if wrong == 'a step' else 0.9} times what is tolerated (x)" in capsys.readouterr()[0]
+    )

@@ -1,7 +1,7 @@
 """How fast training is on this machine: beside the baseline, and beside the machine's own limit."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +23,14 @@ from ff.versions import versions
 
 __all__ = ["bench", "measure"]
 
+MEASURED = {"cpu": cpu, "cuda": gpu}
+
 
 def bench(
-    effort: Effort = QUICK, out: str | Path | None = None, name: str = "mnist"
+    effort: Effort = QUICK,
+    out: str | Path | None = None,
+    name: str = "mnist",
+    devices: Collection[str] = tuple(MEASURED),
 ) -> Iterator[pd.DataFrame]:
     """Measure everything, part by part, and write it down in the end.
 
@@ -37,6 +42,8 @@ def bench(
         File for the rows, parquet with the machine and the versions in its metadata.
     name
         The data set. The targets are meant for MNIST.
+    devices
+        As in `measure`.
 
     Yields
     ------
@@ -68,7 +75,7 @@ def bench(
         with _writing(out):  # tried before the wait
             out.parent.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=out.parent).close()
-    for rows in measure(dataset, effort):
+    for rows in measure(dataset, effort, devices):
         parts.append(rows)
         yield rows
     if out:
@@ -77,7 +84,9 @@ def bench(
             parquet.save(pd.concat(parts, ignore_index=True), aside, note)
 
 
-def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
+def measure(
+    dataset: Dataset, effort: Effort, devices: Collection[str] = tuple(MEASURED)
+) -> Iterator[pd.DataFrame]:
     """Measure everything, part by part.
 
     Parameters
@@ -86,6 +95,8 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         The images; the targets are meant for MNIST.
     effort
         How long to measure.
+    devices
+        "cpu", "cuda", or both.
 
     Yields
     ------
@@ -97,8 +108,9 @@ def measure(dataset: Dataset, effort: Effort) -> Iterator[pd.DataFrame]:
         `target_low` and `target_high`, infinite where a target has no such end, NaN where there
         is no target.
     """
-    yield from cpu(dataset, effort)
-    yield from gpu(dataset, effort)
+    for device, measured in MEASURED.items():
+        if device in devices:
+            yield from measured(dataset, effort)
 
 
 @contextmanager
