@@ -266,4 +266,5 @@ def test_shell_sources_parse():
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("there is no bash")
-    subprocess.run([bash, "-n", str(ROOT / ".ci" / "run")], check=True)
+    for script in (ROOT / ".ci" / "run", ROOT / "tools" / "gpu.sh"):
+        subprocess.run([bash, "-n", str(script)], check=True)
