@@ -10,10 +10,11 @@ from pathlib import Path
 import ff
 from ff.files import foreign
 
-__all__ = ["behavior", "digest", "imported", "sources"]
+__all__ = ["behavior", "digest", "sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
 CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)  # what can hold an import, or be one
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -48,20 +49,18 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
     return sorted(path.relative_to(root) for path in _closure(waiting, root))
 
 
-def imported(code: str, root: Path = ROOT) -> list[Path]:
-    """Files of the package that decide what some code does, such as a notebook's.
+def behavior(code: str, root: Path = ROOT) -> str:
+    """SHA-256 of what some code does, such as a notebook's, as far as the package decides it.
+
+    Comments, docstrings and layout of the package's files leave it the same.
 
     Parameters
     ----------
     code
-        Python, which may use what ``import ff`` gives: ``ff.train`` is what it stands for.
+        Python, which may use what ``import ff`` gives: ``ff.train`` is what it stands for. A
+        package that it imports stands for every module in it.
     root
-        Folder in which the package is.
-
-    Returns
-    -------
-    list of Path
-        As `sources`; a package that is imported stands for every module in it.
+        Folder in which the package is. Each file is read once in a process.
 
     Raises
     ------
@@ -79,23 +78,10 @@ def imported(code: str, root: Path = ROOT) -> list[Path]:
         own = folder.rglob("*.py") if name != "ff" else ()
         waiting += [path for path in own if not foreign(path.relative_to(folder))]
         waiting += _files(name, root)
-    return sorted(path.relative_to(root) for path in _closure(waiting, root))
-
-
-@cache
-def behavior(path: Path) -> str:
-    """Hash of what a file of Python does: comments, docstrings and layout leave it the same.
-
-    Parameters
-    ----------
-    path
-        The file. It is read once in a process.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    sha = hashlib.sha256(code.encode())
+    for path in sorted(_closure(waiting, root)):
+        sha.update(f"{path.relative_to(root).as_posix()}\0{_parsed(path, root)[1]}".encode())
+    return sha.hexdigest()
 
 
 @cache
@@ -122,17 +108,21 @@ def _closure(waiting: list[Path], root: Path) -> set[Path]:
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
-            waiting += _imports(path, root)
+            waiting += _parsed(path, root)[0]
     return found
 
 
 @cache
-def _imports(path: Path, root: Path) -> list[Path]:
-    """Files that a file imports from its own package."""
-    parts = path.relative_to(root).parts
+def _parsed(path: Path, root: Path) -> tuple[list[Path], str]:
+    """Files that a file imports from its own package, and a hash of what it does."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = path.relative_to(root).parts
     names = _names(tree, ".".join(parts[:-1]), parts[0])
-    return [file for name in names for file in _files(name, root)]
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    does = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return [file for name in names for file in _files(name, root)], does
 
 
 def _names(tree: ast.AST, folder: str, package: str) -> set[str]:
@@ -152,13 +142,14 @@ def _names(tree: ast.AST, folder: str, package: str) -> set[str]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below one, but those that only a type checker sees."""
+    """Every statement below one, but those that only a type checker sees."""
     children = ast.iter_child_nodes(node)
     if isinstance(node, ast.If) and ast.unparse(node.test) in CHECKED:
         children = iter(node.orelse)
     for child in children:
-        yield child
-        yield from _executed(child)
+        if isinstance(child, STATEMENTS):
+            yield child
+            yield from _executed(child)
 
 
 def _files(name: str, root: Path) -> list[Path]:
