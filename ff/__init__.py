@@ -11,6 +11,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ff.errors import needing_torch
+
 # OpenMP reads these once, when torch loads it: a thread that waits for another one spins for some
 # 100 microseconds, then sleeps. Small networks train a third faster than if it slept at once, and
 # many times faster than if it kept spinning while other programs use the same cores.
@@ -68,8 +70,9 @@ if not TYPE_CHECKING:  # type checkers know the names above, and no others
     def __getattr__(name: str) -> Any:
         if name not in HOMES:
             raise AttributeError(f"module 'ff' has no attribute {name!r}")
-        home = import_module(HOMES[name])
-        return home if HOMES[name].endswith(f".{name}") else getattr(home, name)
+        with needing_torch():
+            home = import_module(HOMES[name])
+            return home if HOMES[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

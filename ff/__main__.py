@@ -16,7 +16,7 @@ import ff
 from ff import archives
 from ff.config import expects
 from ff.data import load
-from ff.errors import printable, reason
+from ff.errors import needing_torch, printable, reason
 from ff.files import Words, place
 from ff.images import is_folder
 from ff.params import parse, read_yaml
@@ -37,8 +37,13 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         _open_standard_files()
         try:
-            return super().invoke(ctx)
+            with needing_torch():
+                return super().invoke(ctx)
         except ff.FFError as error:
+            raise click.ClickException(str(error)) from None
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
             raise click.ClickException(str(error)) from None
         except KeyboardInterrupt as stop:
             _mention(f"Error: {stop}" if str(stop) else "Aborted!", err=True)

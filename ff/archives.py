@@ -20,7 +20,7 @@ from urllib.error import URLError
 import platformdirs
 
 from ff import files
-from ff.errors import DataError, reason
+from ff.errors import DataError, needing_torch, reason
 from ff.files import Words, place
 
 __all__ = ["ARCHIVED", "contents", "fetch", "find"]
@@ -42,6 +42,7 @@ UNPACKED = {
 }
 
 
+@needing_torch()
 def find(name: str) -> Path | None:
     """Folder that holds the files of a data set, or None.
 
@@ -53,6 +54,7 @@ def find(name: str) -> Path | None:
     return None
 
 
+@needing_torch()
 def fetch(name: str) -> Path:
     """Download a data set's files, checksums verified, into the first data folder.
 

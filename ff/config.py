@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from ff import images
 from ff.data import DATASETS, Source, batch_size, source
-from ff.errors import ConfigError
+from ff.errors import ConfigError, needing_torch
 from ff.params import instead, read_yaml
 from ff.switches.activation import ACTIVATIONS
 from ff.switches.goodness import GOODNESS
@@ -560,6 +560,7 @@ def canonical(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, **Config.model_construct(**values).canonical.model_dump(mode="json")}
 
 
+@needing_torch()
 def stands_for(device: str) -> str:
     """Kind of a device that a configuration names; of "auto", what it chooses on this machine."""
     if device != "auto":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ff import archives, images
 from ff.arrays import BATCH_SIZE, Source, Split, checksum, from_arrays
-from ff.errors import DataError
+from ff.errors import DataError, needing_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -190,6 +190,7 @@ def batch_size(name: str) -> int:
     return BATCH_SIZE if images.is_folder(name) else source(name).batch_size
 
 
+@needing_torch()
 def load(name: str, image_size: Any = None) -> Dataset:
     """Read a data set, downloading it if it is nowhere on disk.
 

@@ -1,13 +1,17 @@
 """What can go wrong, said in one sentence that ends with the remedy."""
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 __all__ = ["ConfigError", "DataError", "FFError", "RecordsError", "TrainingError"]
-__all__ += ["DivergenceWarning", "ResumptionWarning", "printable", "reason"]
+__all__ += ["DivergenceWarning", "ResumptionWarning", "needing_torch", "printable", "reason"]
 
 # Unicode's categories of characters that a terminal obeys; Cs is what UTF-8 cannot hold.
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 RESTORE = "restore it, or train again in another folder"
+TORCH = {"torch", "torchvision", "safetensors"}  # what training needs and reading does not
+TO_TRAIN = "call 'make train-env' in a clone, or pip install \"ff[train]\" elsewhere"
 OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
 
 
@@ -32,6 +36,27 @@ def reason(error: Exception) -> str:
     """Why something failed, in a line: the system's words, or the beginning of the error's."""
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+@contextmanager
+def needing_torch() -> Iterator[None]:
+    """Say what to do where torch is not installed; also a decorator for what cannot do without it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        torch, torchvision or safetensors is missing. Its `name` is ``"torch"`` in each case.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in TORCH:
+            raise
+        raise ModuleNotFoundError(
+            f"No module named '{package}', which training and its data sets need; {TO_TRAIN}",
+            name="torch",
+        ) from None
 
 
 def _escaped(char: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ff.arrays import checksum
-from ff.errors import DataError
+from ff.errors import DataError, needing_torch
 from ff.files import hidden, replacing
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def dimensions(size: Any) -> tuple[int, int]:
     return rows, columns
 
 
+@needing_torch()
 def listed(folder: Path) -> Listing:
     """Find a folder's pictures, in the layout of torchvision's ImageFolder.
 
