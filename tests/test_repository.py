@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: lock file, notebooks, version, imports, files."""
+"""What holds for the repository as a whole: lock files, notebooks, version, imports, files."""
 
 import ast
 import io
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import nbformat
@@ -21,7 +21,25 @@ from ff.files import foreign
 
 ROOT = Path(__file__).parent.parent
 
-# --- requirements.lock
+# --- requirements*.lock
+
+# What each environment holds: the extra of pyproject.toml that its lock file pins with the base.
+EXTRAS = {"requirements": None, "requirements-train": "train"}
+EXTRAS |= {"requirements-sweep": "sweep", "requirements-dev": "dev"}
+LOCKS = [*EXTRAS, "requirements-uv"]
+
+
+def lock_of(name: str) -> str:
+    """Text of a lock file."""
+    return (ROOT / f"{name}.lock").read_text(encoding="utf-8")
+
+
+def pins(lock: str) -> dict[str, set[str]]:
+    """Return the versions of each package in a lock file, of which another Python may need two."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.\-]+)==([\w.+!]+)", lock, flags=re.MULTILINE):
+        found.setdefault(canonicalize_name(name), set()).add(version)
+    return found
 
 
 def unpinned(lock: str) -> list[str]:
@@ -44,10 +62,14 @@ def addresses(lock: str) -> list[str]:
 GOOD_PIN = f"six==1.17.0 ; sys_platform == 'win32' \\\n    --hash=sha256:{'0f' * 32}\n    # via x\n"
 
 
-def test_every_pin_of_the_lock_file_has_a_hash():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_pin_of_a_lock_file_has_a_hash(name):
     assert unpinned(GOOD_PIN) == []
-    assert unpinned(lock) == [], "run `make lock`"
+    assert unpinned(lock_of(name)) == [], "run `make lock`"
+
+
+def test_every_lock_file_is_tested():
+    assert {path.stem for path in ROOT.glob("*.lock")} == set(LOCKS)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +79,9 @@ def test_a_pin_without_version_or_hash_is_found(line):
     assert len(unpinned(GOOD_PIN + line + "\n")) == 1
 
 
-def test_the_lock_file_has_no_addresses():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert addresses(lock) == [], "run `make lock`, which leaves the package index out"
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_file_has_no_addresses(name):
+    assert addresses(lock_of(name)) == [], "run `make lock`, which leaves the package index out"
 
 
 @pytest.mark.parametrize(
@@ -75,17 +97,38 @@ def test_an_address_is_found(line):
     assert addresses(GOOD_PIN + line + "\n") == [line]
 
 
-def test_the_lock_file_satisfies_pyproject():
+def required(extra: str | None) -> list[Requirement]:
+    """Return what pyproject.toml asks for, with an extra and those that it names itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    pins: dict[str, list[str]] = {}
-    for name, version in re.findall(r"^([\w.\-]+)==([\w.+!]+)", lock, flags=re.MULTILINE):
-        pins.setdefault(canonicalize_name(name), []).append(version)
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    for requirement in map(Requirement, chain.from_iterable(groups)):
-        versions = pins.get(canonicalize_name(requirement.name), [])
-        assert versions, f"requirements.lock lacks {requirement}: run `make lock`"
+    wanted = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    found = []
+    for requirement in map(Requirement, wanted):
+        inner = requirement.extras if requirement.name == project["name"] else set()
+        found += chain.from_iterable(map(required, inner)) if inner else [requirement]
+    return found if extra is None else [*required(None), *found]
+
+
+@pytest.mark.parametrize(("name", "extra"), EXTRAS.items())
+def test_a_lock_file_satisfies_pyproject(name, extra):
+    found = pins(lock_of(name))
+    for requirement in required(extra):
+        versions = found.get(canonicalize_name(requirement.name), set())
+        assert versions, f"{name}.lock lacks {requirement}: run `make lock`"
         assert all(v in requirement.specifier for v in versions), f"{requirement}: {versions}"
+
+
+def test_each_lock_file_holds_the_smaller_ones():
+    """So that what a larger environment needs never changes what a smaller one has installed."""
+    found = [pins(lock_of(name)) for name in EXTRAS]
+    for smaller, larger in pairwise(found):
+        assert {package: larger.get(package) for package in smaller} == smaller
+        assert len(smaller) < len(larger)
+
+
+def test_only_training_needs_torch():
+    with_torch = [name for name in EXTRAS if "torch" in pins(lock_of(name))]
+    assert with_torch == ["requirements-train", "requirements-sweep", "requirements-dev"]
+    assert not any(package.startswith("nvidia") for package in pins(lock_of("requirements")))
 
 
 # --- notebooks

@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import takeaway  # noqa: E402 # pyright: ignore[reportMissingImports]
 
-# How the locked environment is installed, and the clone into it.
-LOCKED = "--require-hashes -r requirements.lock"
+# How the locked environment that trains is installed, and the clone into it.
+LOCKED = "--require-hashes -r requirements-train.lock"
 CLONE = "--no-build-isolation --no-deps -e ."
 
 
@@ -98,7 +98,7 @@ def test_a_page_that_colab_opens_says_how_to_fetch_the_rest():
 
 def test_the_readme_installs_as_binder_and_colab_do():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"pip install {LOCKED}\n" in readme
+    assert f"pip install {LOCKED.replace('-train', '-dev')}\n" in readme
     assert f"pip install {CLONE}\n" in readme
 
 
@@ -106,7 +106,7 @@ def test_binder_installs_the_clone_where_its_measurements_are():
     binder = ROOT / ".binder"
     requirements = (binder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     options = [line for line in requirements if not line.startswith("#")]
-    assert options == [LOCKED.split(" -r ")[0], "-r ../requirements.lock"]
+    assert options == [LOCKED.split(" -r ")[0], "-r ../requirements-train.lock"]
     assert (binder / options[1].removeprefix("-r ")).is_file()
     after = (binder / "postBuild").read_text(encoding="utf-8")
     assert after.startswith("#!/bin/sh\n")

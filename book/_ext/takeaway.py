@@ -35,12 +35,12 @@ LAUNCHERS = ("binderhub_url", "colab_url")
 # Of the library, only the clone has measurements: -e leads to it, also after a restart.
 COLAB = """
 <details class="ff-colab"><summary>On Colab, begin with this cell</summary>
-<p>It installs the packages of requirements.lock, each file checked against its hash, in place of
-Colab's own, PyTorch among them: several gigabytes. Then choose Restart session in the menu Runtime,
-and go on with the cells below.</p>
+<p>It installs the packages of requirements-train.lock, each file checked against its hash, in place
+of Colab's own, PyTorch among them: several gigabytes. Then choose Restart session in the menu
+Runtime, and go on with the cells below.</p>
 <div class="highlight"><pre>!git clone --depth 1 --branch {branch} {url} forward-forward
 %cd forward-forward
-%pip install --quiet --require-hashes -r requirements.lock
+%pip install --quiet --require-hashes -r requirements-train.lock
 %pip install --quiet --no-build-isolation --no-deps -e .</pre></div></details>
 """
 
