@@ -10,7 +10,7 @@ from pathlib import Path
 import ff
 from ff.files import foreign
 
-__all__ = ["behavior", "digest", "sources"]
+__all__ = ["behavior", "digest", "imported", "sources"]
 
 ROOT = Path(__file__).parent.parent  # the folder in which the package is
 CHECKED = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}  # conditions that no run fulfils
@@ -49,10 +49,8 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
     return sorted(path.relative_to(root) for path in _closure(waiting, root))
 
 
-def behavior(code: str, root: Path = ROOT) -> str:
-    """SHA-256 of what some code does, such as a notebook's, as far as the package decides it.
-
-    Comments, docstrings and layout of the package's files leave it the same.
+def imported(code: str, root: Path = ROOT) -> list[Path]:
+    """Files of the package that some code imports, such as a notebook's.
 
     Parameters
     ----------
@@ -60,7 +58,12 @@ def behavior(code: str, root: Path = ROOT) -> str:
         Python, which may use what ``import ff`` gives: ``ff.train`` is what it stands for. A
         package that it imports stands for every module in it.
     root
-        Folder in which the package is. Each file is read once in a process.
+        Folder in which the package is.
+
+    Returns
+    -------
+    list of Path
+        As of `sources`.
 
     Raises
     ------
@@ -78,10 +81,23 @@ def behavior(code: str, root: Path = ROOT) -> str:
         own = folder.rglob("*.py") if name != "ff" else ()
         waiting += [path for path in own if not foreign(path.relative_to(folder))]
         waiting += _files(name, root)
-    sha = hashlib.sha256(code.encode())
-    for path in sorted(_closure(waiting, root)):
-        sha.update(f"{path.relative_to(root).as_posix()}\0{_parsed(path, root)[1]}".encode())
-    return sha.hexdigest()
+    return sorted(path.relative_to(root) for path in _closure(waiting, root))
+
+
+@cache
+def behavior(path: Path) -> str:
+    """SHA-256 of what a file of Python does: without comments, docstrings and layout.
+
+    Parameters
+    ----------
+    path
+        The file, which is read once in a process.
+    """
+    tree = _tree(path)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 @cache
@@ -108,21 +124,20 @@ def _closure(waiting: list[Path], root: Path) -> set[Path]:
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
-            waiting += _parsed(path, root)[0]
+            waiting += _imports(path, root)
     return found
 
 
 @cache
-def _parsed(path: Path, root: Path) -> tuple[list[Path], str]:
-    """Files that a file imports from its own package, and a hash of what it does."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _imports(path: Path, root: Path) -> list[Path]:
+    """Files that a file imports from its own package."""
     parts = path.relative_to(root).parts
-    names = _names(tree, ".".join(parts[:-1]), parts[0])
-    for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
-    does = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return [file for name in names for file in _files(name, root)], does
+    names = _names(_tree(path), ".".join(parts[:-1]), parts[0])
+    return [file for name in names for file in _files(name, root)]
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _names(tree: ast.AST, folder: str, package: str) -> set[str]:

@@ -21,7 +21,7 @@ HTML = """
 
 
 def test_text_is_what_a_reader_sees_and_its_places_are_found():
-    text, places = excerpts.extract(HTML)
+    text, places = excerpts.extract(excerpts.article(HTML))
     assert text.strip() == "Delay Layer ff.x, with θ. layer 4 Rows 0.5 1"
     assert "  " not in text
     assert places.keys() == {"a", "b"}
@@ -42,7 +42,7 @@ def test_formulas_are_spelled_out(formula, text):
 
 
 def test_a_page_without_an_article_has_no_text():
-    assert excerpts.extract("<p>Text</p>") == ("", {})
+    assert excerpts.extract(excerpts.article("<p>Text</p>")) == ("", {})
 
 
 def given(site: Path) -> dict[str, list]:

@@ -64,6 +64,8 @@ def tabs(cells: list[Any]) -> nodes.container:
 def number_by_page(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
     """Number figures as Sphinx does, but anew on each page; return pages whose numbers changed."""
     before = env.toc_fignumbers
+    if before and not env.read_now:  # to look through all pages takes a second
+        return []
     NUMBER(collector, env)
     for kinds in env.toc_fignumbers.values():
         for numbers in kinds.values():
@@ -71,9 +73,15 @@ def number_by_page(collector: TocTreeCollector, env: BuildEnvironment) -> list[s
     return [page for page, now in env.toc_fignumbers.items() if now != before.get(page)]
 
 
+def note_reading(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Remember whether any page is read."""
+    env.read_now = bool(pages)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_config_value("chapters_unfolded", [], "env", list)
     TocTreeCollector.assign_figure_numbers = number_by_page  # there is no setting for it
+    app.connect("env-before-read-docs", note_reading)
     app.connect("doctree-read", arrange)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

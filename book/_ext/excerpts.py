@@ -5,6 +5,7 @@ refuses for files. Here the text of all pages is part of the search page, and ``
 it to Sphinx's search.
 """
 
+import hashlib
 import json
 import re
 from html.entities import html5
@@ -40,20 +41,24 @@ def spell(formula: str) -> str:
     return re.sub(r"\\\W|[{}]", "", re.sub(r"\\([a-zA-Z]+)", sign, formula))
 
 
+def article(html: str) -> str:
+    """What is the page's own: without menus and what else the theme puts around it."""
+    begin, end = html.find('<article class="bd-article"'), html.rfind("</article>")
+    return html[begin:end] if 0 <= begin < end else ""
+
+
 def extract(html: str) -> tuple[str, dict[str, int]]:
-    """Text of a page, and where in it each place begins that a link can lead to."""
-    article = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
-    if article is None:
-        return "", {}
-    for element in article.select(LEFT_OUT):
+    """Text of an article, and where in it each place begins that a link can lead to."""
+    soup = BeautifulSoup(html, "html.parser")
+    for element in soup.select(LEFT_OUT):
         element.decompose()
-    for cell in article.select("table.dataframe :is(td, th)"):
+    for cell in soup.select("table.dataframe :is(td, th)"):
         if not WORD.search(cell.get_text()):
             cell.decompose()
-    for formula in article.select("span.math"):
+    for formula in soup.select("span.math"):
         formula.string = spell(formula.get_text())
     text, places = "", {}
-    for node in article.descendants:
+    for node in soup.descendants:
         if isinstance(node, Tag) and node.name in PLACES and "id" in node.attrs:
             places[node["id"]] = len(text)
         if isinstance(node, Tag):
@@ -73,10 +78,14 @@ def supply(
     names = sorted(
         name for name in app.env.found_docs if "nosearch" not in app.env.metadata.get(name, {})
     )
-    texts = {
-        f"./{name}.html": extract((Path(app.outdir) / f"{name}.html").read_text("utf-8"))
-        for name in names
-    }
+    kept = Path(app.doctreedir) / "excerpts.json"  # by the text of an article
+    before = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    found, texts = {}, {}
+    for name in names:
+        html = article((Path(app.outdir) / f"{name}.html").read_text("utf-8"))
+        key = hashlib.sha256(html.encode()).hexdigest()
+        found[key] = texts[f"./{name}.html"] = before.get(key) or extract(html)
+    kept.write_text(json.dumps(found), encoding="utf-8")
     data = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # no text of a page may end the script
     app.add_js_file(None, body=f"const FF_PAGES = {data};")

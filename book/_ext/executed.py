@@ -27,7 +27,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,7 +38,7 @@ from docutils import nodes
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from kept import Kept, code, load, seen
+from kept import Kept, behaviors, code, load, seen
 from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
@@ -56,7 +55,6 @@ from ff.errors import FFError
 from ff.files import replacing
 from ff.params import read_yaml
 from ff.running.lock import claim
-from ff.sources import behavior
 
 LOGGER = logging.getLogger(__name__)
 WORKERS = min(4, os.cpu_count() or 1)  # kernels at a time; each takes a core and some 300 MB
@@ -104,16 +102,17 @@ class Page:
         """File that keeps what its cells gave."""
         return self.book / "runs" / ".kept" / f"{self.name}.json"
 
-    @cached_property
+    @property
     def key(self) -> str:
-        """Hash of what its cells do: of themselves, and of what they import from `ff`."""
+        """Hash of the cells themselves, which hold their parameters."""
         cells = [(cell.source, cell.metadata.get("tags", [])) for cell in code(self.notebook)]
-        transform = TransformerManager().transform_cell  # IPython's own commands
-        try:
-            does = behavior("\n".join(transform(source) for source, _ in cells), self.book.parent)
-        except SyntaxError:  # it is run, and says so
-            does = ""
-        return hashlib.sha256(json.dumps([cells, does]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+    @property
+    def length(self) -> tuple[bool, int]:
+        """What tells how long its cells run: whether they train, and how many there are."""
+        cells = code(self.notebook)
+        return any("ff.train(" in cell.source for cell in cells), len(cells)
 
     def current(self) -> Kept | None:
         """What its cells gave; None if that must be found out anew."""
@@ -127,10 +126,13 @@ class Page:
 
         A run that fails raises, and leaves what was kept before.
         """
-        key, begin, since = self.key, time.perf_counter(), time.time()
+        begin, since, root = time.perf_counter(), time.time(), self.book.parent
+        transform = TransformerManager().transform_cell  # IPython's own commands
+        program = "\n".join(transform(cell.source) for cell in code(self.notebook))
+        imported = behaviors(program, root)  # as it is now: an edit meanwhile leaves it stale
         with tempfile.TemporaryDirectory() as scratch:
             note = Path(scratch) / "read"
-            arguments = [str(self.book.parent), str(note)]
+            arguments = [str(root), str(note)]
             watch = f"__import__('ff.book.reads', fromlist=['watch']).watch(*{arguments})"
             done, lacking = run(self, [QUIET, f"--IPKernelApp.exec_lines={[watch]}"])
             names = note.read_text("utf-8", "surrogateescape").split("\n")[:-1]
@@ -141,9 +143,10 @@ class Page:
             language=done.metadata.get("language_info", {"name": "python"}),
             seconds=round(time.perf_counter() - begin, 1),
             lacking=lacking,
-            read=seen(names, self.book.parent, since),
+            imported=imported,
+            read=seen(names, root, since),
         )
-        kept.save(self.store, key)
+        kept.save(self.store, self.key)
         return kept
 
 
@@ -248,7 +251,7 @@ def execute_stale(app: Sphinx) -> None:
     kept = {name: page.current() for name, page in pages.items()}
     try:
         if stale := [page for name, page in pages.items() if kept[name] is None]:
-            with claim(book / "runs"), forked(), one_thread():
+            with claim(book / "runs"), one_thread(), forked():
                 kept |= execute(stale)
         app.config.executed_kept = kept
         write_copies([page for page in pages.values() if page.copied], kept)
@@ -265,8 +268,10 @@ def execute_stale(app: Sphinx) -> None:
 def execute(stale: Sequence[Page]) -> dict[str, Kept]:
     """Run pages, some at a time; the first that fails ends the build."""
     kept = {}
+    # First those that take long, so that no core waits for the last one.
+    order = sorted(stale, key=lambda page: page.length, reverse=True)
     with ThreadPoolExecutor(WORKERS) as pool:
-        runs = {pool.submit(page.execute): page for page in stale}
+        runs = {pool.submit(page.execute): page for page in order}
         for count, done in enumerate(as_completed(runs), start=1):
             name = runs[done].name
             if error := done.exception():

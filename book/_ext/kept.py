@@ -12,9 +12,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from ff.book.reads import fingerprint
-from ff.files import replacing
+from ff.files import foreign, replacing
+from ff.sources import behavior, imported
 
-MADE = {"_build", "runs", "records"}  # folders that the build itself writes
+# Parts of the project that the build itself writes, or runs, or that `ff.sources` looks at.
+OTHER = {"_build", "_ext", "ff", "runs", "records"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Kept:
         How long they ran.
     lacking
         Whether they were not run, because a package is absent.
+    imported
+        Files of `ff` that they import, each with its fingerprint and that of its behavior.
     read
         Files and folders of the project that they have read, with their fingerprints.
     """
@@ -39,6 +43,7 @@ class Kept:
     language: dict[str, Any]
     seconds: float
     lacking: bool
+    imported: dict[str, tuple[str, str]]
     read: dict[str, str]
 
     def complete(self, notebook: NotebookNode) -> NotebookNode:
@@ -49,8 +54,11 @@ class Kept:
         return notebook
 
     def unchanged(self, root: Path) -> bool:
-        """Whether what they have read is still the same."""
-        return all(_fingerprint(root / path) == seen for path, seen in self.read.items())
+        """Whether what they import does the same as before, and what they have read is the same."""
+        return all(
+            _fingerprint(root / path) == whole or behavior(root / path) == does
+            for path, (whole, does) in self.imported.items()
+        ) and all(_fingerprint(root / path) == found for path, found in self.read.items())
 
     def save(self, path: Path, key: str) -> None:
         """Write it to a file, with a hash of it and of what it depends on."""
@@ -64,9 +72,18 @@ def load(path: Path, key: str) -> Kept | None:
     """What is kept in a file; None if it is absent or damaged, or depends on something else."""
     try:
         seal, text = path.read_text(encoding="utf-8").split("\n", 1)
-    except (OSError, ValueError):
+        return Kept(**json.loads(text)) if seal == _seal(text, key) else None
+    except (OSError, ValueError, TypeError):  # TypeError: of another version of this file
         return None
-    return Kept(**json.loads(text)) if seal == _seal(text, key) else None
+
+
+def behaviors(program: str, root: Path) -> dict[str, tuple[str, str]]:
+    """Files of `ff` that a program imports, each with its fingerprint and that of its behavior."""
+    try:
+        paths = imported(program, root)
+    except SyntaxError:  # it is run, and says so
+        return {}
+    return {path.as_posix(): (_fingerprint(root / path), behavior(root / path)) for path in paths}
 
 
 def code(notebook: NotebookNode) -> list[NotebookNode]:
@@ -89,12 +106,14 @@ def seen(names: Iterable[str], root: Path, since: float) -> dict[str, str]:
         When the cells began to run, in seconds since 1970.
     """
     paths = {Path(name).relative_to(root.resolve()) for name in names}
-    paths |= {path.parent for path in paths if len(path.parts) > 2}
+    paths |= {path.parent for path in paths}
     found = {}
-    for path in sorted(path for path in paths if path.parts and MADE.isdisjoint(path.parts)):
+    for path in sorted(paths):
+        own = len(path.parts) > 1 and OTHER.isdisjoint(path.parts) and not foreign(path)
         whole = root / path
-        late = whole.exists() and whole.stat().st_mtime > since
-        found[path.as_posix()] = "" if late else fingerprint(whole)
+        if own and whole.exists():
+            late = whole.stat().st_mtime > since
+            found[path.as_posix()] = "" if late else fingerprint(whole)
     return found
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from matplotlib import cm, colors
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.textpath import TextPath
@@ -137,7 +138,13 @@ class Figure(matplotlib.figure.Figure):
     @styled
     def _repr_svg_(self) -> str:
         file, nothing = io.StringIO(), dict.fromkeys(["Creator", "Date", "Format", "Type"])
-        self.savefig(file, format="svg", metadata=nothing)
+        canvas, dpi = self.canvas, self.dpi
+        self.set_facecolor(mpl.rcParams["savefig.facecolor"])
+        try:
+            FigureCanvasSVG(self).print_svg(file, metadata=nothing)  # savefig would draw it twice
+        finally:
+            self.set_canvas(canvas)
+            self.dpi = dpi
         said = {"title": self.alt, "desc": self.caption}
         words = "".join(f"<{tag}>{escape(text)}</{tag}>\n" for tag, text in said.items() if text)
         return re.sub(r"<svg [^>]*>\n", lambda svg: svg[0] + words, _compact(file.getvalue()))

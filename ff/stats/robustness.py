@@ -67,21 +67,19 @@ def robustness(
     main: Any = verdicts(records, usual)
     main = main[main["verdict"].isin(TESTED)]
     varied = [
-        (kind, name, verdicts(records, reading), differing(reading, usual))
+        (kind, name, records, reading, differing(reading, usual))
         for kind, named in readings.items()
         for name, reading in named.items()
     ]
-    varied += [
-        (TRAINING, name, verdicts(other, usual), {TRAINING}) for name, other in others.items()
-    ]
-    reads = {claim.key: {*claim.reads, *ALWAYS} for claim in CLAIMS}
+    varied += [(TRAINING, name, other, usual, {TRAINING}) for name, other in others.items()]
     labels = ["key", "chapter", "width", "counted"]
     numbers = ["verdict", "value", "low", "high"]
     tables = []
-    for kind, name, table, changed in varied:
-        found = table.set_index(["key", "width"])[numbers]
+    for kind, name, of, reading, changed in varied:
+        concerned = [claim for claim in CLAIMS if changed <= {*claim.reads, *ALWAYS}]
+        found = verdicts(of, reading, claims=concerned).set_index(["key", "width"])[numbers]
         table = main[[*labels, *numbers]].assign(main=main["verdict"], kind=kind, variation=name)
-        table["concerned"] = [changed <= reads[key] for key in table["key"]]
+        table["concerned"] = table["key"].isin([claim.key for claim in concerned])
         here = pd.MultiIndex.from_frame(table[["key", "width"]])
         own: Any = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
         for number in numbers:
