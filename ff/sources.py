@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
-import ff
+from ff import HOMES
 from ff.files import foreign
 
 __all__ = ["behavior", "digest", "imported", "sources"]
@@ -74,7 +74,7 @@ def imported(code: str, root: Path = ROOT) -> list[Path]:
     names = _names(tree, "", "ff")
     if "ff" in names:
         names |= {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    homes = {f"ff.{name}": home for name, home in ff.HOMES.items()}
+    homes = {f"ff.{name}": home for name, home in HOMES.items()}
     waiting: list[Path] = []
     for name in (homes.get(name, name) for name in names if name.split(".")[0] == "ff"):
         folder = root.joinpath(*name.split("."))

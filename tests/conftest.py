@@ -104,15 +104,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     `make book` before the tests saves the minutes that it takes.
     """
-    import executed  # pyright: ignore[reportMissingImports] (it takes seconds, and few need it)
+    import site_seal  # pyright: ignore[reportMissingImports] (it takes seconds, and few need it)
 
     built = ROOT / "_build" / "html"
-    if not executed.is_current(built, ROOT / "book"):
+    if not site_seal.is_current(built, ROOT / "book"):
         out = tmp_path_factory.mktemp("site")
         done = build(ROOT, "--path-output", str(out), "-n")
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         built = out / "_build" / "html"
-        assert executed.is_current(built, ROOT / "book"), "files have changed since: test again"
+        assert site_seal.is_current(built, ROOT / "book"), "files have changed since: test again"
     return built
 
 

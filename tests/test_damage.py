@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import executed  # pyright: ignore[reportMissingImports]
-import nbformat
+import kept  # pyright: ignore[reportMissingImports]
 import numpy as np
 import pytest
 import torch
@@ -16,7 +16,6 @@ import yaml
 from damage import damages
 from hypothesis import given
 from hypothesis import strategies as st
-from nbformat.v4 import new_code_cell, new_notebook
 
 import ff
 from ff import archives, data
@@ -133,27 +132,18 @@ def test_a_table_of_another_run_in_its_place_is_refused(layers, tiny, tmp_path):
 
 
 def test_a_damaged_page_is_run_again(tmp_path):
-    source, target = tmp_path / "book" / "a.ipynb", tmp_path / "book" / "runs" / "a" / "b.ipynb"
-    target.parent.mkdir(parents=True)
-    nbformat.write(new_notebook(cells=[new_code_cell("1 + 1")]), source)
-    page = executed.Page(source, target, None, {}, "digest")
-    made = new_notebook(cells=[new_code_cell("1 + 1", execution_count=1)])
-    made = nbformat.reads(nbformat.writes(made), as_version=4)
-    made.metadata["executed"] = executed.seal(made, page.key)
-    nbformat.write(made, target)
-    assert page.is_current()
-    whole = target.read_bytes()
-    for what, content in damages(whole, other=source.read_bytes()):
-        target.write_bytes(content)
-        if _cells(content) != made.cells:  # else nothing that a page shows has changed
-            assert not page.is_current(), f"a page with {what} would be shown"
-
-
-def _cells(content: bytes) -> object:
-    try:
-        return nbformat.reads(content.decode(), as_version=4).cells
-    except Exception:
-        return None
+    path = tmp_path / "a.json"
+    data = {"text/plain": "2"}
+    cells: list = [[1, [{"output_type": "execute_result", "data": data, "metadata": {}}]]]
+    made = kept.Kept(cells, {"name": "python"}, 1.5, False, {}, {"book/results": "a" * 64})
+    made.save(path, "key")
+    assert kept.load(path, "key") == made
+    assert kept.load(path, "another key") is None
+    whole = path.read_bytes()
+    for what, content in damages(whole, other=b"x\ny"):
+        path.write_bytes(content)
+        if content != whole:
+            assert kept.load(path, "key") is None, f"a page with {what} would be shown"
 
 
 @pytest.mark.parametrize(

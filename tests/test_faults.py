@@ -8,13 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import executed  # pyright: ignore[reportMissingImports]
-import nbformat
 import pytest
 import torch
 import torchvision.datasets.utils
 from click.testing import CliRunner
 from disk import Disk, mounted
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from safetensors import safe_open
 
 import ff
@@ -251,23 +250,19 @@ def test_a_data_set_that_cannot_be_stored(disk, how, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["fill", "read_only"])
-def test_a_page_that_cannot_be_written(disk, how, monkeypatch, tmp_path):
-    source, target = tmp_path / "a.ipynb", disk.folder / "runs" / "a" / "b.ipynb"
-    cell = new_code_cell("1", metadata={"tags": ["parameters"]}, execution_count=1)
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = new_notebook(
-        cells=[cell], metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
-    )
-    nbformat.write(made, source)
-    target.parent.mkdir(parents=True)
-    target.write_text("old")
-    made.cells.append(new_code_cell("x" * 1_000_000, execution_count=2))
-    monkeypatch.setattr(executed.papermill, "execute_notebook", lambda *_, **__: made)
+def test_a_page_that_cannot_be_written(disk, how, monkeypatch):
+    notebook = new_notebook(cells=[new_code_cell("1")])
+    page = executed.Page("a/b", disk.folder / "a.ipynb", disk.folder, notebook, copied=True)
+    page.store.parent.mkdir(parents=True)
+    page.store.write_text("old")
+    made = new_notebook(cells=[new_code_cell("1", execution_count=1)])
+    made.cells[0].outputs = [new_output("display_data", {"text/plain": "x" * 1_000_000})]
+    monkeypatch.setattr(executed, "run", lambda *_: (made, False))
     getattr(disk, how)()
-    with pytest.raises(executed.ExtensionError, match=r"b.ipynb failed:\n.*(No space|Read-only)"):
-        executed.execute([executed.Page(source, target, None, {}, "")], disk.folder)
-    assert names(disk.folder) - {"filler"} == {"runs/a/b.ipynb"}
-    assert target.read_text() == "old"
+    with pytest.raises(executed.ExtensionError, match=r"a/b failed:\n.*(No space|Read-only)"):
+        executed.execute([page])
+    assert names(disk.folder) - {"filler"} == {"runs/.kept/a/b.json"}
+    assert page.store.read_text() == "old"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")

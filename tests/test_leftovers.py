@@ -28,8 +28,8 @@ OTHERWISE = {
     "ff/running/folder.py: checkpoint_files": "names begin with width-",
     "ff/running/folder.py: _halves": "names begin with .width-",
     "ff/archives.py: fetch": "names begin with .arriving-",
+    "ff/sources.py: behavior": "walks through code",
     "book/_ext/executed.py: execute_stale": "deletes what is no page",
-    "book/_ext/executed.py: name_cache": "deletes what is no cache of now",
 }
 
 

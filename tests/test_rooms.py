@@ -32,6 +32,7 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    found -= {"ff.HOMES"}  # no module, but a table of where modules are
     return {name.split(".")[1] for name in found if name.startswith("ff.")}
 
 

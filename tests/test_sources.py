@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ff.sources import sources
+from ff.sources import behavior, imported, sources
 
 FILES = {
     "pkg/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pkg.typed",
@@ -68,3 +68,50 @@ def test_what_decides_the_numbers_is_found_in_this_package():
     found = {path.as_posix() for path in sources("ff.running.run")}
     assert {"ff/algorithm/objective.py", "ff/config.py", "ff/data.py", "ff/records.py"} <= found
     assert not {path for path in found if path.startswith(("ff/book/", "ff/stats/", "ff/live/"))}
+
+
+@pytest.mark.parametrize(
+    ("code", "among", "not_among"),
+    [
+        ("import ff\nff.read('a')", "ff/records.py", "ff/running/run.py"),
+        ("import ff\nx = ff.train", "ff/running/run.py", "ff/book/style.py"),
+        ("from ff import delay", "ff/stats/delay.py", "ff/stats/correlation.py"),
+        ("def f():\n    from ff.book import summary", "ff/book/summary/delay.py", "ff/live/lab.py"),
+        ("from ff.book.markup import Html", "ff/book/markup.py", "ff/records.py"),
+    ],
+)
+def test_code_imports_what_it_names(code, among, not_among):
+    found = {path.as_posix() for path in imported(code)}
+    assert among in found
+    assert not_among not in found
+    assert "ff/__init__.py" in found
+
+
+def test_code_that_imports_nothing_of_the_package_depends_on_none_of_it():
+    assert imported("import json\nff = json.loads('{}')\nff.train") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "same"),
+    [
+        ("X = 1", True),
+        ("# why\nX = (\n    1\n)", True),
+        ('"""Doc."""\nX = 1', True),
+        ("X = 2", False),
+        ("X = 1\nimport json", False),
+        ('X = 1\nY = """no docstring"""', False),
+    ],
+)
+def test_comments_docstrings_and_layout_are_no_behavior(tmp_path, source, same):
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    before.write_text("X = 1\n")
+    after.write_text(source)
+    assert (behavior(before) == behavior(after)) == same
+
+
+def test_docstrings_of_functions_and_classes_are_no_behavior(tmp_path):
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    code = "class A:\n    {}\n    def f(self):\n        {}\n        return 1\n"
+    before.write_text(code.format('"""One."""', '"""Two."""'))
+    after.write_text(code.format('"""Other."""', '"""Words."""'))
+    assert behavior(before) == behavior(after)

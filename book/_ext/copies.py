@@ -8,6 +8,8 @@ import papermill
 from nbformat import NotebookNode
 from sphinx.errors import ExtensionError
 
+METADATA = ("kernelspec", "language_info")  # what a copy keeps of a notebook's
+
 NAME = r"([\w:.-]+)"
 DEFINITION = re.compile(rf"(?m)^\({NAME}\)=$|\$\$ \({NAME}\)$|^:(?:name|label): *{NAME}$")
 # The same places, and those that refer to a label: {role}`name`, {role}`text <name>`, (#name).
@@ -60,8 +62,15 @@ def copy(
             figure["name"] = own(figure["name"])
     for cell in text:
         cell.source = MENTION.sub(lambda match: match[1] + own(match[2]), cell.source)
-    kept = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
-    notebook = papermill.execute_notebook(notebook, None, parameters=parameters, prepare_only=True)
+    kept = {key: notebook.metadata[key] for key in METADATA if key in notebook.metadata}
+    notebook = papermill.execute_notebook(
+        notebook,
+        None,
+        parameters=parameters,
+        prepare_only=True,
+        kernel_name="python3",
+        language="python",
+    )
     notebook.metadata = NotebookNode(kept)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)

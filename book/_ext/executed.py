@@ -132,6 +132,7 @@ class Page:
         imported = behaviors(program, root)  # as it is now: an edit meanwhile leaves it stale
         with tempfile.TemporaryDirectory() as scratch:
             note = Path(scratch) / "read"
+            note.touch()
             arguments = [str(root), str(note)]
             watch = f"__import__('ff.book.reads', fromlist=['watch']).watch(*{arguments})"
             done, lacking = run(self, [QUIET, f"--IPKernelApp.exec_lines={[watch]}"])

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -76,8 +76,11 @@ class _Warm:
     def end(self) -> None:
         """End it; kernels that still run end with it."""
         assert self._process.stdin
-        self._process.stdin.close()
+        assert self._process.stdout
+        with suppress(BrokenPipeError):  # it has ended before
+            self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
 
 _warm: _Warm | None = None
