@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from ff.archives import ARCHIVED, find
-from ff.book import embed, performance
+from ff.book import performance
+from ff.book.calculator import calculator
 from ff.data import DATASETS, load
 from ff.running.memory import CACHE
 from ff.running.side_by_side import side_by_side
@@ -157,7 +158,7 @@ def test_the_page_computes_what_the_library_computes(rows, chromium):
     page = chromium.new_page(viewport={"width": 420, "height": 800})
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    embedded = embed.calculator(machines)._repr_html_()
+    embedded = calculator(machines)._repr_html_()
     page.set_content(f"<!doctype html><body>{embedded}")
     for script in ("charts.js", "calculator.js"):
         page.add_script_tag(path=ASSETS / script)

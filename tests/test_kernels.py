@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import nbformat
 import papermill
 import pytest
-from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -17,7 +18,7 @@ from ff.book import kernels
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
 
 
-def run(*sources: str, **options: object) -> list[str]:
+def run(*sources: str, **options: Any) -> list[str]:
     """What cells print, in a kernel of their own."""
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     notebook = nbformat.from_dict(notebook)

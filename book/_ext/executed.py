@@ -63,8 +63,8 @@ TIMEOUT = 600  # seconds that a cell may take
 HEAVY = "torch"
 LACKING = (
     "This page trains networks, for which PyTorch is needed. It was not installed when the book "
-    "was built, so that results are absent here. In a clone of the repository, make train-env "
-    "installs it, and make book builds the page with its results."
+    "was built, so that results are absent here. In a clone of the repository, `make train-env` "
+    "installs it, and `make book` builds the page with its results."
 )
 
 
@@ -353,7 +353,9 @@ def describe(app: Sphinx, doctree: nodes.document) -> None:
         NbMetadataCollector.set_exec_data(app.env, name, about)
         if kept.lacking:
             title = next(iter(doctree.findall(nodes.title)))
-            title.parent.insert(1, nodes.note("", nodes.paragraph(text=LACKING)))
+            words = enumerate(LACKING.split("`"))  # every second one is a command
+            text = [nodes.literal(text=own) if i % 2 else nodes.Text(own) for i, own in words]
+            title.parent.insert(1, nodes.note("", nodes.paragraph("", "", *text)))
 
 
 def leave_out(app: Sphinx, _: nodes.document) -> None:

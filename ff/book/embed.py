@@ -6,21 +6,16 @@ have ended. Numbers are whole multiples of a small unit, which takes half the by
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ff.book.markup import Html
-from ff.book.pages import image_set
 from ff.config import Config
-from ff.data import DATASETS, DIGITS, small_digits
-from ff.quantities import CANDIDATES
+from ff.data import DIGITS, small_digits
 from ff.records import Records
-from ff.running.side_by_side import BUSY, CACHE
-from ff.speed.effort import DEPTHS, EPOCHS, QUICK
-from ff.speed.estimate import Machine
 from ff.stats.coefficients import COEFFICIENTS, coefficients
 from ff.stats.cubes import Cube, cubes
 from ff.stats.delay import TARGET
@@ -32,7 +27,7 @@ __all__ = [
     "CORRELATION",
     "VIEWS",
     "awakening",
-    "calculator",
+    "embedded",
     "explorer",
     "learning",
     "measurements",
@@ -44,7 +39,6 @@ ACCURACIES = {
     "validation_accuracy": "validation_accuracy",
     "validation_auroc": "validation_accuracy",
 }
-COUNTED = ("layers", "hidden", "seeds", "epochs")  # what makes a training long
 VIEWS = ("traces", "delays", "correlations", "table")
 # Of `ff.Config`, what a reader of the page that learns can choose, and what its network needs, too.
 CHOSEN = (
@@ -172,7 +166,7 @@ def explorer(
         # A chapter has the intervals of its correlations in figures of its own.
         widths += measurements(own, name, measures=measures, correlated=correlated, intervals=whole)
     name = "ff-explorer" if whole else "ff-explorer is-part"
-    return _embed(name, {"views": ordered, "shown": shown, "widths": widths})
+    return embedded(name, {"views": ordered, "shown": shown, "widths": widths})
 
 
 def awakening(records: Records) -> Html:
@@ -186,7 +180,7 @@ def awakening(records: Records) -> Html:
     found = cubes(records.layers, "layer", "train_accuracy")
     layers = max(found, key=lambda cube: (len(cube.seeds), cube.hidden))
     means = layers.values.mean(axis=0).T.astype(np.float32)
-    return _embed(
+    return embedded(
         "ff-awakening",
         {
             "hidden": layers.hidden,
@@ -214,7 +208,7 @@ def learning(rate: float) -> Html:
     config = Config(dataset="digits", layers=8, hidden=100, cool_down=False).model_dump(mode="json")
     train, validation, _ = DIGITS
     counts, labels = (values[: train + validation] for values in small_digits())
-    return _embed(
+    return embedded(
         "ff-learn",
         {
             "config": {name: config[name] for name in (*FIXED, *CHOSEN)},
@@ -227,49 +221,18 @@ def learning(rate: float) -> Html:
     )
 
 
-def calculator(machines: Sequence[Machine]) -> Html:
-    """What ``calculator.js`` turns into controls, and an answer to how long a training takes.
+def embedded(name: str, data: Mapping[str, Any], instead: str = CHAPTERS) -> Html:
+    """An element that a script of the site finds by its class, with the data that it draws.
 
     Parameters
     ----------
-    machines
-        Result of `ff.speed.estimate.machines`.
+    name
+        The class.
+    data
+        Anything that JSON can hold.
+    instead
+        Where a reader without JavaScript finds the same.
     """
-    fields = Config.model_json_schema()["properties"]
-    number = {key: fields[key].get("anyOf", [fields[key]])[0] for key in COUNTED}
-    start = {"layers": max(DEPTHS), "hidden": QUICK.narrow, "seeds": 1, "epochs": EPOCHS}
-    return _embed(
-        "ff-calculator",
-        {
-            "limits": {key: [own["minimum"], own["maximum"]] for key, own in number.items()},
-            "start": start,
-            "images": [
-                {
-                    "name": image_set(name),
-                    "train": own.sizes[0],
-                    "validation": own.sizes[1],
-                    "shown": min(own.sizes[1], CANDIDATES),
-                    "pixels": own.pixels,
-                    "classes": own.classes,
-                    "batch": own.batch_size,
-                }
-                for name, own in DATASETS.items()
-                if own.sizes
-            ],
-            "machines": [
-                {
-                    "name": own.name,
-                    "room": CACHE if own.device == "cpu" else BUSY,
-                    "costs": own.costs,
-                }
-                for own in machines
-            ],
-        },
-        "the table below has some examples",
-    )
-
-
-def _embed(name: str, data: Mapping[str, Any], instead: str = CHAPTERS) -> Html:
     # A "</script>" within a name must not end the element.
     numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return Html(

@@ -19,7 +19,8 @@ from importlib import import_module
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 __all__ = ["ForkedProvisioner", "forked"]
 
@@ -90,10 +91,11 @@ _warm: _Warm | None = None
 def forked() -> Iterator[None]:
     """Meanwhile, kernels that this process starts are forks, where that is safe."""
     global _warm
-    if sys.platform != "linux":
+    factory = KernelProvisionerFactory.instance()
+    # The entry point is absent where ff was installed before it had one.
+    if sys.platform != "linux" or NAME not in factory.provisioners:
         yield
         return
-    factory = KernelProvisionerFactory.instance()
     before, factory.default_provisioner_name = factory.default_provisioner_name, NAME
     _warm = _Warm()
     try:
