@@ -137,6 +137,9 @@ class Page:
             watch = f"__import__('ff.book.reads', fromlist=['watch']).watch(*{arguments})"
             done, lacking = run(self, [QUIET, f"--IPKernelApp.exec_lines={[watch]}"])
             names = note.read_text("utf-8", "surrogateescape").split("\n")[:-1]
+        for cell in code(done):  # a bar of progress, which no page shows, is another each time
+            if "remove-stderr" in cell.metadata.get("tags", []):
+                cell.outputs = [own for own in cell.outputs if own.get("name") != "stderr"]
         # Writing drops what has no place in a file.
         done = nbformat.reads(nbformat.writes(done), as_version=4)
         kept = Kept(

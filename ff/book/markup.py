@@ -26,6 +26,7 @@ __all__ = [
     "paragraphs",
     "plain",
     "scrolling",
+    "unindexed",
 ]
 
 LONG = 20  # characters of a cell that may break into lines, but not at each word
@@ -44,6 +45,9 @@ class Html:
 
     def __init__(self, html: str) -> None:
         self._html = html
+
+    def __repr__(self) -> str:  # without an address: a notebook comes out the same each time
+        return f"<Html of {len(self._html)} characters>"
 
     def _repr_html_(self) -> str:
         return self._html
@@ -98,6 +102,19 @@ def badge(look: str, text: str) -> str:
     """A small label, with the sign and color of what "agrees" or "differs"; gray for others."""
     kind, text = COLORS.get(look, "secondary"), f"{SIGNS.get(look, '')} {text}".strip()
     return f'<span class="sd-badge sd-bg-{kind} sd-bg-text-{kind}">{escape(text)}</span>'
+
+
+def unindexed(table: Any, name: str) -> Html:
+    """A table as pandas has styled it, without its index, the same HTML each time.
+
+    Parameters
+    ----------
+    table
+        What ``DataFrame.style`` gives.
+    name
+        As no other table on the page is called.
+    """
+    return Html(table.hide().set_uuid(name).to_html())
 
 
 def plain(table: pd.DataFrame) -> Html:
