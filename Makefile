@@ -24,7 +24,7 @@ BIN = .venv/bin
 BOOK = .venv/.book
 TRAIN = .venv/.train
 DEV = .venv/.dev
-RESOLVE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11
+RESOLVE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
 .NOTPARALLEL:
@@ -94,13 +94,12 @@ numbers: $(BOOK)
 pictures: $(DEV)
 	$(BIN)/python tests/pictures.py
 
-# The versions of one resolution: the smaller files begin as copies of the largest, whose versions they keep.
+# The versions of one resolution: that of the largest file.
 lock: .venv/.made
 	$(RESOLVE) pyproject.toml --extra dev -o requirements-dev.lock
-	for lock in requirements requirements-train requirements-sweep; do cp requirements-dev.lock $$lock.lock; done
-	$(RESOLVE) pyproject.toml -o requirements.lock
-	$(RESOLVE) pyproject.toml --extra train -o requirements-train.lock
-	$(RESOLVE) pyproject.toml --extra sweep -o requirements-sweep.lock
+	$(RESOLVE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(RESOLVE) pyproject.toml --extra train -c requirements-dev.lock -o requirements-train.lock
+	$(RESOLVE) pyproject.toml --extra sweep -c requirements-dev.lock -o requirements-sweep.lock
 	echo uv | $(RESOLVE) - -o requirements-uv.lock
 
 clean:

@@ -11,7 +11,7 @@ __all__ += ["DivergenceWarning", "ResumptionWarning", "needing_torch", "printabl
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 RESTORE = "restore it, or train again in another folder"
 TORCH = {"torch", "torchvision", "safetensors"}  # what training needs and reading does not
-TO_TRAIN = "call 'make train-env' in a clone, or pip install \"ff[train]\" elsewhere"
+TO_TRAIN = "in a clone, call 'make train-env' or 'pip install -r requirements-train.lock'"
 OVERWRITE = "train again with overwrite=True (on the command line: --overwrite)"
 
 

@@ -75,6 +75,13 @@ def imported(code: str, root: Path = ROOT) -> list[Path]:
     if "ff" in names:
         names |= {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     homes = {f"ff.{name}": home for name, home in HOMES.items()}
+    if "ff.*" in names or any(
+        alias.name == "ff" and alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ):
+        names |= homes.keys()  # whatever it calls them
     waiting: list[Path] = []
     for name in (homes.get(name, name) for name in names if name.split(".")[0] == "ff"):
         folder = root.joinpath(*name.split("."))

@@ -190,6 +190,40 @@ def test_an_edit_of_code_or_data_makes_a_page_stale(ran, name, old, new):
     assert page(ran).current() is None
 
 
+def test_a_module_that_is_taken_away_or_broken_makes_a_page_stale(ran):
+    module = ran.parent / "ff" / "used.py"
+    module.write_text("X = (")
+    assert page(ran).current() is None
+    forget()
+    module.unlink()
+    assert page(ran).current() is None
+
+
+def test_an_edit_after_the_process_that_imports_has_begun_leaves_a_page_stale(ran):
+    own = page(ran)
+    assert own.imported
+    edit(ran.parent / "ff" / "used.py", "X = 1", "X = 2")
+    forget()
+    own.execute()
+    assert page(ran).current() is None
+
+
+def test_a_cache_that_was_damaged_is_filled_again(ran, tmp_path):
+    notebook = executed.read(ran / "delay.ipynb")
+    document = executed.Page("delay", ran / "delay.ipynb", ran, notebook, copied=False)
+    outputs, folder = {"delay": page(ran).current()}, tmp_path / "cache"
+    outputs["delay"].cells.pop(1)  # the injected parameters
+    executed.fill_cache([document], outputs, folder)
+    (entry,) = (folder / "executed").glob("*/base.ipynb")
+    for lost in (entry, folder / "global.db"):
+        before = entry.read_text()
+        executed.fill_cache([document], outputs, folder)
+        lost.unlink()
+        executed.fill_cache([document], outputs, folder)
+        assert entry.read_text() == before
+        assert lost.exists()
+
+
 def test_a_file_beside_one_that_was_read_makes_a_page_stale(ran):
     (ran / "results" / "b.txt").touch()
     assert page(ran).current() is None
@@ -213,6 +247,7 @@ def test_what_has_changed_while_a_page_ran_is_read_again(tmp_path):
 def test_a_page_that_needs_what_is_absent_says_so_until_it_is_there(book, monkeypatch):
     nbformat.write(chapter("import lacking_here"), book / "delay.ipynb")
     monkeypatch.setattr(executed, "HEAVY", "lacking_here")
+    monkeypatch.setattr(executed, "TORCH", {"lacking_here"})
     found = page(book).execute()
     assert found.lacking
     assert found.cells[-1] == (None, [])
@@ -221,7 +256,8 @@ def test_a_page_that_needs_what_is_absent_says_so_until_it_is_there(book, monkey
     assert page(book).current() is None
 
 
-def test_only_the_absent_package_is_excused(book):
+def test_only_the_absent_package_is_excused(book, monkeypatch):
+    monkeypatch.setattr(executed, "HEAVY", "absent_too")
     nbformat.write(chapter("import lacking_here"), book / "delay.ipynb")
     with pytest.raises(Exception, match="lacking_here"):
         page(book).execute()

@@ -104,15 +104,43 @@ class TestReady:
         """As when a cell takes too long."""
         begin = time.monotonic()
         with pytest.raises(Exception, match=r"timed out|Timeout"):
-            run("import subprocess; subprocess.run(['sleep', '60'])", execution_timeout=2)
+            run("import subprocess; subprocess.run(['sleep', '61.7'])", execution_timeout=2)
         assert time.monotonic() - begin < 30
-        left = subprocess.run(["pgrep", "-fx", "sleep 60"], capture_output=True, text=True)
+        left = subprocess.run(["pgrep", "-fx", "sleep 61.7"], capture_output=True, text=True)
         assert not left.stdout
 
-    def test_a_kernel_ends_with_the_process_it_is_of(self, warm):
-        pid = warm.fork(arguments=["--IPKernelApp.log_level=CRITICAL"], env=None, cwd="/")
+
+def test_a_kernel_ends_with_the_process_it_is_of():
+    with kernels.forked():
+        assert kernels._warm
+        assert kernels._warm._ready.wait(60)
+        pid = kernels._warm.fork(arguments=["--IPKernelApp.log_level=50"], env=None, cwd="/")
+        assert pid
         own = kernels._Fork(pid)
+        time.sleep(2)
         assert own.poll() is None
-        own.kill()
-        assert own.wait() == 0
+        kernels._warm._process.kill()
+        deadline = time.monotonic() + 20
+        while own.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
         assert own.poll() == 0
+
+
+ALIKE = """
+import matplotlib.pyplot as plt, numpy as np, pandas as pd, threading, os
+print(plt.get_backend(), pd.get_option("display.max_columns"), pd.get_option("display.width"))
+print(sorted(os.sched_getaffinity(0)), threading.active_count() > 0, plt.rcParams["figure.dpi"])
+print(pd.DataFrame(np.zeros((2, 30))))
+"""
+
+
+def test_a_forked_kernel_shows_what_an_ordinary_one_shows():
+    ordinary = run(ALIKE)
+    with kernels.forked():
+        assert kernels._warm
+        assert kernels._warm._ready.wait(60)
+        assert run(ALIKE) == ordinary
+        draws = "import numpy as np, random; print(np.random.rand(), random.random())"
+        one, two = run(draws)[0].split(), run(draws)[0].split()
+        assert one[0] != two[0]
+        assert one[1] != two[1]

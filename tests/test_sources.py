@@ -76,6 +76,8 @@ def test_what_decides_the_numbers_is_found_in_this_package():
         ("import ff\nff.read('a')", "ff/records.py", "ff/running/run.py"),
         ("import ff\nx = ff.train", "ff/running/run.py", "ff/book/style.py"),
         ("from ff import delay", "ff/stats/delay.py", "ff/stats/correlation.py"),
+        ("import ff as f\nf.train", "ff/running/run.py", "ff/speed/bench.py"),
+        ("from ff import *", "ff/running/run.py", "ff/speed/bench.py"),
         ("def f():\n    from ff.book import summary", "ff/book/summary/delay.py", "ff/live/lab.py"),
         ("from ff.book.markup import Html", "ff/book/markup.py", "ff/records.py"),
     ],

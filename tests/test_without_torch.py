@@ -25,7 +25,7 @@ PathFinder.find_spec = staticmethod(
 """
 SENTENCE = (
     r"No module named '(torch|torchvision)', which training and its data sets need; "
-    r"call 'make train-env' in a clone, or pip install \"ff\[train\]\" elsewhere"
+    r"in a clone, call 'make train-env' or 'pip install -r requirements-train.lock'"
 )
 published = pytest.mark.skipif(
     not list(RESULTS.glob("*/layers.parquet")), reason="nothing is published"

@@ -42,8 +42,9 @@ for argument in "$@"; do
         ;;
     esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(parity bench float32 tf32)
+[ ${#parts[@]} -gt 0 ] || parts=(parity bench tf32 float32)
 
+unset CDPATH
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=${OUT:-$root/records/gpu}$dry
 mkdir -p "$out"
@@ -51,7 +52,7 @@ out=$(cd "$out" && pwd)
 cd "$root"
 python=.venv/bin/python
 [ -x $python ] || python=${PYTHON:-python3}
-export PYTHONPATH=$root PYTHONUNBUFFERED=1
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 
 machine() { # say what is here; fail if anything is missing
     date -u +%FT%TZ
@@ -95,7 +96,7 @@ step() { # step NAME COMMAND...: unless it is finished; NAME.txt is what a finis
     if [ $status = 0 ]; then
         mv "$out/$name.log" "$out/$name.txt"
         echo "== $name: finished in $((SECONDS - begin)) s"
-    elif [ $status -gt 128 ]; then # by a signal, which is meant for all of this
+    elif [ $status = 129 ] || [ $status = 130 ] || [ $status = 143 ]; then # told to stop
         exit $status
     else
         echo "== $name: failed"

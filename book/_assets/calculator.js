@@ -70,7 +70,7 @@ document.querySelectorAll(".ff-calculator").forEach((root, place) => {
     answer.replaceChildren(
       "About ",
       html("b", {}, duration(seconds)),
-      `, ${duration(seconds / asked.epochs)} an epoch, if the machine does nothing else.`,
+      `, ${duration(seconds / asked.epochs)} an epoch of all seeds, if the machine does nothing else.`,
     );
   }
 

@@ -17,6 +17,8 @@ from bs4.element import NavigableString, Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from ff.files import replacing
+
 # Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, tables of
 # verdicts and those behind a click, links to files, and the theme's links beside headings.
 LEFT_OUT = (
@@ -78,14 +80,19 @@ def supply(
     names = sorted(
         name for name in app.env.found_docs if "nosearch" not in app.env.metadata.get(name, {})
     )
-    kept = Path(app.doctreedir) / "excerpts.json"  # by the text of an article
-    before = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    kept = Path(app.doctreedir) / "excerpts.json"  # by hashes of an article and of this file
+    try:
+        before = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    this = Path(__file__).read_bytes()
     found, texts = {}, {}
     for name in names:
         html = article((Path(app.outdir) / f"{name}.html").read_text("utf-8"))
-        key = hashlib.sha256(html.encode()).hexdigest()
+        key = hashlib.sha256(this + html.encode()).hexdigest()
         found[key] = texts[f"./{name}.html"] = before.get(key) or extract(html)
-    kept.write_text(json.dumps(found), encoding="utf-8")
+    with replacing(kept) as aside:
+        aside.write_text(json.dumps(found), encoding="utf-8")
     data = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # no text of a page may end the script
     app.add_js_file(None, body=f"const FF_PAGES = {data};")

@@ -24,9 +24,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -51,7 +52,7 @@ from sphinx.util import logging
 
 from ff.book.execution import QUIET, unfinished
 from ff.book.kernels import forked
-from ff.errors import FFError
+from ff.errors import TORCH, FFError
 from ff.files import replacing
 from ff.params import read_yaml
 from ff.running.lock import claim
@@ -108,6 +109,13 @@ class Page:
         cells = [(cell.source, cell.metadata.get("tags", [])) for cell in code(self.notebook)]
         return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
+    @cached_property
+    def imported(self) -> dict[str, tuple[str, str]]:
+        """What its cells import, as it is when this is first asked for."""
+        transform = TransformerManager().transform_cell  # IPython's own commands
+        program = "\n".join(transform(cell.source) for cell in code(self.notebook))
+        return behaviors(program, self.book.parent)
+
     @property
     def length(self) -> tuple[bool, int]:
         """What tells how long its cells run: whether they train, and how many there are."""
@@ -127,9 +135,6 @@ class Page:
         A run that fails raises, and leaves what was kept before.
         """
         begin, since, root = time.perf_counter(), time.time(), self.book.parent
-        transform = TransformerManager().transform_cell  # IPython's own commands
-        program = "\n".join(transform(cell.source) for cell in code(self.notebook))
-        imported = behaviors(program, root)  # as it is now: an edit meanwhile leaves it stale
         with tempfile.TemporaryDirectory() as scratch:
             note = Path(scratch) / "read"
             note.touch()
@@ -147,7 +152,7 @@ class Page:
             language=done.metadata.get("language_info", {"name": "python"}),
             seconds=round(time.perf_counter() - begin, 1),
             lacking=lacking,
-            imported=imported,
+            imported=self.imported,
             read=seen(names, root, since),
         )
         kept.save(self.store, self.key)
@@ -181,7 +186,8 @@ def run(page: Page, arguments: list[str]) -> tuple[NotebookNode, bool]:
             resources={"metadata": {"path": str(page.source.parent)}},
         )
     except PapermillExecutionError as error:
-        if error.ename == "ModuleNotFoundError" and not find_spec(HEAVY):
+        absent = re.match(r"No module named '(\w+)", error.evalue)
+        if absent and absent[1] in TORCH and not find_spec(HEAVY):
             return page.notebook, True
         raise
     if problem := unfinished(done):
@@ -255,7 +261,13 @@ def execute_stale(app: Sphinx) -> None:
     kept = {name: page.current() for name, page in pages.items()}
     try:
         if stale := [page for name, page in pages.items() if kept[name] is None]:
-            with claim(book / "runs"), one_thread(), forked():
+            for page in stale:
+                _ = (
+                    page.imported
+                )  # before any process imports it: an edit meanwhile leaves it stale
+            # To warm up a process pays where several kernels are forked from it.
+            warm = forked() if len(stale) > WORKERS else nullcontext()
+            with claim(book / "runs"), one_thread(), warm:
                 kept |= execute(stale)
         app.config.executed_kept = kept
         write_copies([page for page in pages.values() if page.copied], kept)
@@ -276,15 +288,18 @@ def execute(stale: Sequence[Page]) -> dict[str, Kept]:
     order = sorted(stale, key=lambda page: page.length, reverse=True)
     with ThreadPoolExecutor(WORKERS) as pool:
         runs = {pool.submit(page.execute): page for page in order}
-        for count, done in enumerate(as_completed(runs), start=1):
-            name = runs[done].name
-            if error := done.exception():
-                pool.shutdown(cancel_futures=True)
-                traceback = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # without terminal colors
-                raise ExtensionError(f"{name} failed:\n{traceback}")
-            kept[name] = done.result()
-            took = kept[name].seconds
-            LOGGER.info("[executed] %s (%d of %d), %s s", name, count, len(stale), took)
+        try:
+            for count, done in enumerate(as_completed(runs), start=1):
+                name = runs[done].name
+                if error := done.exception():
+                    traceback = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # without terminal colors
+                    raise ExtensionError(f"{name} failed:\n{traceback}")
+                kept[name] = done.result()
+                took = kept[name].seconds
+                LOGGER.info("[executed] %s (%d of %d), %s s", name, count, len(stale), took)
+        except BaseException:  # also Ctrl-C: what waits is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return kept
 
 
@@ -320,7 +335,10 @@ def fill_cache(pages: Sequence[Page], kept: Mapping[str, Kept], folder: Path) ->
         whole.update(json.dumps([page.name, page.notebook.metadata, cells]).encode())
         whole.update(json.dumps(kept[page.name].cells).encode())
     filled = folder / "filled"  # written last: the cache is complete
-    if filled.exists() and filled.read_text(encoding="utf-8") == whole.hexdigest():
+    entries = folder / "executed", "*/base.ipynb"
+    count = len(list(entries[0].glob(entries[1])))
+    there = (folder / "global.db").exists() and filled.exists()
+    if there and filled.read_text(encoding="utf-8") == f"{whole.hexdigest()} {count}":
         return
     shutil.rmtree(folder, ignore_errors=True)
     cache = get_cache(folder)
@@ -328,7 +346,8 @@ def fill_cache(pages: Sequence[Page], kept: Mapping[str, Kept], folder: Path) ->
         own = kept[page.name]
         bundle = CacheBundleIn(own.complete(deepcopy(page.notebook)), str(page.source))
         cache.cache_notebook_bundle(bundle, check_validity=False)
-    filled.write_text(whole.hexdigest(), encoding="utf-8")
+    count = len(list(entries[0].glob(entries[1])))
+    filled.write_text(f"{whole.hexdigest()} {count}", encoding="utf-8")
 
 
 def name_cache(app: Sphinx, config: Config) -> None:

@@ -55,10 +55,13 @@ class Kept:
 
     def unchanged(self, root: Path) -> bool:
         """Whether what they import does the same as before, and what they have read is the same."""
-        return all(
-            _fingerprint(root / path) == whole or behavior(root / path) == does
-            for path, (whole, does) in self.imported.items()
-        ) and all(_fingerprint(root / path) == found for path, found in self.read.items())
+        try:
+            return all(
+                _fingerprint(root / path) == whole or behavior(root / path) == does
+                for path, (whole, does) in self.imported.items()
+            ) and all(_fingerprint(root / path) == found for path, found in self.read.items())
+        except (OSError, SyntaxError):  # a module was taken away, or is being edited
+            return False
 
     def save(self, path: Path, key: str) -> None:
         """Write it to a file, with a hash of it and of what it depends on."""

@@ -29,7 +29,6 @@ NAME = "ff-forked"  # of the entry point in pyproject.toml
 WARM = (
     "ipykernel.kernelapp",
     "ipykernel.debugger",
-    "matplotlib_inline.backend_inline",
     "scipy.stats",
     "ff.book.chapter",
     "ff.book.embed",
@@ -54,7 +53,7 @@ class _Warm:
         threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        if self._answer():
+        if self._answer() == "ready":
             self._ready.set()
 
     def _answer(self) -> str:
@@ -96,13 +95,15 @@ def forked() -> Iterator[None]:
     if sys.platform != "linux" or NAME not in factory.provisioners:
         yield
         return
-    before, factory.default_provisioner_name = factory.default_provisioner_name, NAME
-    _warm = _Warm()
+    before = factory.default_provisioner_name
     try:
+        factory.default_provisioner_name = NAME
+        _warm = _Warm()
         yield
     finally:
         factory.default_provisioner_name = before
-        _warm.end()
+        if _warm:
+            _warm.end()
         _warm = None
 
 
@@ -170,13 +171,15 @@ def _serve() -> None:
     for name in WARM:
         import_module(name)
     _draw()
-    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kernel has ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kernel has ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that has started this
     print("ready", flush=True)
     for line in sys.stdin:
         if pid := os.fork():
             print(pid, flush=True)
         else:
-            signal.signal(signal.SIGCHLD, handler)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _be_kernel(**json.loads(line))
             break
 
@@ -192,8 +195,15 @@ def _draw() -> None:
 
 def _be_kernel(arguments: list[str], env: dict[str, str] | None, cwd: str | None) -> None:
     """Be a kernel until it is told to end."""
+    import matplotlib
+    import numpy as np
+    import pandas as pd
     from ipykernel.kernelapp import IPKernelApp
 
+    # What these find out as they are imported is otherwise in a kernel.
+    matplotlib.rcParams["backend"] = "module://matplotlib_inline.backend_inline"
+    pd.set_option("display.max_columns", 20)
+    np.random.seed()
     os.setsid()  # signals to it reach what it has started, too
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what it prints aside from its cells is no answer

@@ -13,7 +13,7 @@ from ff.speed.effort import DEPTHS, EPOCHS, QUICK
 from ff.speed.estimate import Machine, compared, duration, training
 from ff.speed.floor import floor
 
-__all__ = ["durations", "examples", "fit", "speed", "targets"]
+__all__ = ["care", "durations", "examples", "fit", "speed", "targets"]
 
 SHALLOW, DEEP, NARROW, WIDE = min(DEPTHS[1:]), max(DEPTHS), QUICK.narrow, QUICK.wide
 NETWORKS = [(layers, width) for width in (NARROW, WIDE) for layers in (SHALLOW, DEEP)]
@@ -48,9 +48,11 @@ def durations(machines: Sequence[Machine]) -> Html:
     Parameters
     ----------
     machines
-        Result of `ff.speed.estimate.machines`; not empty.
+        Result of `ff.speed.estimate.machines`; not empty. One of which ff bench timed too little to
+        check the estimate is not taken for the fastest.
     """
-    fastest = min(machines, key=lambda own: _seconds(own, DEEP, WIDE))
+    checked = [own for own in machines if not np.isnan(own.error)] or machines
+    fastest = min(checked, key=lambda own: _seconds(own, DEEP, WIDE))
     here = (
         f"{EPOCHS} epochs of {DEEP} layers of {NARROW} units, one seed, on MNIST take about "
         f"<b>{_long(machines[0], DEEP, NARROW)}</b> on the machine {escape(machines[0].name)}; of "
@@ -61,6 +63,28 @@ def durations(machines: Sequence[Machine]) -> Html:
         f"<b>{_long(fastest, DEEP, NARROW)}</b> and <b>{_long(fastest, DEEP, WIDE)}</b>."
     )
     return paragraphs([f"{here} {there}" if fastest is not machines[0] else here])
+
+
+def care(machines: Sequence[Machine], runs: Sequence[Mapping[str, Any]]) -> Html:
+    """How much longer whole trainings took than the calculator says, in a sentence each machine.
+
+    Parameters
+    ----------
+    machines, runs
+        As of `fit`.
+    """
+    texts = []
+    for own in machines:
+        ratios = compared(own, runs)
+        if np.isnan(own.error):
+            texts.append(f"{own.name}: a rough guess, from too few times to check it")
+        elif len(ratios) >= FEW:
+            low, high = np.quantile(ratios, [0.25, 0.75])
+            texts.append(
+                f"{own.name}: half of {len(ratios)} trainings on record took {low:.1f} to "
+                f"{high:.1f} times as long"
+            )
+    return paragraphs([f"{escape(text)}." for text in texts])
 
 
 def examples(machines: Sequence[Machine]) -> Html:

@@ -138,12 +138,13 @@ class Figure(matplotlib.figure.Figure):
     @styled
     def _repr_svg_(self) -> str:
         file, nothing = io.StringIO(), dict.fromkeys(["Creator", "Date", "Format", "Type"])
-        canvas, dpi = self.canvas, self.dpi
+        canvas, dpi, color = self.canvas, self.dpi, self.get_facecolor()
         self.set_facecolor(mpl.rcParams["savefig.facecolor"])
         try:
             FigureCanvasSVG(self).print_svg(file, metadata=nothing)  # savefig would draw it twice
         finally:
             self.set_canvas(canvas)
+            self.set_facecolor(color)
             self.dpi = dpi
         said = {"title": self.alt, "desc": self.caption}
         words = "".join(f"<{tag}>{escape(text)}</{tag}>\n" for tag, text in said.items() if text)

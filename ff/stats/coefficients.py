@@ -161,7 +161,7 @@ def of_lagged_gains(x: np.ndarray, y: np.ndarray, lag: int, longest: int) -> Sta
 def within_range(x: np.ndarray, y: np.ndarray, low: float, high: float) -> Statistic:
     """As `coefficients`, over the pairs in which the network's accuracy lies in a range.
 
-    Seeds are counted or not: a weight above 1 is taken for 1.
+    Seeds are counted or not: a weight above 1 is taken for 1. A series with a NaN has none.
     """
     inside = (low <= y) & (y <= high)
 

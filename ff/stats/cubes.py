@@ -63,10 +63,10 @@ def cubes(frame: pd.DataFrame, key: str, column: str) -> Iterator[Cube]:
     width = frame["hidden"].to_numpy()
     for hidden in np.unique(width):
         mine = np.flatnonzero(width == hidden)
-        part = np.stack([frame[axis].to_numpy()[mine] for axis in axes])
+        part = [frame[axis].to_numpy()[mine] for axis in axes]
         order = np.lexsort(part[::-1])
-        part, mine = part[:, order], mine[order]
-        if (part[:, 1:] == part[:, :-1]).all(axis=0).any():
+        part, mine = [own[order] for own in part], mine[order]
+        if np.logical_and.reduce([own[1:] == own[:-1] for own in part]).any():
             raise RecordsError(
                 f"hidden {hidden} has more than one row for the same {', '.join(axes)}, "
                 "pass the records of one configuration at a time"
