@@ -2,10 +2,11 @@
 
 It holds the version of `ff`, the commit that the site was built from, the days of the measurements,
 the license and, where they exist, links to the repository and to how to cite. The time of the build
-is not among them: pages that did not change are not written again, and the line of all pages is
-written again only when it says something else.
+is not among them: pages that did not change are not written again, and when the line of all pages
+says something else it is replaced in them.
 """
 
+import re
 from html import escape
 from importlib.metadata import metadata
 from pathlib import Path
@@ -22,6 +23,7 @@ from ff.versions import commit, short_commit
 SOURCES = ("book", "ff", "params", "_config.yml", "CITATION.cff")
 # Folders of the book with measurements.
 DATA = ("results", "precision", "devices", "variations", "backprop", "exercises")
+FACTS = re.compile(r'(<ul class="ff-colophon">)(?:<li>[^<]*</li>)*')  # a link has a tag within
 CITE = "how-to-cite"  # label of the section that the line links to
 
 
@@ -77,9 +79,22 @@ def finish(
     context["theme_extra_footer"] = line(app.config.colophon, links)
 
 
+def renew(app: Sphinx, exception: Exception | None) -> None:
+    """Let pages that were not written again say what the others do."""
+    if exception is not None or app.builder.format != "html":
+        return
+    now = "".join(f"<li>{escape(fact)}</li>" for fact in app.config.colophon)
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        renewed = FACTS.sub(lambda found: found[1] + now, text)
+        if renewed != text:
+            path.write_text(renewed, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
-    app.add_config_value("colophon", [], "html", list)  # another value: all pages are written again
+    app.add_config_value("colophon", [], "", list)
     app.connect("config-inited", collect)
     app.connect("html-page-context", finish)
+    app.connect("build-finished", renew)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

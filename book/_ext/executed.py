@@ -335,18 +335,18 @@ def fill_cache(pages: Sequence[Page], kept: Mapping[str, Kept], folder: Path) ->
         whole.update(json.dumps([page.name, page.notebook.metadata, cells]).encode())
         whole.update(json.dumps(kept[page.name].cells).encode())
     filled = folder / "filled"  # written last: the cache is complete
-    entries = folder / "executed", "*/base.ipynb"
-    count = len(list(entries[0].glob(entries[1])))
+    count = len(list(folder.glob("executed/*/base.ipynb")))
     there = (folder / "global.db").exists() and filled.exists()
     if there and filled.read_text(encoding="utf-8") == f"{whole.hexdigest()} {count}":
         return
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     cache = get_cache(folder)
     for page in pages:
         own = kept[page.name]
         bundle = CacheBundleIn(own.complete(deepcopy(page.notebook)), str(page.source))
         cache.cache_notebook_bundle(bundle, check_validity=False)
-    count = len(list(entries[0].glob(entries[1])))
+    count = len(list(folder.glob("executed/*/base.ipynb")))
     filled.write_text(f"{whole.hexdigest()} {count}", encoding="utf-8")
 
 
