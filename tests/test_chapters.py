@@ -81,13 +81,16 @@ def test_figures_are_numbered_anew_on_each_page(monkeypatch):
         return ["a", "b"]
 
     monkeypatch.setattr(chapters, "NUMBER", sphinx)
-    env: Any = SimpleNamespace(toc_fignumbers={})
+    env: Any = SimpleNamespace(toc_fignumbers={}, read_now=True)
     assert chapters.number_by_page(None, env) == ["a", "b"]
     assert env.toc_fignumbers == {
         "a": {"figure": {"one": (1,), "two": (2,)}, "table": {"t": (1,)}},
         "b": {"figure": {"three": (1,)}},
     }
     assert chapters.number_by_page(None, env) == [], "nothing has changed: no page is written again"
+    env.read_now = False
+    monkeypatch.setattr(chapters, "NUMBER", None)
+    assert chapters.number_by_page(None, env) == [], "no page was read: nothing is looked through"
     env.toc_fignumbers["b"]["figure"]["three"] = (7,)
     assert chapters.number_by_page(None, env) == ["b"]
 
