@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from ff.files import foreign
 
@@ -59,9 +60,16 @@ def seal(app: Sphinx, exception: Exception | None) -> None:
         note.write_text(app.config.built_from, encoding="utf-8")
 
 
+def note_extensions(app: Sphinx, config: Config) -> None:
+    """Let Sphinx read all pages again when one of these extensions has changed."""
+    config.extension_code = digest(Path(app.srcdir), ["_ext"])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_config_value("built_from", "", "", str)
+    app.add_config_value("extension_code", "", "env", str)
+    app.connect("config-inited", note_extensions)
     app.connect("builder-inited", unseal, priority=400)  # before pages are run
     app.connect("build-finished", seal)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
