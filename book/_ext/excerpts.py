@@ -20,10 +20,11 @@ from sphinx.application import Sphinx
 from ff.files import replacing
 
 # Unreadable in a line of text: scripts, drawings, formulas, the code of notebooks, signs, tables of
-# verdicts and targets, those behind a click, links to files, and the theme's links beside headings.
+# verdicts and targets, those behind a click, lists of parameters, links to files, and the theme's
+# links beside headings.
 LEFT_OUT = (
     "script, style, svg, div.math, details.hide, div.cell_input, .ff-matrix, .ff-numbers, "
-    ".ff-verdicts, .ff-bars, .ff-fold, .ff-download, .headerlink, noscript"
+    ".ff-verdicts, .ff-bars, .ff-fold, .ff-download, .headerlink, noscript, dl.field-list"
 )
 WORD = re.compile(r"[^\W\d_]{3}")  # what a cell of a table must have to be more than a number
 # Elements within a line of text; before any other a word ends.
