@@ -44,8 +44,7 @@ def sources(*modules: str, root: Path = ROOT) -> list[Path]:
         folder = root.joinpath(*module.split("."))
         if not (folder.is_dir() or folder.with_suffix(".py").is_file()):
             raise ModuleNotFoundError(f"{module} must name a module below {root}", name=module)
-        own = (path for path in folder.rglob("*.py") if not foreign(path.relative_to(folder)))
-        waiting += [*own, *_files(module, root)]
+        waiting += _whole(module, root)
     return sorted(path.relative_to(root) for path in _closure(waiting, root))
 
 
@@ -84,10 +83,7 @@ def imported(code: str, root: Path = ROOT) -> list[Path]:
         names |= homes.keys()  # whatever it calls them
     waiting: list[Path] = []
     for name in (homes.get(name, name) for name in names if name.split(".")[0] == "ff"):
-        folder = root.joinpath(*name.split("."))
-        own = folder.rglob("*.py") if name != "ff" else ()
-        waiting += [path for path in own if not foreign(path.relative_to(folder))]
-        waiting += _files(name, root)
+        waiting += _whole(name, root) if name != "ff" else _files(name, root)
     return sorted(path.relative_to(root) for path in _closure(waiting, root))
 
 
@@ -123,6 +119,13 @@ def digest(*modules: str, root: Path = ROOT) -> str:
         sha.update(f"{path.as_posix()}\0".encode())
         sha.update(hashlib.sha256((root / path).read_bytes()).digest())
     return sha.hexdigest()
+
+
+def _whole(name: str, root: Path) -> list[Path]:
+    """Files of a module, or of a package with every module in it."""
+    folder = root.joinpath(*name.split("."))
+    own = (path for path in folder.rglob("*.py") if not foreign(path.relative_to(folder)))
+    return [*own, *_files(name, root)]
 
 
 def _closure(waiting: list[Path], root: Path) -> set[Path]:

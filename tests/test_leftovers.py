@@ -29,6 +29,7 @@ OTHERWISE = {
     "ff/running/folder.py: _halves": "names begin with .width-",
     "ff/archives.py: fetch": "names begin with .arriving-",
     "ff/sources.py: behavior": "walks through code",
+    "ff/sources.py: imported": "walks through code",
     "book/_ext/colophon.py: renew": "pages of the site, which the build writes",
     "book/_ext/executed.py: fill_cache": "a cache that this alone fills",
     "book/_ext/executed.py: execute_stale": "deletes what is no page",

@@ -261,10 +261,8 @@ def execute_stale(app: Sphinx) -> None:
     kept = {name: page.current() for name, page in pages.items()}
     try:
         if stale := [page for name, page in pages.items() if kept[name] is None]:
-            for page in stale:
-                _ = (
-                    page.imported
-                )  # before any process imports it: an edit meanwhile leaves it stale
+            for page in stale:  # noted before any process imports it: later edits leave it stale
+                _ = page.imported
             # To warm up a process pays where several kernels are forked from it.
             warm = forked() if len(stale) > WORKERS else nullcontext()
             with claim(book / "runs"), one_thread(), warm:
