@@ -17,7 +17,7 @@ from ff.speed import report
 SCRIPT = Path(__file__).parent.parent / "tools" / "gpu.sh"
 NAMES = ["width-100-seeds-01-30"]
 NAMES += [f"width-1000-seeds-{tens}" for tens in ("01-10", "11-20", "21-30")]
-STEPS = ["parity", "bench", *(f"{own}/{name}" for own in ("float32", "tf32") for name in NAMES)]
+STEPS = ["parity", "bench", *(f"{own}/{name}" for own in ("tf32", "float32") for name in NAMES)]
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 
@@ -77,7 +77,7 @@ def test_without_a_gpu_nothing_is_begun(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_what_is_finished_outlives_a_kill_and_is_not_repeated(tmp_path):
     out = tmp_path / "dry-run"
-    last = out / "float32" / f"{NAMES[0]}.txt"
+    last = out / f"{STEPS[2]}.txt"
     process, began = start(tmp_path, "--dry-run"), time.monotonic()
     while not last.exists():
         assert process.poll() is None, process.communicate()[0]
@@ -89,7 +89,7 @@ def test_what_is_finished_outlives_a_kill_and_is_not_repeated(tmp_path):
     finished = [name for name in STEPS if (out / f"{name}.txt").exists()]
     assert finished == STEPS[:3]
     kept = {
-        name: at for name, at in files(out).items() if not name.startswith("float32/width-1000")
+        name: at for name, at in files(out).items() if not name.startswith("tf32/width-1000")
     }
     assert "bench.parquet" in kept
 

@@ -9,8 +9,9 @@
 #   parity    ten training steps compared with the public implementation's, and networks trained on
 #             the GPU with the same ones trained on the CPU
 #   bench     the rows of `ff bench` that need a GPU: seconds for Table 1, rate of products, memory
-#   float32   Table 1: depths 2 to 32 at widths 100 and 1000, 30 seeds, as records of `ff train`
-#   tf32      the same, with the factors of matrix products rounded to tf32
+#   tf32      Table 1: depths 2 to 32 at widths 100 and 1000, 30 seeds, as records of `ff train`, with
+#             the factors of matrix products rounded to tf32
+#   float32   the same, with nothing rounded
 #
 # Everything goes into the folder $OUT (records/gpu if that is not set), with the card, the versions
 # and the commit in machine.txt and in every file of results. Called again, the script goes on: what
