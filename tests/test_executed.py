@@ -394,10 +394,14 @@ def test_a_build_runs_what_is_stale_and_removes_orphans(book):
     orphan = book / "runs" / "delay" / "layers-0099.ipynb"
     orphan.parent.mkdir(parents=True)
     nbformat.write(new_notebook(), orphan)
+    kept = [book / "runs" / ".kept" / name for name in ("gone.json", "runs/delay/layers-0099.json")]
+    kept[1].parent.mkdir(parents=True)
+    for path in kept:
+        path.write_text("{}")
     site = book.parent / "_build" / "html"
     first = build(book.parent, "-n")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert not orphan.exists()
+    assert not any(path.exists() for path in (orphan, *kept))
     html = (site / "runs" / "delay" / "layers-0016.html").read_text()
     assert "16 layers" in html
     assert "112" in html, "16 * 7 must have been computed"

@@ -88,9 +88,7 @@ def test_what_is_finished_outlives_a_kill_and_is_not_repeated(tmp_path):
     process.communicate()
     finished = [name for name in STEPS if (out / f"{name}.txt").exists()]
     assert finished == STEPS[:3]
-    kept = {
-        name: at for name, at in files(out).items() if not name.startswith("tf32/width-1000")
-    }
+    kept = {name: at for name, at in files(out).items() if not name.startswith("tf32/width-1000")}
     assert "bench.parquet" in kept
 
     code, told = call(tmp_path, "--dry-run")

@@ -104,6 +104,11 @@ class Page:
         return self.book / "runs" / ".kept" / f"{self.name}.json"
 
     @property
+    def files(self) -> set[Path]:
+        """Files in ``runs/`` that are its own."""
+        return {self.store, self.target} if self.copied else {self.store}
+
+    @property
     def key(self) -> str:
         """Hash of the cells themselves, which hold their parameters."""
         cells = [(cell.source, cell.metadata.get("tags", [])) for cell in code(self.notebook)]
@@ -274,7 +279,8 @@ def execute_stale(app: Sphinx) -> None:
     except FFError as error:
         raise ExtensionError(str(error)) from None
     if made:
-        for orphan in set((book / "runs").glob("[!.]*/*")) - {page.target for page in made}:
+        runs, wanted = book / "runs", {path for page in pages.values() for path in page.files}
+        for orphan in {*runs.glob("[!.]*/*"), *runs.glob(".kept/**/*.json")} - wanted:
             if not orphan.is_dir():
                 orphan.unlink()
 
@@ -330,8 +336,8 @@ def fill_cache(pages: Sequence[Page], kept: Mapping[str, Kept], folder: Path) ->
     whole = hashlib.sha256()
     for page in pages:
         cells = [(cell.source, cell.metadata) for cell in code(page.notebook)]
-        whole.update(json.dumps([page.name, page.notebook.metadata, cells]).encode())
-        whole.update(json.dumps(kept[page.name].cells).encode())
+        about = [page.name, page.notebook.metadata, cells, kept[page.name].digest]
+        whole.update(json.dumps(about).encode())
     filled = folder / "filled"  # written last: the cache is complete
     count = len(list(folder.glob("executed/*/base.ipynb")))
     there = (folder / "global.db").exists() and filled.exists()
@@ -355,10 +361,7 @@ def name_cache(app: Sphinx, config: Config) -> None:
 
 def outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
     """Documents with other outputs than when Sphinx has last read them."""
-    now = {
-        name: hashlib.sha256(json.dumps(kept.cells).encode()).hexdigest()
-        for name, kept in app.config.executed_kept.items()
-    }
+    now = {name: kept.digest for name, kept in app.config.executed_kept.items()}
     before = getattr(env, "executed_outputs", {})
     env.executed_outputs = now
     return [name for name in now.keys() & env.all_docs.keys() if now[name] != before.get(name)]

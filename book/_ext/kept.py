@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class Kept:
     lacking: bool
     imported: dict[str, tuple[str, str]]
     read: dict[str, str]
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the outputs."""
+        return hashlib.sha256(json.dumps(self.cells).encode()).hexdigest()
 
     def complete(self, notebook: NotebookNode) -> NotebookNode:
         """Put it into a notebook, which is changed."""
