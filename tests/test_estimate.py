@@ -77,7 +77,7 @@ def test_costs_are_found_again_in_times_that_they_make(rows):
     assert estimate.costs(rows, "float32", threads=8) is None
     assert estimate.costs(rows, "bf16") is None
     (machine,) = estimate.machines(rows)
-    assert machine.name == "some <cpu>, float32"
+    assert machine.name == "float32 on some <cpu>"
     assert machine.error < 1e-6
     assert estimate.machines(rows.assign(dataset="images:/here")) == []
 
@@ -97,7 +97,7 @@ def test_trainings_are_compared_with_the_same_threads_and_device(rows):
     slow = estimate.compared(machine, [run | {"threads": 1}])
     assert 1.3 < slow.item() < 2  # operations and numbers take 1.5 times as long
     text = performance.fit([machine], [run])._repr_html_()
-    assert "some &lt;cpu&gt;, float32</b>: what ff bench timed itself" in text
+    assert "float32 on some &lt;cpu&gt;</b>: what ff bench timed itself" in text
     assert "Whole trainings on record: 1, which took 2.00 times as long." in text
     assert "Of 12 whole trainings on record" in performance.fit([machine], 12 * [run])._repr_html_()
     assert "no whole training on record" in performance.fit([machine], [])._repr_html_()
@@ -113,6 +113,7 @@ def test_trainings_are_compared_with_the_same_threads_and_device(rows):
         (5400, "1.5 h"),
         (172_800, "2.0 days"),
         (9e6, "104 days"),
+        (63_072_000, "2.0 years"),
     ],
 )
 def test_a_duration_has_two_digits(seconds, words):
@@ -127,7 +128,7 @@ def test_the_sentence_names_the_first_machine_and_the_fastest(rows):
     alone = performance.durations([machine])._repr_html_()
     assert "On the fastest" not in alone
     both = performance.durations([machine, faster])._repr_html_()
-    assert "On the fastest one measured, card, float32, they take" in both
+    assert "The fastest measured is float32 on card: about <b>" in both
     spent = duration(TRUE.seconds(training([32], 100))).replace(" ", "\N{NO-BREAK SPACE}")
     assert f"<b>{spent}</b>" in alone
     assert "<td>" in performance.examples([machine])._repr_html_()
@@ -187,7 +188,7 @@ def test_the_page_computes_what_the_library_computes(rows, chromium):
     assert answer.inner_text() == "Layers: a whole number from 2 to 1024."
     page.get_by_label("Layers").fill("4")
     page.get_by_label("Data set").select_option(label="Fashion-MNIST")
-    page.get_by_label("Machine and precision").select_option(label="card, float32")
+    page.get_by_label("Precision and machine").select_option(label="float32 on card")
     said = duration(TRUE.seconds(training([4], 100, device="cuda")))
     assert answer.inner_text().startswith(f"About {said}, ")
     assert page.evaluate("document.documentElement.scrollWidth") <= 420

@@ -26,7 +26,7 @@ function trainingSeconds({ layers, hidden, seeds, epochs }, images, machine) {
 
 /** The same words as `ff.speed.estimate.duration`. */
 function duration(seconds) {
-  const units = [["s", 1, 90], ["min", 60, 5400], ["h", 3600, 172800], ["days", 86400, Infinity]];
+  const units = [["s", 1, 90], ["min", 60, 5400], ["h", 3600, 172800], ["days", 86400, 63072000], ["years", 31536000, Infinity]];
   const [unit, length] = units.find(([, , most]) => seconds < most);
   const number = seconds / length;
   return `${number.toFixed(number < 9.95 ? 1 : 0)} ${unit}`;
@@ -77,7 +77,7 @@ document.querySelectorAll(".ff-calculator").forEach((root, place) => {
   const controls = html(
     "div",
     { class: "ff-controls" },
-    html("div", {}, labelled("machine", "Machine and precision", machine), labelled("images", "Data set", images)),
+    html("div", {}, labelled("machine", "Precision and machine", machine), labelled("images", "Data set", images)),
     html("div", {}, ...numbers.map(([name, input]) => labelled(name, LABELS[name], input))),
     answer,
   );

@@ -55,12 +55,12 @@ def durations(machines: Sequence[Machine]) -> Html:
     fastest = min(checked, key=lambda own: _seconds(own, DEEP, WIDE))
     here = (
         f"{EPOCHS} epochs of {DEEP} layers of {NARROW} units, one seed, on MNIST take about "
-        f"<b>{_long(machines[0], DEEP, NARROW)}</b> on the machine {escape(machines[0].name)}; of "
-        f"{WIDE} units, <b>{_long(machines[0], DEEP, WIDE)}</b>."
+        f"<b>{_long(machines[0], DEEP, NARROW)}</b> in {escape(machines[0].name)}; of {WIDE} units, "
+        f"<b>{_long(machines[0], DEEP, WIDE)}</b>."
     )
     there = (
-        f"On the fastest one measured, {escape(fastest.name)}, they take about "
-        f"<b>{_long(fastest, DEEP, NARROW)}</b> and <b>{_long(fastest, DEEP, WIDE)}</b>."
+        f"The fastest measured is {escape(fastest.name)}: about <b>{_long(fastest, DEEP, NARROW)}</b> "
+        f"and <b>{_long(fastest, DEEP, WIDE)}</b>."
     )
     return paragraphs([f"{here} {there}" if fastest is not machines[0] else here])
 
@@ -107,7 +107,7 @@ def examples(machines: Sequence[Machine]) -> Html:
     caption = f"{EPOCHS} epochs of one seed of MNIST, evaluated after each epoch."
     table = (
         f'<table class="ff-numbers"><caption>{caption}</caption>'
-        f'<thead><tr><th scope="col">Machine and precision</th>{heads}</tr></thead>'
+        f'<thead><tr><th scope="col">Precision and machine</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
     return Html(scrolling(table, "How long some trainings take"))

@@ -28,7 +28,13 @@ __all__ = ["Costs", "Load", "Machine", "compared", "costs", "duration", "lines",
 __all__ += ["trained", "training"]
 
 MNIST = DATASETS["mnist"]
-UNITS = (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800), ("days", 86_400, np.inf))
+UNITS = (  # each with its length, and when the next one begins, in seconds
+    ("s", 1, 90),
+    ("min", 60, 5400),
+    ("h", 3600, 172_800),
+    ("days", 86_400, 63_072_000),
+    ("years", 31_536_000, np.inf),
+)
 FOLDERS = (RESULTS, VARIANTS, PRECISION, DEVICES, EXERCISES)
 
 
@@ -130,7 +136,7 @@ class Machine:
     @property
     def name(self) -> str:
         """What a reader calls it."""
-        return f"{self.device_name}, {self.precision}"
+        return f"{self.precision} on {self.device_name}"
 
 
 def training(
