@@ -24,7 +24,7 @@ BIN = .venv/bin
 BOOK = .venv/.book
 TRAIN = .venv/.train
 DEV = .venv/.dev
-RESOLVE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+RESOLVE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --python-version 3.11
 NOTEBOOKS = git ls-files -- '*.ipynb'
 
 .NOTPARALLEL:
@@ -94,9 +94,11 @@ numbers: $(BOOK)
 pictures: $(DEV)
 	$(BIN)/python tests/pictures.py
 
-# The versions of one resolution: that of the largest file.
+# The versions of one resolution: that of the largest file. Some package asks for jsonschema with its formats, which from
+# 4.25 on make a grammar of addresses at each import: 3 s of every build of the book. Extras are named, as pip looks for
+# the newest version of a package that is pinned without one and needed with it.
 lock: .venv/.made
-	$(RESOLVE) pyproject.toml --extra dev -o requirements-dev.lock
+	echo 'jsonschema<4.25' | $(RESOLVE) pyproject.toml --extra dev -c - -o requirements-dev.lock
 	$(RESOLVE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(RESOLVE) pyproject.toml --extra train -c requirements-dev.lock -o requirements-train.lock
 	$(RESOLVE) pyproject.toml --extra sweep -c requirements-dev.lock -o requirements-sweep.lock

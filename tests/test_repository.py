@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def lock_of(name: str) -> str:
 def pins(lock: str) -> dict[str, set[str]]:
     """Return the versions of each package in a lock file, of which another Python may need two."""
     found: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([\w.\-]+)==([\w.+!]+)", lock, flags=re.MULTILINE):
+    pin = r"^([\w.\-]+)(?:\[[^\]]+\])?==([\w.+!]+)"
+    for name, version in re.findall(pin, lock, flags=re.MULTILINE):
         found.setdefault(canonicalize_name(name), set()).add(version)
     return found
 
@@ -45,7 +47,9 @@ def pins(lock: str) -> dict[str, set[str]]:
 def unpinned(lock: str) -> list[str]:
     """Return the lines of a lock file that are not a pin by name, version and hash."""
     lines = re.sub(r"\\\n", " ", lock).splitlines()
-    pin = re.compile(r"[\w.\-]+==[\w.+!]+( ; [^#@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    pin = re.compile(
+        r"[\w.\-]+(\[[\w., \-]+\])?==[\w.+!]+( ; [^#@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*"
+    )
     return [
         line
         for line in lines
@@ -115,6 +119,27 @@ def test_a_lock_file_satisfies_pyproject(name, extra):
         versions = found.get(canonicalize_name(requirement.name), set())
         assert versions, f"{name}.lock lacks {requirement}: run `make lock`"
         assert all(v in requirement.specifier for v in versions), f"{requirement}: {versions}"
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_extras_that_packages_ask_for_are_named(name):
+    """Where they are not, pip looks for the newest version, which has no hash in the file."""
+    lock = lock_of(name)
+    named = {
+        canonicalize_name(package): set(re.split(r",\s*", extras))
+        for package, extras in re.findall(r"^([\w.\-]+)\[([^\]]+)\]==", lock, flags=re.MULTILINE)
+    }
+    asked = 0
+    for package in pins(lock):
+        try:
+            requirements = map(Requirement, requires(package) or [])
+        except PackageNotFoundError:  # of a larger environment, or of another system
+            continue
+        for one in requirements:
+            if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""})):
+                asked += 1
+                assert one.extras <= named.get(canonicalize_name(one.name), set()), (package, one)
+    assert asked
 
 
 def test_each_lock_file_holds_the_smaller_ones():
