@@ -94,9 +94,9 @@ numbers: $(BOOK)
 pictures: $(DEV)
 	$(BIN)/python tests/pictures.py
 
-# The versions of one resolution: that of the largest file. Some package asks for jsonschema with its formats, which from
-# 4.25 on make a grammar of addresses at each import: 3 s of every build of the book. Extras are named, as pip looks for
-# the newest version of a package that is pinned without one and needed with it.
+# All files have the versions of one resolution, that of the largest. jupyter-events asks for all formats of jsonschema,
+# which since 4.25 include rfc3987-syntax: its import, part of every build of the book, takes 3 s. Extras are named because
+# pip does not take the pin "p" for a package that another one needs as "p[extra]".
 lock: .venv/.made
 	echo 'jsonschema<4.25' | $(RESOLVE) pyproject.toml --extra dev -c - -o requirements-dev.lock
 	$(RESOLVE) pyproject.toml -c requirements-dev.lock -o requirements.lock

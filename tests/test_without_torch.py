@@ -154,6 +154,7 @@ if sys.argv[2] == "empty":
     there = find_spec("torch") is not None
     untrained.import_library(None, None, ["api"])
     assert (find_spec("torch") is not None) == there
+    assert type(import_module("ff.algorithm.network").torch) is untrained.EmptyModule
 assert "torch" not in sys.modules
 for name in sys.argv[3:]:
     module = import_module(name)
@@ -164,6 +165,14 @@ for name in sys.argv[3:]:
             if inspect.isfunction(found) or inspect.isclass(found) and "__init__" in vars(found):
                 print(name, found.__qualname__, inspect.signature(found), found.__doc__)
 """
+
+
+def test_only_pages_of_the_reference_document_modules():
+    """For them alone is the library imported without torch."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.md")}
+    reference = {name for name, text in texts.items() if re.search(r"\.\. auto\w+::", text)}
+    assert reference
+    assert all(name.startswith("api") for name in reference)
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ must begin with ``/``, because the copies lie deeper.
 Papermill runs all of them, some at a time. What the cells gave is kept in ``runs/.kept/``, with a
 hash of the cells, of their parameters and of all that `ff` does in them (`ff.sources`), and with
 hashes of the files that they have read (`ff.book.reads`). Cells are run again when one of these
-has changed, and only then: text is taken as it stands in the source. Outputs reach a copy in its
-file, and a document by the cache in which myst-nb looks for them.
+has changed, and only then: text is taken as it stands in the source. What was kept of a page that
+the book no longer has is deleted. Outputs reach a copy in its file, and a document by the cache in
+which myst-nb looks for them.
 """
 
 import hashlib

@@ -54,12 +54,12 @@ def durations(machines: Sequence[Machine]) -> Html:
     checked = [own for own in machines if not np.isnan(own.error)] or machines
     fastest = min(checked, key=lambda own: _seconds(own, DEEP, WIDE))
     here = (
-        f"{EPOCHS} epochs of {DEEP} layers of {NARROW} units, one seed, on MNIST take about "
-        f"<b>{_long(machines[0], DEEP, NARROW)}</b> in {escape(machines[0].name)}; of {WIDE} units, "
-        f"<b>{_long(machines[0], DEEP, WIDE)}</b>."
+        f"{EPOCHS} epochs of {DEEP} layers on MNIST, one seed, take about "
+        f"<b>{_long(machines[0], DEEP, NARROW)}</b> with {NARROW} units a layer and "
+        f"<b>{_long(machines[0], DEEP, WIDE)}</b> with {WIDE}, in {escape(machines[0].name)}."
     )
     there = (
-        f"The fastest measured is {escape(fastest.name)}: about <b>{_long(fastest, DEEP, NARROW)}</b> "
+        f"Fastest of all is {escape(fastest.name)}: about <b>{_long(fastest, DEEP, NARROW)}</b> "
         f"and <b>{_long(fastest, DEEP, WIDE)}</b>."
     )
     return paragraphs([f"{here} {there}" if fastest is not machines[0] else here])

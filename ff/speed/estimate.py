@@ -163,7 +163,7 @@ def training(
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes, to two digits: "45 s", "2.5 min", "17 h", "12 days".
+    """Say how long something takes in a few digits: "45 s", "2.5 min", "17 h", "12 days".
 
     Parameters
     ----------
