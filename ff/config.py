@@ -391,35 +391,32 @@ class Config(BaseModel):
                     f"{key} must be {default!r} with {switch} {getattr(self, switch)!r}, {reason}, "
                     f"but got {quoted(value)}"
                 )
-        if self.learns is not None:
+        if self.schedule == "together" and self.learns is not None:
             within = all(1 <= first <= last <= self.epochs for first, last in self.learns)
             if not within or len(self.learns) != max(self.depths):
                 yield (
                     f"learns must be a pair [first, last] of epochs from 1 to {self.epochs} for "
                     f"each of {max(self.depths)} layers, or null, but got {quoted(self.learns)}"
                 )
-        if self.schedule == "on-frozen" and self.frozen_after > self.epochs:
-            yield _must("frozen_after", self.frozen_after)
         if self.schedule == "in-turn" and self.validation_index > 1:
             yield (
                 f"validation_index must be 1 with schedule 'in-turn', which decides by validation "
                 f"accuracy, but got {self.validation_index!r}"
             )
-        if (
-            NEGATIVES[self.negatives].confused
-            and self.frozen_after
-            and self.schedule == "on-frozen"
-        ):
+        confused = NEGATIVES[self.negatives].confused
+        if self.schedule == "on-frozen" and self.frozen_after and confused:
             yield (
                 f"frozen_after must be 0 with negatives {self.negatives!r}, because no readout "
                 f"learns in those epochs, but got {self.frozen_after}"
             )
-        if NEGATIVES[self.negatives].confused and self.schedule == "in-turn":
+        elif self.schedule == "on-frozen" and self.frozen_after > self.epochs:
+            yield _must("frozen_after", self.frozen_after)
+        if confused and self.schedule == "in-turn":
             yield (
                 f"negatives must be uniform with schedule 'in-turn', whose readouts learn last, "
                 f"but got {self.negatives!r}"
             )
-        if NEGATIVES[self.negatives].confused and len(self.depths) > 1:
+        if confused and len(self.depths) > 1:
             yield (
                 f"layers must be a single depth with negatives {self.negatives!r}, which the "
                 f"readout of that depth decides on, but got {quoted(list(self.depths))}"

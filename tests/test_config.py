@@ -324,6 +324,22 @@ def test_contradictions_are_refused_together():
 
 
 @pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"schedule": "on-frozen", "learns": []}, "learns must be None with schedule"),
+        (
+            {"schedule": "on-frozen", "epochs": 4, "frozen_after": 5, "negatives": "hard"},
+            "frozen_after must be 0 with negatives",
+        ),
+    ],
+)
+def test_a_key_that_is_wrong_twice_is_refused_once(values, expected):
+    message = refusal(**values)
+    assert message.startswith(expected)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
     ("values", "total"),
     [
         ({}, 30),
