@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 EXTRAS = {"requirements": None, "requirements-train": "train"}
 EXTRAS |= {"requirements-sweep": "sweep", "requirements-dev": "dev"}
 LOCKS = [*EXTRAS, "requirements-uv"]
+PIN = r"([\w.\-]+)(?:\[([\w., \-]+)\])?==([\w.+!]+)"  # a package, its extras, its version
 
 
 def lock_of(name: str) -> str:
@@ -38,8 +39,7 @@ def lock_of(name: str) -> str:
 def pins(lock: str) -> dict[str, set[str]]:
     """Return the versions of each package in a lock file, of which another Python may need two."""
     found: dict[str, set[str]] = {}
-    pin = r"^([\w.\-]+)(?:\[[^\]]+\])?==([\w.+!]+)"
-    for name, version in re.findall(pin, lock, flags=re.MULTILINE):
+    for name, _, version in re.findall(f"^{PIN}", lock, flags=re.MULTILINE):
         found.setdefault(canonicalize_name(name), set()).add(version)
     return found
 
@@ -47,9 +47,7 @@ def pins(lock: str) -> dict[str, set[str]]:
 def unpinned(lock: str) -> list[str]:
     """Return the lines of a lock file that are not a pin by name, version and hash."""
     lines = re.sub(r"\\\n", " ", lock).splitlines()
-    pin = re.compile(
-        r"[\w.\-]+(\[[\w., \-]+\])?==[\w.+!]+( ; [^#@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*"
-    )
+    pin = re.compile(PIN + r"( ; [^#@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
     return [
         line
         for line in lines
@@ -126,10 +124,10 @@ def test_extras_that_packages_ask_for_are_named(name):
     """Where they are not, pip looks for the newest version, which has no hash in the file."""
     lock = lock_of(name)
     named: dict[str, set[str]] = {}
-    for package, extras in re.findall(r"^([\w.\-]+)\[([^\]]+)\]==", lock, flags=re.MULTILINE):
-        named.setdefault(canonicalize_name(package), set()).update(re.split(r",\s*", extras))
-    assert named
-    for package in pins(lock):
+    for package, extras, _ in re.findall(f"^{PIN}", lock, flags=re.MULTILINE):
+        named.setdefault(canonicalize_name(package), set()).update(re.findall(r"[\w.\-]+", extras))
+    assert any(named.values())
+    for package in named:
         try:
             requirements = map(Requirement, requires(package) or [])
         except PackageNotFoundError:  # of a larger environment, or of another system
