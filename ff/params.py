@@ -2,7 +2,7 @@
 
 What is accepted of a file, papermill reads as the same values, but for numbers such as 1e-3: it
 takes these for text, of which the training notebook makes numbers. Whatever comes, it is read or
-refused within a second.
+refused within about a second of the processor.
 """
 
 import io

@@ -51,7 +51,7 @@ def refused(folder: Path, name: str = "layers") -> str:
     with pytest.raises(ff.RecordsError) as caught:
         ff.read(folder)
     message = str(caught.value)
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 4  # up to 0.7 on one machine; others are slower
     assert len(message) < 500 + len(str(folder))
     assert "\n" not in message
     assert f"{name}.parquet" in message, message
