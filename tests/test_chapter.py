@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ff
@@ -133,6 +134,15 @@ def test_verdicts_of_ones_own_are_varied_as_far_as_the_records_allow(tmp_path):
     assert names["epochs"] == {"4 to 10"}, "from an epoch on that there is, and not the last"
     assert "without layer 1" not in names["spread"], "layers are selected by the depth"
     assert names["accuracy"] == {"validation"}
+
+
+def test_the_claims_of_a_page_vary_as_those_of_all():
+    everything: Any = chosen().varied()
+    for name in ("rq1_delay", "rq2_correlation"):
+        own: Any = chosen().varied(name)
+        expected = everything[everything["chapter"] == name].reset_index(drop=True)
+        assert 0 < len(own) < len(everything)
+        pd.testing.assert_frame_equal(own, expected)
 
 
 def test_several_folders_are_one_set_of_records(tmp_path):

@@ -21,9 +21,10 @@ from matplotlib import cm, colors
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
 __all__ = [
@@ -245,7 +246,9 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 def _inches(text: str) -> float:
     """Width of a line of text in a legend."""
-    return TextPath((0, 0), text, size=_STYLE["legend.fontsize"]).get_extents().width / 72
+    font = FontProperties(size=_STYLE["legend.fontsize"])
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath="$" in text)
+    return width / 72
 
 
 def entry(label: str, **look: Any) -> Line2D:

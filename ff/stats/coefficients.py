@@ -39,8 +39,9 @@ def _rank_counts(values: np.ndarray) -> np.ndarray:
     order = flat.argsort(axis=0)
     ascending = np.take_along_axis(flat, order, axis=0)
     # How many of each seed's values stand among the first 0, 1, 2, ... of all.
-    among = np.zeros((len(flat) + 1, series, seeds))
-    np.cumsum(order[..., None] // epochs == np.arange(seeds), axis=0, out=among[1:])
+    among = np.zeros((len(flat) + 1, series, seeds), np.int32)  # half the memory of float64
+    of_seed = order[..., None] // epochs == np.arange(seeds)
+    np.cumsum(of_seed, axis=0, dtype=among.dtype, out=among[1:])
     place = np.arange(len(flat))[:, None]
     other = ascending[1:] != ascending[:-1]
     begin, end = np.zeros(flat.shape, int), np.full(flat.shape, len(flat))  # of equal values

@@ -1,13 +1,13 @@
 """Do verdicts hang on choices? The same claims read in other ways, and on other trainings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
 from ff.records import Records
-from ff.stats.claims import CLAIMS, TESTED, verdicts
+from ff.stats.claims import CLAIMS, TESTED, Claim, verdicts
 from ff.stats.evidence import Reading
 
 __all__ = ["READINGS", "differing", "reached", "robustness"]
@@ -42,6 +42,7 @@ def robustness(
     others: Mapping[str, Records],
     readings: Mapping[str, Mapping[str, Reading]] = READINGS,
     usual: Reading = Reading(),
+    claims: Sequence[Claim] = CLAIMS,
 ) -> pd.DataFrame:
     """Every verdict under every variation, of the reading or of the training.
 
@@ -55,6 +56,8 @@ def robustness(
         Other ways to read the claims, by the name of a kind and then their own.
     usual
         The way that they are varied from.
+    claims
+        What is decided; all of the paper's claims if not given.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def robustness(
         low, high, main (the verdict without variation), counted (as in `verdicts`) and concerned:
         False where the variation does not enter the number.
     """
-    main: Any = verdicts(records, usual)
+    main: Any = verdicts(records, usual, claims)
     main = main[main["verdict"].isin(TESTED)]
     varied = [
         (kind, name, records, reading, differing(reading, usual))
@@ -76,14 +79,15 @@ def robustness(
     numbers = ["verdict", "value", "low", "high"]
     tables = []
     for kind, name, of, reading, changed in varied:
-        concerned = [claim for claim in CLAIMS if changed <= {*claim.reads, *ALWAYS}]
-        found = verdicts(of, reading, claims=concerned).set_index(["key", "width"])[numbers]
+        concerned = [claim for claim in claims if changed <= {*claim.reads, *ALWAYS}]
         table = main[[*labels, *numbers]].assign(main=main["verdict"], kind=kind, variation=name)
         table["concerned"] = table["key"].isin([claim.key for claim in concerned])
-        here = pd.MultiIndex.from_frame(table[["key", "width"]])
-        own: Any = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
-        for number in numbers:
-            table[number] = own[number].where(table["concerned"], table[number])
+        if concerned:
+            found = verdicts(of, reading, concerned).set_index(["key", "width"])[numbers]
+            here = pd.MultiIndex.from_frame(table[["key", "width"]])
+            own: Any = found.reindex(here).fillna({"verdict": "not measured"}).set_axis(table.index)
+            for number in numbers:
+                table[number] = own[number].where(table["concerned"], table[number])
         tables.append(table)
     columns = [*labels, "kind", "variation", "verdict", "value", "low", "high", "main", "concerned"]
     return pd.concat(tables or [pd.DataFrame(columns=columns)], ignore_index=True).loc[:, columns]
