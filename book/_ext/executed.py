@@ -123,10 +123,14 @@ class Page:
         return behaviors(program, self.book.parent)
 
     @property
-    def length(self) -> tuple[bool, int]:
-        """What tells how long its cells run: whether they train, and how many there are."""
+    def length(self) -> tuple[bool, bool, int]:
+        """What tells how long its cells run.
+
+        Whether they train, whether they are about all networks (a copy is about some), and how many
+        there are.
+        """
         cells = code(self.notebook)
-        return any("ff.train(" in cell.source for cell in cells), len(cells)
+        return any("ff.train(" in cell.source for cell in cells), not self.copied, len(cells)
 
     def current(self) -> Kept | None:
         """What its cells gave; None if that must be found out anew."""
