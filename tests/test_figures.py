@@ -343,7 +343,10 @@ def test_texts_of_published_figures_have_room(hidden: int | None, crowded: Crowd
     assert not [trouble for figure in drawn for trouble in crowded(figure)]
 
 
-@pytest.mark.parametrize("names", [["a"] * 5, ["not reached by epoch 30"] * 7, ["a" * 60, "b"]])
+@pytest.mark.parametrize(
+    "names",
+    [["a"] * 5, ["not reached by epoch 30"] * 7, ["a" * 60, "b"], ["$r$, a formula", "a $ alone"]],
+)
 @styled
 def test_a_legend_has_as_many_rows_as_its_entries_need(names: list[str], crowded: Crowding) -> None:
     figure = Figure(3)

@@ -21,6 +21,7 @@ from matplotlib import cm, colors
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.cbook import is_math_text
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
@@ -247,7 +248,7 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 def _inches(text: str) -> float:
     """Width of a line of text in a legend."""
     font = FontProperties(size=_STYLE["legend.fontsize"])
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath="$" in text)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, is_math_text(text))
     return width / 72
 
 
