@@ -568,6 +568,8 @@ def test_training_ends_after_its_last_epoch(tab, site):
     )
     visit(tab, site, "#layers=2&hidden=32")
     tab.locator(".ff-learn").get_by_role("button", name="Play", exact=True).click()
-    tab.locator(".ff-learn [role=alert]").filter(has_text="100 epochs are over").wait_for()
+    tab.locator(".ff-learn [role=alert]").filter(has_text="100 epochs are over").wait_for(
+        timeout=PATIENCE
+    )
     assert epoch(tab) == 100
     assert tab.locator(".ff-learn .ff-primary").get_attribute("aria-disabled") == "true"
