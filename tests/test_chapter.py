@@ -136,10 +136,12 @@ def test_verdicts_of_ones_own_are_varied_as_far_as_the_records_allow(tmp_path):
     assert names["accuracy"] == {"validation"}
 
 
-def test_the_claims_of_a_page_vary_as_those_of_all():
-    everything: Any = chosen().varied()
+@pytest.mark.slow
+def test_the_claims_of_a_chapter_vary_as_those_of_all():
+    chapter = chosen()
+    everything: Any = chapter.varied()
     for name in ("rq1_delay", "rq2_correlation"):
-        own: Any = chosen().varied(name)
+        own: Any = chapter.varied(name)
         expected = everything[everything["chapter"] == name].reset_index(drop=True)
         assert 0 < len(own) < len(everything)
         pd.testing.assert_frame_equal(own, expected)

@@ -126,8 +126,8 @@ class Page:
     def length(self) -> tuple[bool, bool, int]:
         """What tells how long its cells run.
 
-        Whether they train, whether they are about all networks (a copy is about some), and how many
-        there are.
+        Whether they train, whether the page is a document (copies that do not train take a few
+        seconds each), and how many cells there are.
         """
         cells = code(self.notebook)
         return any("ff.train(" in cell.source for cell in cells), not self.copied, len(cells)

@@ -24,7 +24,6 @@ from ff.records import (
 from ff.results import VARIANTS, nearest, published, variations
 from ff.stats.accuracy import advice, by_pairs, comparable
 from ff.stats.beside import Two, two
-from ff.stats.claims import CLAIMS
 from ff.stats.evidence import Reading, reading_of
 from ff.stats.robustness import READINGS, differing, robustness
 from ff.values import beyond, plain
@@ -107,22 +106,21 @@ class Chapter:
         layers = published(**{"hidden": self.hidden, **changed}).layers
         return layers if self.depth is None else layers.query("layer <= @self.depth")
 
-    def varied(self, name: str | None = None) -> pd.DataFrame | None:
+    def varied(self, chapter: str | None = None) -> pd.DataFrame | None:
         """Verdicts under every variation (`ff.stats.robustness`); None where there are none.
 
         Of one's own records only the reading varies, in the ways that they allow.
 
         Parameters
         ----------
-        name
-            Notebook whose claims are decided, such as "rq1_delay"; None: all claims.
+        chapter
+            Only the claims that this chapter computes, such as "rq1_delay"; None for all.
         """
-        claims = [claim for claim in CLAIMS if name in (None, claim.chapter)]
         if self.whole:
-            return robustness(self.records, variations(), claims=claims)
+            return robustness(self.records, variations(), chapter=chapter)
         if not self.own:
             return None
-        table = robustness(self.judged, {}, self._readings(), self.reading, claims)
+        table = robustness(self.judged, {}, self._readings(), self.reading, chapter)
         return table if len(table) else None
 
     def _readings(self) -> dict[str, dict[str, Reading]]:

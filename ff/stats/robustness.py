@@ -1,13 +1,13 @@
 """Do verdicts hang on choices? The same claims read in other ways, and on other trainings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
 from ff.records import Records
-from ff.stats.claims import CLAIMS, TESTED, Claim, verdicts
+from ff.stats.claims import CLAIMS, TESTED, verdicts
 from ff.stats.evidence import Reading
 
 __all__ = ["READINGS", "differing", "reached", "robustness"]
@@ -42,7 +42,7 @@ def robustness(
     others: Mapping[str, Records],
     readings: Mapping[str, Mapping[str, Reading]] = READINGS,
     usual: Reading = Reading(),
-    claims: Sequence[Claim] = CLAIMS,
+    chapter: str | None = None,
 ) -> pd.DataFrame:
     """Every verdict under every variation, of the reading or of the training.
 
@@ -56,8 +56,8 @@ def robustness(
         Other ways to read the claims, by the name of a kind and then their own.
     usual
         The way that they are varied from.
-    claims
-        What is decided; all of the paper's claims if not given.
+    chapter
+        Only the claims that this chapter computes, such as "rq1_delay"; None for all.
 
     Returns
     -------
@@ -67,6 +67,7 @@ def robustness(
         low, high, main (the verdict without variation), counted (as in `verdicts`) and concerned:
         False where the variation does not enter the number.
     """
+    claims = [claim for claim in CLAIMS if chapter in (None, claim.chapter)]
     main: Any = verdicts(records, usual, claims)
     main = main[main["verdict"].isin(TESTED)]
     varied = [
